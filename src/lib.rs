@@ -1,0 +1,7 @@
+//! `ai-realtime` stands between a business's callers and OpenAI's Realtime API.
+//!
+//! Every call is a supervisor actor that owns three others: a session (one WebSocket to the model), a transport
+//! (the caller's line) and a persona (who speaks, with which tools). Imports only point down; the order is
+//! written in `tests/layering.rs`.
+
+pub mod id;
