@@ -4,4 +4,6 @@
 //! (the caller's line) and a persona (who speaks, with which tools). Imports only point down; the order is
 //! written in `tests/layering.rs`.
 
+pub mod config;
 pub mod id;
+pub mod secret;
