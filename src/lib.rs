@@ -7,3 +7,4 @@
 pub mod config;
 pub mod id;
 pub mod secret;
+pub mod telemetry;
