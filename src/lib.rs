@@ -7,4 +7,5 @@
 pub mod config;
 pub mod id;
 pub mod secret;
+pub mod store;
 pub mod telemetry;

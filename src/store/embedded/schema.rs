@@ -1,0 +1,77 @@
+//! Brings a database file up to the tables of this version, and fills in the demo rows of a new one.
+
+use rusqlite::Connection;
+use rusqlite_migration::{Error as MigrationError, M, MigrationDefinitionError, Migrations};
+
+/// In the order they are applied; only ever added to. The file's `user_version` says how many it has had.
+const MIGRATIONS: &[M<'static>] = &[
+    M::up(include_str!("../../../migrations/embedded/0001_domain.sql")),
+    M::up(include_str!("../../../migrations/embedded/0002_journal.sql")),
+];
+
+/// The demo rows: plain `INSERT`s, the same for every backend, in an order that satisfies the references.
+pub(super) const DEMO_ROWS: &[&str] = &[
+    include_str!("../../../migrations/demo/0001_menu_items.sql"),
+    include_str!("../../../migrations/demo/0002_pairings.sql"),
+    include_str!("../../../migrations/demo/0003_gl_lines.sql"),
+    include_str!("../../../migrations/demo/0004_tax_rules.sql"),
+];
+
+/// Why the tables could not be brought up to date.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SchemaError {
+    #[error(
+        "the file was written by a newer version of ai-realtime (its tables are at version {found}, this program \
+         knows {known}): start that version, or choose another folder"
+    )]
+    Newer { found: i64, known: usize },
+    #[error("cannot bring the tables up to date")]
+    Migrate(#[source] MigrationError),
+    #[error("cannot fill in the demo rows")]
+    Demo(#[source] rusqlite::Error),
+}
+
+/// Applies the migrations the file has not had, all or none, then the demo rows unless it once had them: rows that
+/// a user deleted stay deleted.
+///
+/// # Errors
+/// [`SchemaError`]; the file is then as it was.
+pub(super) fn prepare(connection: &mut Connection) -> Result<(), SchemaError> {
+    Migrations::from_slice(MIGRATIONS).to_latest(connection).map_err(|error| match error {
+        MigrationError::MigrationDefinition(MigrationDefinitionError::DatabaseTooFarAhead) => {
+            let found = connection.pragma_query_value(None, "user_version", |row| row.get(0));
+            SchemaError::Newer { found: found.unwrap_or_default(), known: MIGRATIONS.len() }
+        }
+        error => SchemaError::Migrate(error),
+    })?;
+    fill_in_demo_rows(connection).map_err(SchemaError::Demo)
+}
+
+fn fill_in_demo_rows(connection: &mut Connection) -> rusqlite::Result<()> {
+    let transaction = connection.transaction()?;
+    let mark = "INSERT INTO service_meta (key, value) VALUES ('demo_rows', '1') ON CONFLICT (key) DO NOTHING";
+    if transaction.execute(mark, [])? == 1 {
+        for rows in DEMO_ROWS {
+            transaction.execute_batch(rows)?;
+        }
+    }
+    transaction.commit()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_migrations_apply_and_their_references_hold() {
+        Migrations::from_slice(MIGRATIONS).validate().unwrap();
+    }
+
+    #[test]
+    fn a_file_of_a_newer_version_is_refused_in_words() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection.pragma_update(None, "user_version", 99).unwrap();
+        let error = prepare(&mut connection).unwrap_err();
+        assert!(error.to_string().contains("tables are at version 99, this program knows 2"), "{error}");
+    }
+}

@@ -1,0 +1,230 @@
+//! From a query as data to SQL text and the values bound into it. Pure.
+//!
+//! Names come out of the [`Shape`] of a table that is there, values are bound: nothing a caller said is ever part
+//! of the text.
+
+use rusqlite::types::Value;
+
+use super::shape::{Kind, Shape};
+use super::text::fold;
+use crate::store::{Column, MAX_ROWS, Order, Pattern, PatternPart, Scalar, Select, StoreError, Test};
+
+/// At most so many conditions in one select; SQLite's own limit on the depth of an expression is 1000.
+const MAX_TESTS: usize = 100;
+/// At most so many values in one list, and so many parts in one pattern.
+const MAX_PARTS: usize = 500;
+
+/// The function that [`super::pool`] gives every connection: `matches_parts(cell, part, …)`, null parts matching
+/// any run of characters.
+pub(super) const MATCHES: &str = "matches_parts";
+/// The collation that orders decimal text by value.
+pub(super) const DECIMAL_ORDER: &str = "decimal";
+
+/// SQL text with its values in the order of its `?`.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Compiled {
+    pub(super) sql: String,
+    pub(super) values: Vec<Value>,
+    /// How each column of a row is to be read.
+    pub(super) columns: Vec<(String, Kind)>,
+}
+
+/// Why a select makes no query.
+#[derive(Debug, thiserror::Error)]
+enum SelectError {
+    #[error("a select must ask for at least one column")]
+    NoColumns,
+    #[error("a select may hold at most {limit} {what}")]
+    TooMany { what: &'static str, limit: usize },
+}
+
+/// Writes the query for a select.
+///
+/// # Errors
+/// [`StoreError::Unknown`] for a column that the table does not have; [`StoreError::Query`] for a select that asks
+/// for no column or is larger than any tool needs.
+pub(super) fn compile(select: &Select, shape: &Shape) -> Result<Compiled, StoreError> {
+    if select.columns.is_empty() {
+        return Err(refused(SelectError::NoColumns));
+    }
+    let size = select.columns.len().max(select.order.len()).max(select.all.len() + select.any.len());
+    if size > MAX_TESTS {
+        return Err(refused(SelectError::TooMany {
+            what: "columns, orders or conditions",
+            limit: MAX_TESTS,
+        }));
+    }
+    let mut writer = Writer { shape, sql: String::new(), values: Vec::new() };
+    let columns = writer.columns(&select.columns)?;
+    writer.conditions(&select.all, &select.any)?;
+    writer.order(&select.order)?;
+    let limit = select.limit.clamp(1, MAX_ROWS);
+    writer.sql.push_str(&format!(" LIMIT {limit}"));
+    Ok(Compiled { sql: writer.sql, values: writer.values, columns })
+}
+
+fn refused(error: SelectError) -> StoreError {
+    StoreError::Query(Box::new(error))
+}
+
+struct Writer<'a> {
+    shape: &'a Shape,
+    sql: String,
+    values: Vec<Value>,
+}
+
+impl Writer<'_> {
+    fn columns(&mut self, wanted: &[Column]) -> Result<Vec<(String, Kind)>, StoreError> {
+        self.sql.push_str("SELECT ");
+        let mut columns = Vec::with_capacity(wanted.len());
+        for (place, column) in wanted.iter().enumerate() {
+            let kind = self.shape.kind(column)?;
+            if place > 0 {
+                self.sql.push_str(", ");
+            }
+            self.name(column.as_str());
+            columns.push((column.as_str().to_owned(), kind));
+        }
+        self.sql.push_str(" FROM ");
+        self.name(self.shape.table.as_str());
+        Ok(columns)
+    }
+
+    fn conditions(&mut self, all: &[(Column, Test)], any: &[(Column, Test)]) -> Result<(), StoreError> {
+        let mut join = " WHERE ";
+        for (column, test) in all {
+            self.sql.push_str(join);
+            self.test(column, test)?;
+            join = " AND ";
+        }
+        if any.is_empty() {
+            return Ok(());
+        }
+        self.sql.push_str(join);
+        let mut join = "(";
+        for (column, test) in any {
+            self.sql.push_str(join);
+            self.test(column, test)?;
+            join = " OR ";
+        }
+        self.sql.push(')');
+        Ok(())
+    }
+
+    fn test(&mut self, column: &Column, test: &Test) -> Result<(), StoreError> {
+        let kind = self.shape.kind(column)?;
+        let mut compare = |operator: &str, scalar: &Scalar| {
+            self.operand(column, kind, std::slice::from_ref(scalar));
+            self.sql.push_str(operator);
+            self.bind(value(scalar));
+        };
+        match test {
+            Test::Eq(scalar) => compare(" = ", scalar),
+            Test::Ne(scalar) => compare(" <> ", scalar),
+            Test::Lt(scalar) => compare(" < ", scalar),
+            Test::Lte(scalar) => compare(" <= ", scalar),
+            Test::Gt(scalar) => compare(" > ", scalar),
+            Test::Gte(scalar) => compare(" >= ", scalar),
+            Test::In(scalars) => self.one_of(column, kind, scalars)?,
+            Test::Like(pattern) => self.like(column, pattern)?,
+            Test::IsNull(is_null) => {
+                self.name(column.as_str());
+                self.sql.push_str(if *is_null { " IS NULL" } else { " IS NOT NULL" });
+            }
+        }
+        Ok(())
+    }
+
+    fn one_of(&mut self, column: &Column, kind: Kind, scalars: &[Scalar]) -> Result<(), StoreError> {
+        if scalars.len() > MAX_PARTS {
+            return Err(refused(SelectError::TooMany { what: "values in a list", limit: MAX_PARTS }));
+        }
+        self.operand(column, kind, scalars);
+        self.sql.push_str(" IN (");
+        for (place, scalar) in scalars.iter().enumerate() {
+            if place > 0 {
+                self.sql.push_str(", ");
+            }
+            self.bind(value(scalar));
+        }
+        self.sql.push(')');
+        Ok(())
+    }
+
+    /// Wildcards are written as `NULL`, data is bound: no character of the data can become a wildcard.
+    fn like(&mut self, column: &Column, pattern: &Pattern) -> Result<(), StoreError> {
+        let parts = merged(pattern);
+        if parts.len() > MAX_PARTS {
+            return Err(refused(SelectError::TooMany { what: "parts in a pattern", limit: MAX_PARTS }));
+        }
+        self.sql.push_str(MATCHES);
+        self.sql.push('(');
+        self.name(column.as_str());
+        for part in parts {
+            self.sql.push_str(", ");
+            match part {
+                PatternPart::Any => self.sql.push_str("NULL"),
+                PatternPart::Text(text) => self.bind(Value::Text(fold(&text))),
+            }
+        }
+        self.sql.push(')');
+        Ok(())
+    }
+
+    fn order(&mut self, order: &[Order]) -> Result<(), StoreError> {
+        let mut join = " ORDER BY ";
+        for Order { column, descending } in order {
+            let kind = self.shape.kind(column)?;
+            self.sql.push_str(join);
+            self.operand(column, kind, &[]);
+            self.sql.push_str(if *descending { " DESC NULLS LAST" } else { " NULLS LAST" });
+            join = ", ";
+        }
+        Ok(())
+    }
+
+    /// A column to be compared: by value where it holds decimal text or is compared with a decimal.
+    fn operand(&mut self, column: &Column, kind: Kind, with: &[Scalar]) {
+        self.name(column.as_str());
+        if kind == Kind::Decimal || with.iter().any(|scalar| matches!(scalar, Scalar::Decimal(_))) {
+            self.sql.push_str(" COLLATE ");
+            self.sql.push_str(DECIMAL_ORDER);
+        }
+    }
+
+    fn name(&mut self, name: &str) {
+        self.sql.push('"');
+        self.sql.push_str(name);
+        self.sql.push('"');
+    }
+
+    fn bind(&mut self, value: Value) {
+        self.sql.push('?');
+        self.values.push(value);
+    }
+}
+
+fn value(scalar: &Scalar) -> Value {
+    match scalar {
+        Scalar::Text(text) => Value::Text(text.clone()),
+        Scalar::Integer(number) => Value::Integer(*number),
+        Scalar::Decimal(number) => Value::Text(number.to_string()),
+        Scalar::Bool(yes) => Value::Integer((*yes).into()),
+    }
+}
+
+/// The parts with neighbours of one sort made one, as [`super::text::matches`] needs them.
+fn merged(pattern: &Pattern) -> Vec<PatternPart> {
+    let mut parts: Vec<PatternPart> = Vec::with_capacity(pattern.0.len());
+    for part in &pattern.0 {
+        match (parts.last_mut(), part) {
+            (Some(PatternPart::Any), PatternPart::Any) => {}
+            (Some(PatternPart::Text(before)), PatternPart::Text(text)) => before.push_str(text),
+            (_, part) => parts.push(part.clone()),
+        }
+    }
+    parts
+}
+
+#[cfg(test)]
+mod tests;
