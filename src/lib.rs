@@ -9,3 +9,4 @@ pub mod id;
 pub mod secret;
 pub mod store;
 pub mod telemetry;
+pub mod tool;

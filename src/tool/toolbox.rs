@@ -1,0 +1,289 @@
+//! The toolbox: every tool there is, and the one way to run one.
+
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jsonschema::Validator;
+use schemars::generate::SchemaSettings;
+use serde_json::{Map, Value, json};
+use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument;
+
+use super::finance::FetchFinancials;
+use super::output::{MAX_OUTPUT, cap};
+use super::table::TableTool;
+use super::tax::CheckTaxRule;
+use super::{
+    Effect, LONGEST_DESCRIPTION, Tool, ToolContext, ToolError, ToolOutcome, ToolSpec, ToolStatus, arguments,
+    is_tool_name,
+};
+use crate::store::{Store, StoreError};
+
+/// Every tool of one version of the personas folder.
+#[derive(Debug, Clone, Default)]
+pub struct Toolbox {
+    tools: BTreeMap<String, Arc<Registered>>,
+}
+
+/// Why a tool cannot go into the toolbox.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ToolboxError {
+    /// Another tool has its name.
+    #[error("there is another tool `{0}`: names are unique among all tools")]
+    Taken(String),
+    /// The model's side would not take it.
+    #[error("the tool `{tool}` cannot be offered: {why}")]
+    Unusable {
+        /// Its name.
+        tool: String,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+#[derive(Debug)]
+struct Registered {
+    spec: ToolSpec,
+    effect: Effect,
+    timeout: Duration,
+    schema: Validator,
+    body: Body,
+}
+
+#[derive(Debug, Clone)]
+enum Body {
+    Table(Arc<TableTool>),
+    Typed(TypedRun),
+}
+
+type Run = Pin<Box<dyn Future<Output = Result<Value, ToolError>> + Send>>;
+type TypedRun = fn(Map<String, Value>, ToolContext) -> Run;
+
+impl Toolbox {
+    /// The tools written in Rust.
+    ///
+    /// # Errors
+    /// None in practice; a test makes it.
+    pub fn builtin() -> Result<Self, ToolboxError> {
+        Self::default().with::<FetchFinancials>()?.with::<CheckTaxRule>()
+    }
+
+    /// Adds a tool written in Rust.
+    ///
+    /// # Errors
+    /// [`ToolboxError`] when its name is taken or the model's side would not take it.
+    pub fn with<T: Tool>(mut self) -> Result<Self, ToolboxError> {
+        let spec = ToolSpec {
+            name: T::NAME.to_owned(),
+            description: T::DESCRIPTION.to_owned(),
+            parameters: schema_of::<T>(),
+        };
+        self.add(spec, T::EFFECT, T::TIMEOUT, Body::Typed(run_typed::<T>))?;
+        Ok(self)
+    }
+
+    /// Adds a tool declared in a file.
+    ///
+    /// # Errors
+    /// [`ToolboxError`] when its name is taken or the model's side would not take it.
+    pub fn add_table(&mut self, tool: TableTool) -> Result<(), ToolboxError> {
+        let timeout = tool.timeout;
+        self.add(tool.spec(), Effect::Read, timeout, Body::Table(Arc::new(tool)))
+    }
+
+    fn add(
+        &mut self,
+        spec: ToolSpec,
+        effect: Effect,
+        timeout: Duration,
+        body: Body,
+    ) -> Result<(), ToolboxError> {
+        let name = spec.name.clone();
+        let unusable = |why: String| ToolboxError::Unusable { tool: name.clone(), why };
+        if self.tools.contains_key(&name) {
+            return Err(ToolboxError::Taken(name));
+        }
+        if !is_tool_name(&name) {
+            return Err(unusable("its name must be 1 to 64 of a-z, A-Z, 0-9, '_' and '-'".into()));
+        }
+        if spec.description.chars().count() > LONGEST_DESCRIPTION {
+            return Err(unusable(format!("its description is longer than {LONGEST_DESCRIPTION} characters")));
+        }
+        let schema =
+            jsonschema::validator_for(&spec.parameters).map_err(|error| unusable(error.to_string()))?;
+        self.tools.insert(name, Arc::new(Registered { spec, effect, timeout, schema, body }));
+        Ok(())
+    }
+
+    /// What the model is shown of a tool.
+    pub fn spec(&self, name: &str) -> Option<&ToolSpec> {
+        self.tools.get(name).map(|tool| &tool.spec)
+    }
+
+    /// Whether running a tool twice does harm.
+    pub fn effect(&self, name: &str) -> Option<Effect> {
+        self.tools.get(name).map(|tool| tool.effect)
+    }
+
+    /// The names of all tools, sorted.
+    pub fn names(&self) -> Vec<&str> {
+        self.tools.keys().map(String::as_str).collect()
+    }
+
+    /// Answers, for every declared tool that asks for a table or column that is not there, its name and what is
+    /// missing.
+    pub async fn check_tables(&self, store: &Store) -> Vec<(String, String)> {
+        let mut missing = Vec::new();
+        for (name, tool) in &self.tools {
+            if let Body::Table(table) = &tool.body
+                && let Err(what) = table.check(store).await
+            {
+                missing.push((name.clone(), what));
+            }
+        }
+        missing
+    }
+
+    /// Runs a tool. There is always an outcome: unknown names, bad arguments, time-outs, failures and panics
+    /// are outcomes too, in words the model can act on.
+    pub async fn run(&self, name: &str, arguments: &str, context: ToolContext) -> ToolOutcome {
+        let started = Instant::now();
+        tracing::debug!(tool = name, arguments, "tool called");
+        let (label, (output, status)) = match self.tools.get(name) {
+            Some(tool) => (tool.spec.name.as_str(), tool.run(arguments, context).await),
+            // the name is the model's: no label of it
+            None => ("unknown", self.unknown(name)),
+        };
+        let duration = started.elapsed();
+        let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        tracing::info!(tool = label, duration_ms, status = status.as_str(), "tool executed");
+        tracing::debug!(tool = label, output, "tool answered");
+        metrics::counter!("ai_realtime_tool_calls_total", "tool" => label.to_owned(), "status" => status.as_str())
+            .increment(1);
+        metrics::histogram!("ai_realtime_tool_duration_seconds", "tool" => label.to_owned())
+            .record(duration.as_secs_f64());
+        ToolOutcome { output, status, duration_ms }
+    }
+
+    fn unknown(&self, name: &str) -> (String, ToolStatus) {
+        let name: String = name.chars().take(64).collect();
+        let hint = format!("the tools are: {}", self.names().join(", "));
+        refused(&format!("there is no tool `{name}`"), &hint)
+    }
+}
+
+impl Registered {
+    async fn run(&self, arguments: &str, context: ToolContext) -> (String, ToolStatus) {
+        let arguments = match arguments::check(arguments, &self.schema) {
+            Ok(arguments) => arguments,
+            Err(problems) => return self.refused(&problems),
+        };
+        // on a task of its own, so that a panic ends the tool and not the call
+        let run = self.body.start(arguments, context);
+        let run = async move { run.await.map(|value| cap(value, MAX_OUTPUT)) };
+        let task = AbortOnDropHandle::new(tokio::spawn(run.in_current_span()));
+        match tokio::time::timeout(self.timeout, task).await {
+            Ok(Ok(Ok(output))) => (output, ToolStatus::Ok),
+            Ok(Ok(Err(ToolError::Refused(why)))) => self.refused(&why),
+            Ok(Ok(Err(ToolError::Failed(error)))) => self.failed(&error),
+            Ok(Err(ended)) => {
+                // the payload of a panic may hold arguments
+                tracing::error!(
+                    tool = self.spec.name,
+                    panicked = ended.is_panic(),
+                    "tool did not end by itself"
+                );
+                (self.apology("failed"), ToolStatus::Error)
+            }
+            Err(_) => {
+                let limit_ms = u64::try_from(self.timeout.as_millis()).unwrap_or(u64::MAX);
+                tracing::warn!(tool = self.spec.name, limit_ms, "tool timed out");
+                (self.apology("did not answer in time"), ToolStatus::Timeout)
+            }
+        }
+    }
+
+    fn refused(&self, why: &str) -> (String, ToolStatus) {
+        refused(why, &format!("correct the arguments and call `{}` again, or ask the caller", self.spec.name))
+    }
+
+    fn failed(&self, error: &StoreError) -> (String, ToolStatus) {
+        let cause = std::error::Error::source(error).map(ToString::to_string);
+        tracing::error!(tool = self.spec.name, %error, cause, "tool failed");
+        match error {
+            StoreError::Timeout { .. } => (self.apology("did not answer in time"), ToolStatus::Timeout),
+            StoreError::Open { .. } | StoreError::Unknown(_) | StoreError::Query(_) => {
+                (self.apology("failed"), ToolStatus::Error)
+            }
+        }
+    }
+
+    fn apology(&self, what: &str) -> String {
+        let error = format!("the tool `{}` {what}", self.spec.name);
+        json!({"error": error, "hint": "apologise, and offer to try again; do not make up a result"})
+            .to_string()
+    }
+}
+
+impl Body {
+    fn start(&self, arguments: Map<String, Value>, context: ToolContext) -> Run {
+        match self {
+            Self::Table(table) => {
+                let table = Arc::clone(table);
+                Box::pin(async move { table.run(arguments, &context).await })
+            }
+            Self::Typed(run) => run(arguments, context),
+        }
+    }
+}
+
+fn refused(error: &str, hint: &str) -> (String, ToolStatus) {
+    (json!({"error": error, "hint": hint}).to_string(), ToolStatus::Refused)
+}
+
+fn run_typed<T: Tool>(arguments: Map<String, Value>, context: ToolContext) -> Run {
+    Box::pin(async move {
+        let tool: T = serde_json::from_value(Value::Object(arguments))
+            .map_err(|error| ToolError::Refused(format!("the arguments do not fit: {error}")))?;
+        tool.validate().map_err(|errors| ToolError::Refused(arguments::violations(&errors)))?;
+        tool.run(context).await
+    })
+}
+
+/// The schema of a tool's arguments, as plain as the model's side takes it: no references, no titles.
+fn schema_of<T: Tool>() -> Value {
+    let settings = SchemaSettings::draft2020_12().with(|settings| {
+        settings.inline_subschemas = true;
+        settings.meta_schema = None;
+    });
+    let mut schema = settings.into_generator().into_root_schema_for::<T>().to_value();
+    if let Some(fields) = schema.as_object_mut() {
+        fields.remove("title");
+        // the struct's own doc comment is for us; the model is shown `DESCRIPTION`
+        fields.remove("description");
+        let properties = fields.entry("properties").or_insert_with(|| json!({}));
+        for property in properties.as_object_mut().into_iter().flat_map(Map::values_mut) {
+            tidy(property);
+        }
+    }
+    schema
+}
+
+/// A doc comment's line breaks mean nothing, and `null` as a default only invites the model to send it.
+fn tidy(property: &mut Value) {
+    let Some(fields) = property.as_object_mut() else {
+        return;
+    };
+    if let Some(Value::String(description)) = fields.get_mut("description") {
+        *description = description.replace('\n', " ");
+    }
+    if fields.get("default").is_some_and(Value::is_null) {
+        fields.remove("default");
+    }
+}
+
+#[cfg(test)]
+mod tests;
