@@ -6,6 +6,7 @@
 
 pub mod config;
 pub mod id;
+pub mod persona;
 pub mod secret;
 pub mod store;
 pub mod telemetry;

@@ -1,0 +1,222 @@
+//! The library: the catalog in force, replaced as a whole when its files change.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use notify_debouncer_full::notify::event::{AccessKind, AccessMode};
+use notify_debouncer_full::notify::{EventKind, RecommendedWatcher, RecursiveMode};
+use notify_debouncer_full::{DebounceEventResult, Debouncer, RecommendedCache, new_debouncer};
+use tokio::sync::watch;
+
+use super::Catalog;
+use super::folder::Folder;
+
+/// How long the folder must be quiet before it is read again: an editor's save is several changes.
+const QUIET: Duration = Duration::from_millis(200);
+
+/// Holds the catalog in force. Cheap to clone; the folder is watched as long as one clone lives.
+#[derive(Debug, Clone)]
+pub struct Library {
+    shelf: Arc<Shelf>,
+    _watcher: Option<Arc<Debouncer<RecommendedWatcher, RecommendedCache>>>,
+}
+
+/// What the readers and the watcher share.
+#[derive(Debug)]
+struct Shelf {
+    current: watch::Sender<Arc<Catalog>>,
+    reloads: AtomicU64,
+}
+
+impl Library {
+    /// A library that does not watch any folder.
+    pub fn fixed(catalog: Catalog) -> Self {
+        Self { shelf: Arc::new(Shelf::holding(catalog)), _watcher: None }
+    }
+
+    /// A library that reads the folder again when something in it changes. The new version is checked first: one
+    /// with mistakes is logged, and the old stays in force.
+    ///
+    /// # Errors
+    /// When the system cannot watch the folder.
+    pub fn watch(folder: &Path, catalog: Catalog) -> io::Result<Self> {
+        let shelf = Arc::new(Shelf::holding(catalog));
+        let mut reader = Reader::new(folder.to_owned(), Arc::clone(&shelf));
+        let mut watcher =
+            new_debouncer(QUIET, None, move |events| reader.on_events(events)).map_err(io::Error::other)?;
+        watcher.watch(folder, RecursiveMode::Recursive).map_err(io::Error::other)?;
+        // what changed between the load and the watch is seen by nobody else
+        Reader::new(folder.to_owned(), Arc::clone(&shelf)).read_again();
+        Ok(Self { shelf, _watcher: Some(Arc::new(watcher)) })
+    }
+
+    /// The catalog in force.
+    pub fn catalog(&self) -> Arc<Catalog> {
+        Arc::clone(&self.shelf.current.borrow())
+    }
+
+    /// Changes when another catalog is in force.
+    pub fn changes(&self) -> watch::Receiver<Arc<Catalog>> {
+        self.shelf.current.subscribe()
+    }
+
+    /// How often another catalog came into force.
+    pub fn reloads(&self) -> u64 {
+        self.shelf.reloads.load(Ordering::Relaxed)
+    }
+}
+
+impl Shelf {
+    fn holding(catalog: Catalog) -> Self {
+        Self { current: watch::Sender::new(Arc::new(catalog)), reloads: AtomicU64::new(0) }
+    }
+
+    fn put(&self, catalog: Catalog) {
+        self.reloads.fetch_add(1, Ordering::Relaxed);
+        self.current.send_replace(Arc::new(catalog));
+    }
+}
+
+/// Reads the folder again, on the watcher's own thread.
+struct Reader {
+    folder: PathBuf,
+    shelf: Arc<Shelf>,
+    /// The version last read, good or bad: each is judged, and logged, once.
+    seen: u64,
+}
+
+impl Reader {
+    fn new(folder: PathBuf, shelf: Arc<Shelf>) -> Self {
+        let seen = shelf.current.borrow().fingerprint();
+        Self { folder, shelf, seen }
+    }
+
+    fn on_events(&mut self, events: DebounceEventResult) {
+        match events {
+            Ok(events) if events.iter().any(|event| may_change(&event.kind)) => self.read_again(),
+            Ok(_) => {}
+            Err(errors) => {
+                for error in errors {
+                    tracing::error!(%error, folder = %self.folder.display(), "personas folder cannot be watched");
+                }
+                self.read_again();
+            }
+        }
+    }
+
+    fn read_again(&mut self) {
+        let folder = Folder::read(&self.folder);
+        let version = folder.fingerprint();
+        if version == std::mem::replace(&mut self.seen, version) {
+            return;
+        }
+        match Catalog::build(&folder) {
+            Ok(catalog) => {
+                let personas = catalog.keys().len();
+                tracing::info!(personas, "personas reloaded");
+                metrics::counter!("ai_realtime_persona_reloads_total", "result" => "ok").increment(1);
+                self.shelf.put(catalog);
+            }
+            Err(errors) => {
+                for error in &errors.0 {
+                    tracing::error!(
+                        file = error.file,
+                        line = error.line,
+                        what = error.what,
+                        "persona file refused"
+                    );
+                }
+                tracing::error!(
+                    mistakes = errors.0.len(),
+                    "personas not reloaded: the old ones stay in force"
+                );
+                metrics::counter!("ai_realtime_persona_reloads_total", "result" => "refused").increment(1);
+            }
+        }
+    }
+}
+
+/// Reading a file is an event too, and ours must not make us read again.
+fn may_change(kind: &EventKind) -> bool {
+    match kind {
+        EventKind::Access(access) => *access == AccessKind::Close(AccessMode::Write),
+        EventKind::Any
+        | EventKind::Create(_)
+        | EventKind::Modify(_)
+        | EventKind::Remove(_)
+        | EventKind::Other => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use tokio::time::timeout;
+
+    use super::*;
+    use crate::id::PersonaKey;
+
+    const DEADLINE: Duration = Duration::from_secs(10);
+
+    fn persona(greeting: &str) -> String {
+        format!("+++\nname = \"Test\"\ngreeting = \"{greeting}\"\n+++\nBe brief.\n")
+    }
+
+    fn watched() -> (tempfile::TempDir, Library) {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("waiter.md"), persona("one")).unwrap();
+        let library = Library::watch(folder.path(), Catalog::load(folder.path()).unwrap()).unwrap();
+        (folder, library)
+    }
+
+    async fn next(changes: &mut watch::Receiver<Arc<Catalog>>) -> Arc<Catalog> {
+        timeout(DEADLINE, changes.changed()).await.expect("a change is seen in time").unwrap();
+        Arc::clone(&changes.borrow_and_update())
+    }
+
+    fn greeting(catalog: &Catalog, key: &str) -> Option<String> {
+        catalog.persona(&PersonaKey::from(key))?.greeting.clone()
+    }
+
+    #[tokio::test]
+    async fn a_persona_added_as_a_file_is_there_without_a_restart() {
+        let (folder, library) = watched();
+        let mut changes = library.changes();
+        fs::write(folder.path().join("barista.md"), persona("hello")).unwrap();
+        assert_eq!(greeting(&*next(&mut changes).await, "barista").as_deref(), Some("hello"));
+        assert_eq!(library.reloads(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_file_saved_by_renaming_counts_as_changed() {
+        let (folder, library) = watched();
+        let mut changes = library.changes();
+        fs::write(folder.path().join(".waiter.md.swp"), persona("two")).unwrap();
+        fs::rename(folder.path().join(".waiter.md.swp"), folder.path().join("waiter.md")).unwrap();
+        assert_eq!(greeting(&*next(&mut changes).await, "waiter").as_deref(), Some("two"));
+    }
+
+    #[tokio::test]
+    async fn a_bad_file_keeps_the_old_version_until_it_is_mended() {
+        let (folder, library) = watched();
+        let mut changes = library.changes();
+        let file = folder.path().join("waiter.md");
+        let mut reader = Reader::new(folder.path().to_owned(), Arc::clone(&library.shelf));
+        fs::write(&file, "+++\nname = 5\n+++\n").unwrap();
+        reader.read_again();
+        assert!(!changes.has_changed().unwrap());
+        assert_eq!(greeting(&library.catalog(), "waiter").as_deref(), Some("one"));
+        fs::write(&file, persona("three")).unwrap();
+        assert_eq!(greeting(&*next(&mut changes).await, "waiter").as_deref(), Some("three"));
+    }
+
+    #[test]
+    fn our_own_reading_changes_nothing() {
+        assert!(!may_change(&EventKind::Access(AccessKind::Open(AccessMode::Any))));
+        assert!(may_change(&EventKind::Access(AccessKind::Close(AccessMode::Write))));
+    }
+}
