@@ -7,6 +7,7 @@
 pub mod config;
 pub mod id;
 pub mod persona;
+pub mod protocol;
 pub mod secret;
 pub mod store;
 pub mod telemetry;
