@@ -9,6 +9,7 @@ pub mod id;
 pub mod persona;
 pub mod protocol;
 pub mod secret;
+pub mod session;
 pub mod store;
 pub mod telemetry;
 pub mod tool;

@@ -1,0 +1,430 @@
+//! The conversation with the model, as one state machine: what was asked, what was answered, what is owed. Pure:
+//! intents, server events and deadlines come in, actions go out.
+
+mod events;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeSet, VecDeque};
+use std::time::Duration;
+
+use super::config::SessionConfig;
+use super::history::{Content, History, INTERRUPTED};
+use super::sequencer::{Sequencer, Step};
+use super::{ResponseEnd, ResponseStatus, SessionEvent};
+use crate::id::{ItemId, ToolCallId};
+use crate::protocol::openai::{ClientEvent, NewItem, ResponseParams, SessionPatch};
+
+/// A `session.update` must be answered within this.
+pub const UPDATE_LIMIT: Duration = Duration::from_secs(5);
+/// An item must stand in the conversation within this.
+pub const ITEM_LIMIT: Duration = Duration::from_secs(5);
+/// A response must begin within this.
+pub const CREATED_LIMIT: Duration = Duration::from_secs(10);
+/// The wait before a failed response is tried once more.
+pub const RETRY_WAIT: Duration = Duration::from_millis(500);
+/// A failed response is tried so often again.
+const MAX_RETRIES: u32 = 1;
+/// So many tool calls are remembered as answered, to tell a repeated announcement from a new one.
+const REMEMBERED_CALLS: usize = 256;
+
+/// What the shell shall do.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// Send this.
+    Send(ClientEvent),
+    /// Tell the owner.
+    Report(SessionEvent),
+    /// A socket is configured and knows the conversation.
+    Ready {
+        /// How many items it was given.
+        replayed_items: u64,
+    },
+    /// Come back with this after that long.
+    Arm(Deadline, Duration),
+    /// Get another socket: this one is of no more use.
+    Replace(String),
+    /// Stop trying: only the operator can mend it.
+    GiveUp {
+        /// The model's own word for it.
+        code: String,
+    },
+    /// Something an operator should find in the log.
+    Notice(Notice),
+}
+
+/// Something for the log; holds no words of the conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// The model echoed a configuration that is not what was asked for.
+    Mismatch(&'static str),
+    /// The model reported an error that needs nothing done.
+    Error(String),
+    /// An event of a type nobody told us of.
+    UnknownEvent(String),
+    /// An output came for a tool call that is not open.
+    StrayOutput,
+}
+
+/// Something that must happen by a time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Deadline {
+    /// The answer to this update.
+    Update(String),
+    /// This item's place in the conversation.
+    Item(ItemId),
+    /// The beginning of the response asked for with this token.
+    Created(String),
+    /// The next try of a failed response.
+    Retry,
+}
+
+/// An update in flight.
+#[derive(Debug)]
+struct Update {
+    event_id: String,
+    config: SessionConfig,
+    revisions: Vec<u64>,
+    /// Whether a smaller update could still be tried if this one is refused.
+    can_shrink: bool,
+}
+
+/// What the caller said, as long as the model has not taken it.
+#[derive(Debug)]
+struct Untaken {
+    turn: u64,
+    item_id: ItemId,
+}
+
+/// The conversation with the model.
+#[derive(Debug)]
+pub struct Dialogue {
+    up: bool,
+    sequencer: Sequencer,
+    history: History,
+    desired: SessionConfig,
+    in_force: Option<SessionConfig>,
+    updates: VecDeque<Update>,
+    update_ids: u64,
+    /// Revisions asked for while there is no socket.
+    waiting_revisions: Vec<u64>,
+    /// Items that wait for the update in flight to be answered.
+    held: Vec<NewItem>,
+    untaken: Vec<Untaken>,
+    /// Tool calls the model waits for.
+    open: BTreeSet<ToolCallId>,
+    seen: VecDeque<ToolCallId>,
+    /// Messages of the response under way that were told already.
+    told: BTreeSet<ItemId>,
+    owes_follow_up: bool,
+    retry_is_due: bool,
+    retries: u32,
+    speaking: bool,
+    unsettled: bool,
+    replayed_items: u64,
+}
+
+impl Dialogue {
+    /// A conversation that begins, or goes on, with this configuration.
+    pub fn new(config: SessionConfig, history: History) -> Self {
+        Self {
+            up: false,
+            sequencer: Sequencer::default(),
+            history,
+            desired: config,
+            in_force: None,
+            updates: VecDeque::new(),
+            update_ids: 0,
+            waiting_revisions: Vec::new(),
+            held: Vec::new(),
+            untaken: Vec::new(),
+            open: BTreeSet::new(),
+            seen: VecDeque::new(),
+            told: BTreeSet::new(),
+            owes_follow_up: false,
+            retry_is_due: false,
+            retries: 0,
+            speaking: false,
+            unsettled: false,
+            replayed_items: 0,
+        }
+    }
+
+    /// Whether anything is owed: a socket that is lost now must be replaced at once.
+    pub fn is_unsettled(&self) -> bool {
+        self.unsettled || !self.waiting_revisions.is_empty() || !self.updates.is_empty()
+    }
+
+    /// How many things the limits of the history have cost so far.
+    pub fn forgotten(&self) -> u64 {
+        self.history.forgotten()
+    }
+
+    /// A socket is open: it is told who to be and what was said.
+    pub fn on_opened(&mut self) -> Vec<Action> {
+        let mut actions = Vec::new();
+        self.up = true;
+        let revisions = std::mem::take(&mut self.waiting_revisions);
+        let patch = self.desired.patch_from(None).unwrap_or_else(SessionPatch::empty);
+        self.send_update(self.desired.clone(), patch, revisions, true, &mut actions);
+        let items = self.history.replay(|id| self.open.contains(id));
+        self.replayed_items = items.len() as u64;
+        actions.extend(items.into_iter().map(create_item));
+        for untaken in &self.untaken {
+            actions.push(Action::Arm(Deadline::Item(untaken.item_id.clone()), ITEM_LIMIT));
+        }
+        actions
+    }
+
+    /// The socket is gone. What is owed stays owed.
+    pub fn on_lost(&mut self) -> Vec<Action> {
+        let mut actions = Vec::new();
+        let owed = self.sequencer.on_socket_lost() || std::mem::take(&mut self.retry_is_due);
+        self.up = false;
+        self.in_force = None;
+        self.held.clear();
+        self.told.clear();
+        for update in self.updates.drain(..) {
+            self.waiting_revisions.extend(update.revisions);
+        }
+        self.cut_message(&mut actions);
+        if owed && self.open.is_empty() {
+            self.sequencer.want();
+        }
+        self.owes_follow_up |= owed && !self.open.is_empty();
+        actions
+    }
+
+    /// No socket can be had. What was asked for will not come, and what the model never took was never said.
+    pub fn on_given_up(&mut self) -> Vec<Action> {
+        let mut actions = self.on_lost();
+        self.sequencer.on_socket_lost();
+        for untaken in self.untaken.drain(..) {
+            self.history.retract(&untaken.item_id);
+        }
+        for revision in self.waiting_revisions.drain(..) {
+            let why = "the model cannot be reached".to_owned();
+            actions.push(Action::Report(SessionEvent::ConfigureRejected { revision, why }));
+        }
+        self.owes_follow_up = false;
+        self.unsettled = false;
+        actions
+    }
+
+    /// Who to be from here on.
+    pub fn configure(&mut self, config: SessionConfig, revision: u64) -> Vec<Action> {
+        let mut actions = Vec::new();
+        let newest = self.updates.back().map(|update| &update.config).or(self.in_force.as_ref());
+        let patch = config.patch_from(newest);
+        self.desired = config.clone();
+        match (self.up, patch, self.updates.back_mut()) {
+            (false, _, _) => self.waiting_revisions.push(revision),
+            (true, Some(patch), _) => {
+                let can_shrink = patch.audio.is_some() || patch.output_modalities.is_some();
+                self.send_update(config, patch, vec![revision], can_shrink, &mut actions);
+            }
+            (true, None, Some(in_flight)) => in_flight.revisions.push(revision),
+            (true, None, None) => actions.push(Action::Report(SessionEvent::Configured { revision })),
+        }
+        actions
+    }
+
+    /// The caller says something, and wants an answer.
+    pub fn say(&mut self, turn: u64, text: String) -> Vec<Action> {
+        let mut actions = Vec::new();
+        self.retries = 0;
+        self.unsettled = true;
+        let content = Content::Caller(text);
+        let item_id = self.history.add(content.clone());
+        self.untaken.push(Untaken { turn, item_id: item_id.clone() });
+        if self.up {
+            self.send_item(History::item(item_id.clone(), &content), &mut actions);
+            actions.push(Action::Arm(Deadline::Item(item_id), ITEM_LIMIT));
+        }
+        self.sequencer.want();
+        self.advance(&mut actions);
+        actions
+    }
+
+    /// The service has something to note, to which nobody need answer.
+    pub fn note(&mut self, text: String) -> Vec<Action> {
+        let mut actions = Vec::new();
+        self.add(&Content::Note(text), &mut actions);
+        actions
+    }
+
+    /// A tool gave its output. Only the first output of an open tool call counts.
+    pub fn tool_output(&mut self, id: &ToolCallId, output: String) -> Vec<Action> {
+        if !self.open.remove(id) {
+            return vec![Action::Notice(Notice::StrayOutput)];
+        }
+        let mut actions = Vec::new();
+        self.add(&Content::ToolOutput { id: id.clone(), output }, &mut actions);
+        self.owes_follow_up = true;
+        self.advance(&mut actions);
+        actions
+    }
+
+    /// Takes everything before the caller's last words out of the model's sight.
+    pub fn forget_before_turn(&mut self) -> Vec<Action> {
+        let forgotten = self.history.forget_before_turn();
+        if !self.up {
+            return Vec::new();
+        }
+        let delete = |item_id: ItemId| {
+            Action::Send(ClientEvent::ItemDelete { event_id: format!("id_{item_id}"), item_id })
+        };
+        forgotten.into_iter().map(delete).collect()
+    }
+
+    /// Nobody waits for an answer any more: whatever is under way is stopped, and open tool calls are answered.
+    pub fn abandon(&mut self) -> Vec<Action> {
+        let mut actions = Vec::new();
+        let step = self.sequencer.cancel();
+        self.perform(step, &mut actions);
+        self.cut_message(&mut actions);
+        for id in std::mem::take(&mut self.open) {
+            self.add(&Content::ToolOutput { id, output: INTERRUPTED.to_owned() }, &mut actions);
+        }
+        self.owes_follow_up = false;
+        self.retry_is_due = false;
+        self.unsettled = true;
+        self.advance(&mut actions);
+        actions
+    }
+
+    /// A deadline has come.
+    pub fn on_deadline(&mut self, deadline: &Deadline) -> Vec<Action> {
+        let mut actions = Vec::new();
+        match deadline {
+            Deadline::Update(event_id) => {
+                if self.updates.iter().any(|update| update.event_id == *event_id) {
+                    actions.push(Action::Replace("session.update was not answered".to_owned()));
+                }
+            }
+            Deadline::Item(item_id) => {
+                if self.up && self.untaken.iter().any(|untaken| untaken.item_id == *item_id) {
+                    actions.push(Action::Replace("conversation.item.create was not answered".to_owned()));
+                }
+            }
+            Deadline::Created(token) => {
+                if self.sequencer.on_overdue(token) {
+                    self.response_failed("response_overdue", false, 0, 0, &mut actions);
+                }
+                self.advance(&mut actions);
+            }
+            Deadline::Retry => {
+                if std::mem::take(&mut self.retry_is_due) {
+                    self.sequencer.want();
+                    self.advance(&mut actions);
+                }
+            }
+        }
+        actions
+    }
+
+    /// Asks for what may be asked for now, and says so when nothing more is owed.
+    fn advance(&mut self, actions: &mut Vec<Action>) {
+        if !self.up || !self.updates.is_empty() {
+            return;
+        }
+        if self.owes_follow_up && self.open.is_empty() {
+            self.owes_follow_up = false;
+            self.sequencer.want();
+        }
+        let step = self.sequencer.release();
+        self.perform(step, actions);
+        let nothing_owed = self.sequencer.is_quiet()
+            && self.open.is_empty()
+            && self.untaken.is_empty()
+            && !self.retry_is_due;
+        if self.unsettled && nothing_owed {
+            self.unsettled = false;
+            actions.push(Action::Report(SessionEvent::Settled));
+        }
+    }
+
+    fn perform(&self, step: Option<Step>, actions: &mut Vec<Action>) {
+        match step {
+            Some(Step::Create { token }) => {
+                let response = ResponseParams::marked(&token);
+                actions.push(Action::Arm(Deadline::Created(token.clone()), CREATED_LIMIT));
+                actions.push(Action::Send(ClientEvent::ResponseCreate { event_id: token, response }));
+            }
+            Some(Step::Cancel { response_id }) if self.up => {
+                let event_id = "cancel".to_owned();
+                actions.push(Action::Send(ClientEvent::ResponseCancel { event_id, response_id }));
+            }
+            Some(Step::Cancel { .. }) | None => {}
+        }
+    }
+
+    fn add(&mut self, content: &Content, actions: &mut Vec<Action>) {
+        let item_id = self.history.add(content.clone());
+        if self.up {
+            self.send_item(History::item(item_id, content), actions);
+        }
+    }
+
+    /// Nothing is created between an update and its answer.
+    fn send_item(&mut self, item: NewItem, actions: &mut Vec<Action>) {
+        if self.updates.is_empty() {
+            actions.push(create_item(item));
+        } else {
+            self.held.push(item);
+        }
+    }
+
+    fn send_update(
+        &mut self,
+        config: SessionConfig,
+        session: SessionPatch,
+        revisions: Vec<u64>,
+        can_shrink: bool,
+        actions: &mut Vec<Action>,
+    ) {
+        self.update_ids += 1;
+        let event_id = format!("su_{}", self.update_ids);
+        self.updates.push_back(Update { event_id: event_id.clone(), config, revisions, can_shrink });
+        actions.push(Action::Arm(Deadline::Update(event_id.clone()), UPDATE_LIMIT));
+        actions.push(Action::Send(ClientEvent::SessionUpdate { event_id, session }));
+    }
+
+    fn cut_message(&mut self, actions: &mut Vec<Action>) {
+        if std::mem::take(&mut self.speaking) {
+            actions.push(Action::Report(SessionEvent::MessageCut));
+        }
+    }
+
+    /// A response is not coming: once more, or the owner is told.
+    fn response_failed(
+        &mut self,
+        code: &str,
+        fatal: bool,
+        input: u64,
+        output: u64,
+        actions: &mut Vec<Action>,
+    ) {
+        self.cut_message(actions);
+        let status = if !fatal && self.retries < MAX_RETRIES {
+            self.retries += 1;
+            self.retry_is_due = true;
+            actions.push(Action::Arm(Deadline::Retry, RETRY_WAIT));
+            ResponseStatus::Retrying
+        } else {
+            ResponseStatus::Failed { code: code.to_owned(), fatal }
+        };
+        let end = ResponseEnd { status, input_tokens: input, output_tokens: output };
+        actions.push(Action::Report(SessionEvent::ResponseDone(end)));
+    }
+}
+
+/// The `event_id` of an item's create names the item, so that an error leads back to it.
+fn create_item(item: NewItem) -> Action {
+    let id = match &item {
+        NewItem::Message { id, .. }
+        | NewItem::FunctionCall { id, .. }
+        | NewItem::FunctionCallOutput { id, .. } => id,
+    };
+    Action::Send(ClientEvent::ItemCreate { event_id: format!("ic_{id}"), item })
+}

@@ -1,0 +1,256 @@
+//! How the conversation takes what the model's side says.
+
+use super::{Action, Dialogue, Notice, REMEMBERED_CALLS, create_item};
+use crate::id::{ItemId, ResponseId};
+use crate::protocol::openai::{ApiError, ClientEvent, EchoedSession, Item, Response, ServerEvent};
+use crate::session::fault::{Remedy, remedy};
+use crate::session::history::{Content, INTERRUPTED};
+use crate::session::sequencer::Refused;
+use crate::session::{ResponseEnd, ResponseStatus, SessionEvent};
+
+impl Dialogue {
+    /// Takes one event of the model's side.
+    pub fn on_event(&mut self, event: ServerEvent) -> Vec<Action> {
+        let mut actions = Vec::new();
+        match event {
+            ServerEvent::SessionCreated(_) | ServerEvent::Unused => {}
+            ServerEvent::SessionUpdated(echo) => self.on_updated(&echo, &mut actions),
+            ServerEvent::Error(error) => self.on_error(&error, &mut actions),
+            ServerEvent::ItemAdded { item_id } => self.on_item_added(&item_id, &mut actions),
+            ServerEvent::ResponseCreated(response) => self.on_created(&response, &mut actions),
+            ServerEvent::TextDelta { response_id, delta, .. } => {
+                if !self.sequencer.is_dropped(&response_id) {
+                    self.speaking = true;
+                    actions.push(Action::Report(SessionEvent::Delta { text: delta }));
+                }
+            }
+            ServerEvent::OutputItemDone { response_id, item } => {
+                self.on_item_done(&response_id, item, &mut actions);
+                self.advance(&mut actions);
+            }
+            ServerEvent::ResponseDone(response) => self.on_done(response, &mut actions),
+            ServerEvent::Unknown(kind) => actions.push(Action::Notice(Notice::UnknownEvent(kind))),
+        }
+        actions
+    }
+
+    fn on_updated(&mut self, echo: &EchoedSession, actions: &mut Vec<Action>) {
+        let Some(update) = self.updates.pop_front() else {
+            return;
+        };
+        if let Some(what) = update.config.mismatch(echo) {
+            actions.push(Action::Notice(Notice::Mismatch(what)));
+        }
+        if self.in_force.replace(update.config).is_none() {
+            actions.push(Action::Ready { replayed_items: self.replayed_items });
+        }
+        for revision in update.revisions {
+            actions.push(Action::Report(SessionEvent::Configured { revision }));
+        }
+        self.release_held(actions);
+        self.advance(actions);
+    }
+
+    fn on_update_refused(&mut self, error: &ApiError, actions: &mut Vec<Action>) {
+        let Some(update) = self.updates.pop_front() else {
+            return;
+        };
+        if update.can_shrink {
+            let patch = update.config.minimal_patch();
+            self.send_update(update.config, patch, update.revisions, false, actions);
+            return;
+        }
+        match &self.in_force {
+            // Without any configuration in force the model would speak with its own.
+            None => actions.push(Action::GiveUp { code: error.word().to_owned() }),
+            Some(old) => {
+                self.desired = old.clone();
+                let why = error.message.clone().unwrap_or_else(|| error.word().to_owned());
+                for revision in update.revisions {
+                    let why = why.clone();
+                    actions.push(Action::Report(SessionEvent::ConfigureRejected { revision, why }));
+                }
+            }
+        }
+        self.release_held(actions);
+        self.advance(actions);
+    }
+
+    fn release_held(&mut self, actions: &mut Vec<Action>) {
+        if self.updates.is_empty() {
+            actions.extend(self.held.drain(..).map(create_item));
+        }
+    }
+
+    fn on_error(&mut self, error: &ApiError, actions: &mut Vec<Action>) {
+        let about = error.event_id.as_deref();
+        let code = error.word();
+        let refuses_update = match (about, self.updates.front()) {
+            (Some(about), Some(update)) => about == update.event_id,
+            // Seen on the wire: a refused update whose error names no event.
+            (None, Some(_)) => {
+                code == "cannot_update_voice"
+                    || error.param.as_deref().is_some_and(|param| param.starts_with("session."))
+            }
+            (_, None) => false,
+        };
+        if refuses_update {
+            self.on_update_refused(error, actions);
+            return;
+        }
+        let already_active = code == "conversation_already_has_active_response";
+        if already_active || about.is_some_and(|about| about.starts_with("rc_")) {
+            if self.sequencer.on_refused(about, already_active) == Refused::Lost {
+                let fatal = remedy(error) == Remedy::EndPolitely;
+                self.response_failed(code, fatal, 0, 0, actions);
+            }
+            self.advance(actions);
+            return;
+        }
+        if let Some(item_id) = about.and_then(|about| about.strip_prefix("ic_")) {
+            self.on_item_refused(item_id, code, actions);
+            return;
+        }
+        if code == "response_cancel_not_active" {
+            self.sequencer.on_nothing_to_cancel();
+            self.advance(actions);
+            return;
+        }
+        match remedy(error) {
+            Remedy::Replace => actions.push(Action::Replace(code.to_owned())),
+            Remedy::EndPolitely => actions.push(Action::GiveUp { code: code.to_owned() }),
+            // Trouble that belongs to no request of ours: the answers themselves will tell.
+            Remedy::Ignore | Remedy::Retry | Remedy::Resync => {
+                actions.push(Action::Notice(Notice::Error(code.to_owned())));
+            }
+        }
+    }
+
+    fn on_item_added(&mut self, item_id: &ItemId, actions: &mut Vec<Action>) {
+        if let Some(at) = self.untaken.iter().position(|untaken| untaken.item_id == *item_id) {
+            let turn = self.untaken.remove(at).turn;
+            actions.push(Action::Report(SessionEvent::Taken { turn }));
+            self.advance(actions);
+        }
+    }
+
+    fn on_item_refused(&mut self, item_id: &str, code: &str, actions: &mut Vec<Action>) {
+        let item_id = ItemId::from(item_id);
+        if code == "item_create_duplicate_item_id" {
+            self.on_item_added(&item_id, actions);
+            return;
+        }
+        actions.push(Action::Notice(Notice::Error(code.to_owned())));
+        if let Some(at) = self.untaken.iter().position(|untaken| untaken.item_id == item_id) {
+            let turn = self.untaken.remove(at).turn;
+            self.history.retract(&item_id);
+            actions.push(Action::Report(SessionEvent::NotTaken { turn, code: code.to_owned() }));
+            self.advance(actions);
+        }
+    }
+
+    fn on_created(&mut self, response: &Response, actions: &mut Vec<Action>) {
+        let step = self.sequencer.on_created(response.id.clone(), response.token());
+        let cancelled = step.is_some();
+        self.perform(step, actions);
+        if !cancelled {
+            self.unsettled = true;
+            self.told.clear();
+            actions.push(Action::Report(SessionEvent::ResponseStarted));
+        }
+    }
+
+    fn on_item_done(&mut self, response_id: &ResponseId, item: Item, actions: &mut Vec<Action>) {
+        match item.kind.as_str() {
+            "message" => self.on_message(response_id, &item, actions),
+            "function_call" => self.on_tool_call(response_id, item, actions),
+            _ => {}
+        }
+    }
+
+    fn on_message(&mut self, response_id: &ResponseId, item: &Item, actions: &mut Vec<Action>) {
+        let Some(item_id) = item.id.clone() else {
+            return;
+        };
+        if !self.told.insert(item_id.clone()) {
+            return;
+        }
+        if self.sequencer.is_dropped(response_id) {
+            // Nobody heard it, so the model shall not believe it said it.
+            let event_id = format!("id_{item_id}");
+            actions.push(Action::Send(ClientEvent::ItemDelete { event_id, item_id }));
+            return;
+        }
+        let text = item.text();
+        if text.is_empty() {
+            self.cut_message(actions);
+            return;
+        }
+        self.speaking = false;
+        self.history.push(item_id, Content::Persona(text.clone()));
+        actions.push(Action::Report(SessionEvent::Message { text }));
+    }
+
+    fn on_tool_call(&mut self, response_id: &ResponseId, item: Item, actions: &mut Vec<Action>) {
+        let whole = item.is_whole() && !self.sequencer.is_dropped(response_id);
+        let (Some(id), Some(name)) = (item.call_id, item.name) else {
+            return;
+        };
+        if self.seen.contains(&id) {
+            return;
+        }
+        if self.seen.len() == REMEMBERED_CALLS {
+            self.seen.pop_front();
+        }
+        self.seen.push_back(id.clone());
+        let arguments = item.arguments.unwrap_or_default();
+        let call = Content::ToolCall { id: id.clone(), name: name.clone(), arguments: arguments.clone() };
+        match item.id {
+            Some(item_id) => self.history.push(item_id, call),
+            None => drop(self.history.add(call)),
+        }
+        if whole {
+            self.unsettled = true;
+            self.open.insert(id.clone());
+            let response = response_id.clone();
+            actions.push(Action::Report(SessionEvent::ToolCalled { response, id, name, arguments }));
+        } else {
+            self.add(&Content::ToolOutput { id, output: INTERRUPTED.to_owned() }, actions);
+        }
+    }
+
+    fn on_done(&mut self, response: Response, actions: &mut Vec<Action>) {
+        // The safety net: whatever no event of its own announced.
+        let response_id = response.id.clone().unwrap_or_else(|| ResponseId::from(""));
+        for item in response.output {
+            self.on_item_done(&response_id, item, actions);
+        }
+        let heard = self.sequencer.on_done(response.id.as_ref(), response.metadata.token());
+        let usage = response.usage.unwrap_or_default();
+        let (input_tokens, output_tokens) = (usage.input_tokens, usage.output_tokens);
+        let error = response.status_details.error.unwrap_or_default();
+        if !heard {
+            self.advance(actions);
+            return;
+        }
+        let status = match response.status.as_deref() {
+            Some("failed") => {
+                let fatal = remedy(&error) == Remedy::EndPolitely;
+                self.response_failed(error.word(), fatal, input_tokens, output_tokens, actions);
+                self.advance(actions);
+                return;
+            }
+            Some("cancelled") => ResponseStatus::Cancelled,
+            Some("incomplete") => {
+                let reason = response.status_details.reason.unwrap_or_else(|| "unknown".to_owned());
+                ResponseStatus::Incomplete { reason }
+            }
+            _ => ResponseStatus::Completed,
+        };
+        self.cut_message(actions);
+        self.retries = 0;
+        let end = ResponseEnd { status, input_tokens, output_tokens };
+        actions.push(Action::Report(SessionEvent::ResponseDone(end)));
+        self.advance(actions);
+    }
+}
