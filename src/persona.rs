@@ -1,6 +1,7 @@
 //! Personas: who speaks, in which words, with which tools, and to whom they may hand the caller over. They are
 //! files; this module reads, checks, renders and reloads them.
 
+pub mod actor;
 pub mod catalog;
 mod folder;
 mod frontmatter;
