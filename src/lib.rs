@@ -4,6 +4,7 @@
 //! (the caller's line) and a persona (who speaks, with which tools). Imports only point down; the order is
 //! written in `tests/layering.rs`.
 
+pub mod call;
 pub mod config;
 pub mod id;
 pub mod persona;

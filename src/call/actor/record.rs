@@ -1,0 +1,173 @@
+//! What the call writes down, and what waits until it is written.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::oneshot;
+
+use super::{CallData, CallMessage, Due, END_LIMIT, Phase, TextLineMessage};
+use crate::call::event::{CallEvent, EndReason};
+use crate::call::floor::Request;
+use crate::call::{CallError, CallState, Reply};
+use crate::id::PersonaKey;
+use crate::transport::{TextCommand, TextMessage};
+
+/// When the writer had no room, it is asked again after this.
+const UNSENT_WAIT: Duration = Duration::from_millis(50);
+
+/// Something visible outside, that must not be seen before what it shows is written.
+#[derive(Debug)]
+pub(super) enum Effect {
+    Line(TextCommand<Reply, CallError>),
+    Activated(oneshot::Sender<Result<PersonaKey, CallError>>, Result<PersonaKey, CallError>),
+    Words(String),
+    Ended(Option<oneshot::Sender<Result<(), CallError>>>),
+}
+
+impl CallData {
+    /// Numbers an event and hands it to the writer.
+    pub(super) fn record(&mut self, event: CallEvent) -> u64 {
+        let seq = self.journal.record(event, now());
+        self.send_unsent();
+        seq
+    }
+
+    /// Does something visible once everything recorded so far is written.
+    pub(super) fn hold(&mut self, effect: Effect) {
+        if let Some(effect) = self.journal.hold(effect) {
+            self.perform(effect);
+        }
+    }
+
+    pub(super) fn send_unsent(&mut self) {
+        let owner = self.myself.get_derived();
+        while let Some(record) = self.journal.next_unsent() {
+            if let Err(record) = self.dependencies.journal.write(record, &owner) {
+                self.journal.not_sent(record);
+                metrics::counter!("ai_realtime_journal_waits_total").increment(1);
+                self.arm(Due::Unsent, UNSENT_WAIT);
+                return;
+            }
+        }
+    }
+
+    pub(super) fn on_written(&mut self, through: u64) {
+        let effects = self.journal.on_written(through);
+        // Whoever is answered now may look at the call next: it shows itself first.
+        self.show();
+        for effect in effects {
+            self.perform(effect);
+        }
+    }
+
+    fn perform(&mut self, effect: Effect) {
+        match effect {
+            Effect::Line(command) => self.for_line(TextMessage::Command(command)),
+            // Whoever asked may have gone.
+            Effect::Activated(reply, result) => drop(reply.send(result)),
+            Effect::Words(words) => {
+                if let Some(replies) = &self.dependencies.replies {
+                    replies(&words);
+                }
+            }
+            Effect::Ended(reply) => {
+                if let Some(reply) = reply {
+                    let _ = reply.send(Ok(()));
+                }
+                self.myself.stop(Some("ended".to_owned()));
+            }
+        }
+    }
+
+    pub(super) fn for_line(&mut self, message: TextLineMessage) {
+        // A line that is gone ends the call by itself.
+        let _ = self.line.cast(message);
+    }
+
+    /// Ends the call: whoever waits is told, the journal is closed, then the actor stops.
+    pub(super) fn end(&mut self, reason: EndReason, reply: Option<oneshot::Sender<Result<(), CallError>>>) {
+        if self.phase == Phase::Ended {
+            if let Some(reply) = reply {
+                let _ = reply.send(Ok(()));
+            }
+            return;
+        }
+        self.phase = Phase::Ended;
+        if let Some((mut turn, began)) = self.turn.take() {
+            turn.cancel();
+            self.close_turn(turn, began);
+        }
+        self.refuse_everyone(&CallError::Ended);
+        self.record(CallEvent::CallEnded { reason });
+        tracing::info!(?reason, "the call ends");
+        self.hold(Effect::Ended(reply));
+        self.arm(Due::End, END_LIMIT);
+    }
+
+    /// Everyone who waits for the floor is told that they will not have it.
+    pub(super) fn refuse_everyone(&mut self, error: &CallError) {
+        for request in self.floor.clear() {
+            self.refuse(&request, error.clone());
+        }
+        for (_, reply) in std::mem::take(&mut self.swap_replies) {
+            self.hold(Effect::Activated(reply, Err(error.clone())));
+        }
+    }
+
+    pub(super) fn refuse(&mut self, request: &Request, error: CallError) {
+        match *request {
+            Request::Say { saying, .. } => {
+                self.hold(Effect::Line(TextCommand::Done { saying, outcome: Err(error) }));
+            }
+            Request::Swap { swap, .. } => self.answer_swap(swap, Err(error)),
+        }
+    }
+
+    pub(super) fn answer_swap(&mut self, swap: u64, result: Result<PersonaKey, CallError>) {
+        if let Some(reply) = self.swap_replies.remove(&swap) {
+            self.hold(Effect::Activated(reply, result));
+        }
+    }
+
+    pub(super) fn arm(&self, due: Due, after: Duration) {
+        self.myself.send_after(after, move || CallMessage::Due(due));
+    }
+
+    /// Shows the call as it stands: its events as far as they are written, the rest once all are.
+    pub(super) fn show(&mut self) {
+        let journaled = self.journal.journaled();
+        let settled = journaled == self.journal.last();
+        let state = self.state();
+        self.snapshot.send_if_modified(|shown| {
+            let mut next = shown.clone();
+            next.journaled = journaled;
+            next.first_seq = self.first_seq;
+            if settled {
+                next.persona = self.handoffs.active().clone();
+                next.state = state;
+                next.started_at = self.started_at;
+                next.turns = self.turns;
+            }
+            let changed = next != *shown;
+            *shown = next;
+            changed
+        });
+    }
+
+    fn state(&self) -> CallState {
+        let busy = self.turn.is_some() || self.clearing.is_some() || self.swapping.is_some();
+        match self.phase {
+            Phase::Ended => CallState::Ended,
+            Phase::Starting => CallState::Starting,
+            Phase::Awake | Phase::Asleep if busy => CallState::Answering,
+            Phase::Awake => CallState::Listening,
+            Phase::Asleep => CallState::Asleep,
+        }
+    }
+}
+
+/// The time as the journal keeps it: to the millisecond.
+fn now() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+}

@@ -1,0 +1,312 @@
+//! How a persona comes into force: at the start, by request, by a changed file, by a handoff of the model.
+
+use tokio::sync::oneshot;
+
+use super::{CallData, Phase};
+use crate::call::CallError;
+use crate::call::HandoffDone;
+use crate::call::event::{CallEvent, EndReason, PersonaCause};
+use crate::call::floor::Request;
+use crate::call::handoff::{self, Asked, Handoffs};
+use crate::call::recollection::swap_note;
+use crate::id::{PersonaKey, ResponseId, ToolCallId};
+use crate::persona::actor::{PersonaEvent, PersonaMessage, Rendition, Unprepared};
+use crate::persona::{HandoffRequest, Target};
+use crate::protocol::openai::{FunctionTool, Modality};
+use crate::session::{SessionArguments, SessionConfig, SessionMessage};
+
+/// A persona on its way into force.
+#[derive(Debug)]
+pub(super) struct Swapping {
+    revision: u64,
+    why: Why,
+    rendition: Option<Rendition>,
+}
+
+#[derive(Debug, Clone)]
+enum Why {
+    Start,
+    Request { swap: u64, by: PersonaCause },
+    Handoff,
+}
+
+impl CallData {
+    /// The call's first persona is rendered; then the session can begin.
+    pub(super) fn begin_start(&mut self) {
+        let active = self.handoffs.active().clone();
+        self.prepare(Why::Start, active, self.handoffs.can_go_back());
+    }
+
+    pub(super) fn on_activate(
+        &mut self,
+        persona: PersonaKey,
+        reply: oneshot::Sender<Result<PersonaKey, CallError>>,
+    ) {
+        let catalog = self.dependencies.library.catalog();
+        if catalog.persona(&persona).is_none() {
+            let known = catalog.keys().iter().map(ToString::to_string).collect();
+            let _ = reply.send(Err(CallError::UnknownPersona { key: persona.to_string(), known }));
+            return;
+        }
+        self.revisions += 1;
+        let swap = self.revisions;
+        self.swap_replies.insert(swap, reply);
+        self.ask(Request::Swap { swap, persona, by: PersonaCause::Api });
+    }
+
+    /// A swap has the floor.
+    pub(super) fn begin_swap(&mut self, swap: u64, persona: PersonaKey, by: PersonaCause) {
+        if by == PersonaCause::Api && persona == *self.handoffs.active() {
+            self.answer_swap(swap, Ok(persona));
+            self.next();
+            return;
+        }
+        let can_go_back = by == PersonaCause::Config && self.handoffs.can_go_back();
+        self.prepare(Why::Request { swap, by }, persona, can_go_back);
+    }
+
+    fn prepare(&mut self, why: Why, key: PersonaKey, can_go_back: bool) {
+        self.revisions += 1;
+        let revision = self.revisions;
+        self.swapping = Some(Swapping { revision, why, rendition: None });
+        // A persona that is gone is started again, and the swap fails with it.
+        let _ = self.persona.cast(PersonaMessage::Prepare { revision, key, can_go_back });
+    }
+
+    pub(super) fn on_persona(&mut self, event: PersonaEvent) {
+        match event {
+            PersonaEvent::Prepared { revision, rendition } => self.on_prepared(revision, *rendition),
+            PersonaEvent::Unprepared { revision, why } => self.on_unprepared(revision, &why),
+            PersonaEvent::ToolDone { id, outcome } => self.on_tool_done(&id, &outcome),
+            PersonaEvent::Changed => {
+                let persona = self.handoffs.active().clone();
+                self.revisions += 1;
+                self.ask(Request::Swap { swap: self.revisions, persona, by: PersonaCause::Config });
+            }
+        }
+    }
+
+    fn on_prepared(&mut self, revision: u64, rendition: Rendition) {
+        let Some(swapping) = self.swapping.as_mut().filter(|swapping| swapping.revision == revision) else {
+            return;
+        };
+        let config = session_config(&rendition);
+        let unchanged = self.rendition.as_ref().is_some_and(|old| session_config(old) == config);
+        match swapping.why {
+            Why::Start => self.start_session(rendition, config),
+            Why::Request { by: PersonaCause::Config, .. } if unchanged => {
+                self.rendition = Some(rendition);
+                self.swapping = None;
+                self.next();
+            }
+            Why::Request { .. } | Why::Handoff => {
+                swapping.rendition = Some(rendition);
+                self.for_session(SessionMessage::Configure { config: Box::new(config), revision });
+            }
+        }
+    }
+
+    fn start_session(&mut self, rendition: Rendition, config: SessionConfig) {
+        self.swapping = None;
+        let goes_on = self.recalled.take();
+        if goes_on.is_none() {
+            self.activated(rendition.persona.key.clone(), PersonaCause::Start);
+        }
+        self.rendition = Some(rendition);
+        self.wanted_session = Some(SessionArguments {
+            call_id: self.call_id.clone(),
+            endpoint: self.dependencies.endpoint.clone(),
+            config,
+            history: goes_on.map(|conversation| conversation.contents.into()).unwrap_or_default(),
+            connections: self.connections,
+            owner: self.myself.get_derived(),
+        });
+    }
+
+    fn activated(&mut self, persona: PersonaKey, by: PersonaCause) {
+        tracing::info!(persona = %persona, ?by, "persona activated");
+        self.record(CallEvent::PersonaActivated { persona, by, carry: None });
+    }
+
+    fn on_unprepared(&mut self, revision: u64, why: &Unprepared) {
+        let Some(swapping) = self.swapping.take_if(|swapping| swapping.revision == revision) else {
+            return;
+        };
+        tracing::error!(?why, "a persona cannot be rendered");
+        match swapping.why {
+            Why::Start if self.handoffs.active() != &self.dependencies.default_persona => {
+                // The persona the call had is no more: the default one takes over.
+                let persona = self.dependencies.default_persona.clone();
+                self.handoffs = Handoffs::new(persona.clone());
+                self.activated(persona, PersonaCause::Config);
+                self.begin_start();
+            }
+            Why::Start => self.end(EndReason::Failed, None),
+            Why::Request { swap, .. } => {
+                let active = self.handoffs.active().clone();
+                let why = "its files cannot be used".to_owned();
+                self.answer_swap(swap, Err(CallError::PersonaRejected { why, active }));
+                self.next();
+            }
+            Why::Handoff => self.refuse_handoff("that persona cannot take over now: go on yourself"),
+        }
+    }
+
+    /// The model has confirmed a persona.
+    pub(super) fn on_configured(&mut self, revision: u64) {
+        let Some(swapping) = self.swapping.take_if(|swapping| swapping.revision == revision) else {
+            return;
+        };
+        let Some(rendition) = swapping.rendition else {
+            return;
+        };
+        let persona = rendition.persona.key.clone();
+        match swapping.why {
+            Why::Start => {}
+            Why::Request { swap, by } => {
+                self.rendition = Some(rendition);
+                self.handoffs.activate(persona.clone());
+                self.activated(persona.clone(), by);
+                if by == PersonaCause::Api {
+                    self.for_session(SessionMessage::Note(swap_note(&persona)));
+                }
+                self.answer_swap(swap, Ok(persona));
+                self.next();
+            }
+            Why::Handoff => self.complete_handoff(rendition),
+        }
+    }
+
+    /// The model has refused a persona.
+    pub(super) fn on_configure_rejected(&mut self, revision: u64, why: String) {
+        let Some(swapping) = self.swapping.take_if(|swapping| swapping.revision == revision) else {
+            return;
+        };
+        tracing::error!(why, "the model refused a persona, the old one goes on");
+        match swapping.why {
+            Why::Start => {}
+            Why::Request { swap, .. } => {
+                let active = self.handoffs.active().clone();
+                self.answer_swap(swap, Err(CallError::PersonaRejected { why, active }));
+                self.next();
+            }
+            Why::Handoff => self.refuse_handoff("the handoff failed: go on yourself"),
+        }
+    }
+
+    /// Whatever persona is on its way will not come into force.
+    pub(super) fn fail_swap(&mut self, error: &CallError) {
+        match self.swapping.take().map(|swapping| swapping.why) {
+            Some(Why::Request { swap, .. }) => {
+                self.answer_swap(swap, Err(error.clone()));
+                self.next();
+            }
+            Some(Why::Handoff) => self.refuse_handoff("the handoff failed: go on yourself"),
+            Some(Why::Start) | None => {}
+        }
+    }
+
+    /// The persona's actor was started again: what it was doing is lost.
+    pub(super) fn on_persona_lost(&mut self) {
+        self.fail_swap(&CallError::ModelFailed { code: "persona_failed".to_owned() });
+        self.fail_tools();
+        if self.phase == Phase::Starting && self.session.is_none() {
+            self.begin_start();
+        }
+    }
+
+    /// The model asks for a handoff.
+    pub(super) fn on_handoff_asked(
+        &mut self,
+        response: ResponseId,
+        tool_call: ToolCallId,
+        request: Result<HandoffRequest, String>,
+    ) {
+        let HandoffRequest { target, reason, summary } = match request {
+            Ok(request) => request,
+            Err(words) => {
+                let output = handoff::refused_output(&words);
+                self.for_session(SessionMessage::ToolOutput { id: tool_call, output });
+                return;
+            }
+        };
+        let to = match target {
+            Target::Persona(key) => Some(key),
+            Target::Back => None,
+        };
+        let named = to.clone().unwrap_or_else(|| PersonaKey::from("back"));
+        let asked = Asked { response, tool_call: tool_call.clone(), to, reason, summary };
+        let catalog = self.dependencies.library.catalog();
+        let rules = self.rendition.as_ref().map_or(&[][..], |rendition| &rendition.persona.handoffs);
+        match self.handoffs.ask(asked, rules, |key| catalog.persona(key).is_some()) {
+            Ok(handoff) => {
+                let event = CallEvent::HandoffRequested {
+                    from: handoff.from.clone(),
+                    to: handoff.to.clone(),
+                    reason: handoff.reason.clone(),
+                    summary: handoff.summary.clone(),
+                };
+                let to = handoff.to.clone();
+                self.record(event);
+                self.prepare(Why::Handoff, to, self.handoffs.could_go_back_after());
+            }
+            Err(why) => {
+                let output = handoff::refused_output(&why);
+                self.record(CallEvent::HandoffRefused { to: named, why });
+                self.for_session(SessionMessage::ToolOutput { id: tool_call, output });
+            }
+        }
+    }
+
+    fn complete_handoff(&mut self, rendition: Rendition) {
+        let Some((handoff, first_meeting)) = self.handoffs.confirm() else {
+            return;
+        };
+        let persona = &rendition.persona;
+        let greeting = if first_meeting { &persona.greeting } else { &persona.return_greeting };
+        let output = handoff::accepted_output(&handoff, &persona.name, greeting.as_deref());
+        tracing::info!(persona = %handoff.to, by = "model", "persona activated");
+        let carry = Some(handoff.carry);
+        self.record(CallEvent::PersonaActivated {
+            persona: handoff.to.clone(),
+            by: PersonaCause::Model,
+            carry,
+        });
+        if handoff.carry != crate::persona::Carry::All {
+            self.for_session(SessionMessage::ForgetBeforeTurn);
+        }
+        self.for_session(SessionMessage::ToolOutput { id: handoff.tool_call, output });
+        if let Some((turn, _)) = &mut self.turn {
+            turn.on_handoff(HandoffDone { from: handoff.from, to: handoff.to, reason: handoff.reason });
+        }
+        self.rendition = Some(rendition);
+    }
+
+    fn refuse_handoff(&mut self, why: &str) {
+        if let Some(handoff) = self.handoffs.reject() {
+            let output = handoff::refused_output(why);
+            self.record(CallEvent::HandoffRefused { to: handoff.to, why: why.to_owned() });
+            self.for_session(SessionMessage::ToolOutput { id: handoff.tool_call, output });
+        }
+    }
+
+    /// The session knows who to be: requests may come.
+    pub(super) fn open_floor(&mut self) {
+        self.phase = Phase::Asleep;
+        if let Some(request) = self.floor.open() {
+            self.begin(request);
+        }
+    }
+}
+
+fn session_config(rendition: &Rendition) -> SessionConfig {
+    let tool = |spec: &crate::tool::ToolSpec| {
+        FunctionTool::new(spec.name.clone(), spec.description.clone(), spec.parameters.clone())
+    };
+    SessionConfig {
+        instructions: rendition.instructions.clone(),
+        tools: rendition.tools.iter().map(tool).collect(),
+        modality: Modality::Text,
+        voice: None,
+    }
+}

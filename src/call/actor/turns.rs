@@ -1,0 +1,304 @@
+//! How a turn goes: the caller's words to the model, the model's words and tools back, until nothing is owed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::record::Effect;
+use super::{CallData, Due, Phase};
+use crate::call::CallError;
+use crate::call::event::CallEvent;
+use crate::call::floor::{FloorFull, MAX_WAITING, Request};
+use crate::call::turn::{Turn, json_or_text};
+use crate::id::{ResponseId, ToolCallId};
+use crate::persona::actor::PersonaMessage;
+use crate::persona::parse_handoff;
+use crate::session::{SessionError, SessionEvent, SessionMessage};
+use crate::tool::{ToolOutcome, ToolStatus};
+use crate::transport::TextCommand;
+
+/// What a turn left behind that was given up is stopped within this, or the socket is replaced.
+const CLEARING_LIMIT: Duration = Duration::from_secs(5);
+
+impl CallData {
+    /// Something needs the floor.
+    pub(super) fn ask(&mut self, request: Request) {
+        if self.phase == Phase::Ended {
+            self.refuse(&request, CallError::Ended);
+            return;
+        }
+        if self.journal.is_stalled() {
+            self.refuse(&request, CallError::JournalUnavailable);
+            return;
+        }
+        self.requests += 1;
+        match self.floor.ask(request) {
+            Ok(Some(request)) => self.begin(request),
+            Ok(None) => {}
+            Err(FloorFull(request)) => {
+                metrics::counter!("ai_realtime_turn_queue_full_total").increment(1);
+                self.refuse(&request, CallError::TurnQueueFull { waiting: MAX_WAITING });
+            }
+        }
+    }
+
+    /// A request has the floor.
+    pub(super) fn begin(&mut self, request: Request) {
+        self.phase = Phase::Awake;
+        match request {
+            Request::Say { saying, text } => self.begin_turn(saying, text),
+            Request::Swap { swap, persona, by } => self.begin_swap(swap, persona, by),
+        }
+    }
+
+    /// Whoever had the floor is done.
+    pub(super) fn next(&mut self) {
+        match self.floor.release() {
+            Some(request) => self.begin(request),
+            None if self.floor.is_free() => {
+                self.arm(Due::Idle(self.requests), self.dependencies.limits.idle);
+            }
+            None => {}
+        }
+    }
+
+    fn begin_turn(&mut self, saying: u64, text: String) {
+        self.turns += 1;
+        let number = self.turns;
+        let first_seq = self.record(CallEvent::TurnStarted { turn: number });
+        self.record(CallEvent::CallerText { text: text.clone() });
+        self.handoffs.on_turn();
+        self.turn = Some((Turn::new(number, saying, first_seq), Instant::now()));
+        self.for_session(SessionMessage::Say { turn: number, text });
+        self.arm(Due::Turn(number), self.dependencies.limits.turn);
+    }
+
+    pub(super) fn for_session(&mut self, message: SessionMessage) {
+        if let Some(session) = &self.session {
+            // A session that is gone is started again from the journal.
+            let _ = session.cast(message);
+        }
+    }
+
+    pub(super) fn on_session(&mut self, event: SessionEvent) {
+        if self.phase == Phase::Ended {
+            return;
+        }
+        match event {
+            SessionEvent::Connected(connection) => self.on_connected(connection),
+            SessionEvent::Disconnected { reason } => {
+                self.record(CallEvent::ModelDisconnected { reason });
+            }
+            SessionEvent::Unavailable(error) => self.on_unavailable(error),
+            SessionEvent::Configured { revision } => self.on_configured(revision),
+            SessionEvent::ConfigureRejected { revision, why } => self.on_configure_rejected(revision, why),
+            SessionEvent::Taken { turn } => self.on_taken(turn),
+            SessionEvent::NotTaken { turn, code } => self.on_not_taken(turn, code),
+            SessionEvent::ResponseStarted => {}
+            SessionEvent::Delta { text } => self.on_delta(text),
+            SessionEvent::Message { text } => self.on_message(text),
+            SessionEvent::MessageCut => {
+                self.record(CallEvent::AssistantInterrupted { played_ms: 0 });
+            }
+            SessionEvent::ToolCalled { response, id, name, arguments } => {
+                self.on_tool_called(response, id, name, arguments);
+            }
+            SessionEvent::ResponseDone(end) => {
+                let error = self.turn.as_mut().and_then(|(turn, _)| turn.on_response(&end));
+                error.into_iter().for_each(|error| self.record_error(&error));
+            }
+            SessionEvent::Settled => self.on_settled(),
+        }
+    }
+
+    fn on_connected(&mut self, connection: crate::session::Connection) {
+        self.connections = connection.connection;
+        self.record(if connection.connection == 1 {
+            CallEvent::ModelConnected { connection: 1 }
+        } else {
+            CallEvent::ModelReconnected {
+                attempt: connection.attempt,
+                gap_ms: connection.gap_ms,
+                replayed_items: connection.replayed_items,
+            }
+        });
+    }
+
+    fn on_unavailable(&mut self, error: SessionError) {
+        let error = match error {
+            SessionError::Refused { code } => CallError::ModelRefused { code },
+            SessionError::Unreachable { .. } => CallError::ModelUnavailable,
+        };
+        self.record_error(&error);
+        self.fail_under_way(&error);
+    }
+
+    /// Nothing that is under way will come to a good end.
+    pub(super) fn fail_under_way(&mut self, error: &CallError) {
+        if let Some((mut turn, began)) = self.turn.take() {
+            turn.fail(error.clone());
+            self.close_turn(turn, began);
+            self.fail_swap(error);
+            self.next();
+        } else if self.clearing.take().is_some() {
+            self.next();
+        } else {
+            self.fail_swap(error);
+        }
+    }
+
+    fn on_taken(&mut self, number: u64) {
+        if let Some((turn, _)) = self.turn.as_ref().filter(|(turn, _)| turn.number == number) {
+            let (saying, first_seq) = (turn.saying, turn.first_seq);
+            self.hold(Effect::Line(TextCommand::Taken { saying, turn: number, first_seq }));
+        }
+    }
+
+    fn on_not_taken(&mut self, number: u64, code: String) {
+        let error = CallError::ModelFailed { code };
+        if self.turn.as_ref().is_some_and(|(turn, _)| turn.number == number) {
+            self.give_up_turn(error);
+        }
+    }
+
+    fn on_delta(&mut self, text: String) {
+        if let Some((turn, began)) = &mut self.turn {
+            turn.on_word(elapsed_ms(*began));
+        }
+        self.record(CallEvent::AssistantDelta { text: text.clone() });
+        if self.dependencies.replies.is_some() {
+            self.hold(Effect::Words(text));
+        }
+    }
+
+    fn on_message(&mut self, text: String) {
+        self.record(CallEvent::AssistantText { text: text.clone() });
+        if let Some((turn, began)) = &mut self.turn {
+            turn.on_message(text, elapsed_ms(*began));
+        }
+        if self.dependencies.replies.is_some() {
+            self.hold(Effect::Words("\n".to_owned()));
+        }
+    }
+
+    fn on_tool_called(&mut self, response: ResponseId, id: ToolCallId, name: String, arguments: String) {
+        if let Some(request) = parse_handoff(&name, &arguments) {
+            self.on_handoff_asked(response, id, request);
+            return;
+        }
+        let Some(allowed) = self.rendition.as_ref().map(|rendition| Arc::clone(&rendition.persona)) else {
+            return;
+        };
+        let shown = json_or_text(&arguments);
+        if let Some((turn, _)) = &mut self.turn {
+            turn.on_tool_started(id.clone(), name.clone(), shown.clone());
+        }
+        self.running.insert(id.clone(), name.clone());
+        self.record(CallEvent::ToolStarted {
+            name: name.clone(),
+            arguments: shown,
+            tool_call_id: id.clone(),
+        });
+        // A persona that is gone is started again, and its tools are answered then.
+        let _ = self.persona.cast(PersonaMessage::RunTool { id, name, arguments, allowed });
+    }
+
+    pub(super) fn on_tool_done(&mut self, id: &ToolCallId, outcome: &ToolOutcome) {
+        let Some(name) = self.running.remove(id) else {
+            return;
+        };
+        if self.phase == Phase::Ended {
+            return;
+        }
+        let output = json_or_text(&outcome.output);
+        if let Some((turn, _)) = &mut self.turn {
+            turn.on_tool_done(id, outcome, output.clone());
+        }
+        self.record(CallEvent::ToolDone {
+            name,
+            output,
+            status: outcome.status,
+            duration_ms: outcome.duration_ms,
+            tool_call_id: id.clone(),
+        });
+        self.for_session(SessionMessage::ToolOutput { id: id.clone(), output: outcome.output.clone() });
+    }
+
+    /// The tools under way will bring nothing: the model is told so.
+    pub(super) fn fail_tools(&mut self) {
+        let output = r#"{"error":"the tool failed"}"#.to_owned();
+        let outcome = ToolOutcome { output, status: ToolStatus::Error, duration_ms: 0 };
+        for id in self.running.keys().cloned().collect::<Vec<_>>() {
+            self.on_tool_done(&id, &outcome);
+        }
+    }
+
+    fn on_settled(&mut self) {
+        if let Some((turn, began)) = self.turn.take() {
+            self.close_turn(turn, began);
+            self.next();
+        } else if self.clearing.take().is_some() {
+            self.next();
+        }
+    }
+
+    /// The turn's end is written; whoever waits for it is answered.
+    pub(super) fn close_turn(&mut self, turn: Turn, began: Instant) {
+        let saying = turn.saying;
+        let duration_ms = elapsed_ms(began);
+        metrics::histogram!("ai_realtime_turn_seconds").record(began.elapsed().as_secs_f64());
+        let (event, outcome) = turn.finish(self.handoffs.active().clone(), duration_ms);
+        self.record(event);
+        self.hold(Effect::Line(TextCommand::Done { saying, outcome }));
+    }
+
+    /// The turn is given up: the caller is told now, the floor is free when its leftovers are stopped.
+    fn give_up_turn(&mut self, error: CallError) {
+        let Some((mut turn, began)) = self.turn.take() else {
+            return;
+        };
+        let number = turn.number;
+        self.record_error(&error);
+        turn.fail(error);
+        self.close_turn(turn, began);
+        self.clearing = Some(number);
+        self.for_session(SessionMessage::Abandon);
+        self.arm(Due::Clearing(number), CLEARING_LIMIT);
+    }
+
+    pub(super) fn record_error(&mut self, error: &CallError) {
+        let code = error.code().to_owned();
+        tracing::warn!(code, error = %error, "the caller may notice an error");
+        self.record(CallEvent::Error { code, error: error.to_string() });
+    }
+
+    pub(super) fn on_due(&mut self, due: Due) {
+        match due {
+            Due::Turn(number) => {
+                if self.turn.as_ref().is_some_and(|(turn, _)| turn.number == number) {
+                    let limit_ms = self.dependencies.limits.turn.as_millis() as u64;
+                    self.give_up_turn(CallError::ModelTimeout { limit_ms });
+                }
+            }
+            Due::Clearing(number) => {
+                if self.clearing.take_if(|clearing| *clearing == number).is_some() {
+                    self.for_session(SessionMessage::Replace("an answer could not be stopped".to_owned()));
+                    self.next();
+                }
+            }
+            Due::Idle(requests) => {
+                if self.requests == requests && self.floor.is_free() && self.phase == Phase::Awake {
+                    self.phase = Phase::Asleep;
+                    self.for_session(SessionMessage::Sleep);
+                }
+            }
+            Due::Unsent => self.send_unsent(),
+            Due::End => self.myself.stop(Some("the journal cannot be closed".to_owned())),
+        }
+    }
+}
+
+fn elapsed_ms(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,280 @@
+//! The events of a call: what the journal keeps, what clients are streamed, what a transcript is made of.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::id::{CallId, PersonaKey, ToolCallId};
+use crate::persona::Carry;
+use crate::tool::ToolStatus;
+
+/// An event with its number: one line of the journal, as clients see it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Logged {
+    /// Rises by one per call, from 1.
+    pub seq: u64,
+    /// When it happened.
+    pub at: Timestamp,
+    /// The call.
+    pub call_id: CallId,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: CallEvent,
+}
+
+/// What happens in a call. Fields are added, never renamed or removed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type")]
+pub enum CallEvent {
+    /// The call began; numbering goes on where an earlier conversation of the same id stopped.
+    #[serde(rename = "call.started")]
+    CallStarted {
+        /// The kind of line.
+        transport: String,
+    },
+    /// The service restarted and took the call up again from its journal.
+    #[serde(rename = "call.resumed")]
+    CallResumed {},
+    /// The call is over.
+    #[serde(rename = "call.ended")]
+    CallEnded {
+        /// Why.
+        reason: EndReason,
+    },
+    /// A persona is in force.
+    #[serde(rename = "persona.activated")]
+    PersonaActivated {
+        /// Who.
+        persona: PersonaKey,
+        /// By whom.
+        by: PersonaCause,
+        /// After a handoff: what of the conversation it was given.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        carry: Option<Carry>,
+    },
+    /// The model asks to hand the caller over.
+    #[serde(rename = "handoff.requested")]
+    HandoffRequested {
+        /// Who speaks.
+        from: PersonaKey,
+        /// Who shall.
+        to: PersonaKey,
+        /// Why, in the model's words.
+        reason: String,
+        /// The conversation so far, in the model's words.
+        summary: String,
+    },
+    /// A handoff was refused; the old persona goes on.
+    #[serde(rename = "handoff.refused")]
+    HandoffRefused {
+        /// Who should have taken over.
+        to: PersonaKey,
+        /// Why not.
+        why: String,
+    },
+    /// A turn began.
+    #[serde(rename = "turn.started")]
+    TurnStarted {
+        /// Its number, from 1.
+        turn: u64,
+    },
+    /// The caller wrote.
+    #[serde(rename = "caller.text")]
+    CallerText {
+        /// What.
+        text: String,
+    },
+    /// The caller spoke, as it was understood.
+    #[serde(rename = "caller.transcript")]
+    CallerTranscript {
+        /// What.
+        text: String,
+    },
+    /// A piece of what the persona says, as it comes.
+    #[serde(rename = "assistant.delta")]
+    AssistantDelta {
+        /// The piece.
+        text: String,
+    },
+    /// One message of the persona, whole.
+    #[serde(rename = "assistant.text")]
+    AssistantText {
+        /// What it said.
+        text: String,
+    },
+    /// What the persona was saying was cut off: the deltas since the last `assistant.text` were all of it.
+    #[serde(rename = "assistant.interrupted")]
+    AssistantInterrupted {
+        /// How much the caller heard, in milliseconds of audio; 0 for text.
+        played_ms: u64,
+    },
+    /// A tool was started.
+    #[serde(rename = "tool.started")]
+    ToolStarted {
+        /// The tool.
+        name: String,
+        /// Its arguments: JSON, or the text as it came when it was not JSON.
+        arguments: Value,
+        /// The model's id of this tool call.
+        tool_call_id: ToolCallId,
+    },
+    /// A tool ended.
+    #[serde(rename = "tool.done")]
+    ToolDone {
+        /// The tool.
+        name: String,
+        /// What the model was given: JSON, or text.
+        output: Value,
+        /// How it ended.
+        status: ToolStatus,
+        /// How long it took, in milliseconds.
+        duration_ms: u64,
+        /// The model's id of this tool call.
+        tool_call_id: ToolCallId,
+    },
+    /// A turn ended: the model owes nothing more.
+    #[serde(rename = "turn.done")]
+    TurnDone {
+        /// Its number.
+        turn: u64,
+        /// How it ended.
+        status: TurnStatus,
+        /// What it cost, over all its responses.
+        usage: Usage,
+        /// From its start to the first word, in milliseconds; null when no word came.
+        first_token_ms: Option<u64>,
+        /// From its start to its end, in milliseconds.
+        duration_ms: u64,
+    },
+    /// A socket to the model was opened and configured.
+    #[serde(rename = "model.connected")]
+    ModelConnected {
+        /// How many times this call has opened one, this one included.
+        connection: u64,
+    },
+    /// The socket to the model is gone.
+    #[serde(rename = "model.disconnected")]
+    ModelDisconnected {
+        /// Why.
+        reason: String,
+    },
+    /// A new socket took its place, the conversation replayed.
+    #[serde(rename = "model.reconnected")]
+    ModelReconnected {
+        /// Which attempt succeeded, from 1.
+        attempt: u32,
+        /// How long there was none, in milliseconds.
+        gap_ms: u64,
+        /// How many items were replayed.
+        replayed_items: u64,
+    },
+    /// The caller pressed a key.
+    #[serde(rename = "dtmf")]
+    Dtmf {
+        /// Which.
+        digit: String,
+    },
+    /// The caller is being handed to a human.
+    #[serde(rename = "transfer.started")]
+    TransferStarted {
+        /// To which number.
+        to: String,
+    },
+    /// Something went wrong that the caller may notice.
+    #[serde(rename = "error")]
+    Error {
+        /// What, in snake case.
+        code: String,
+        /// What, in a sentence.
+        error: String,
+    },
+}
+
+/// Why a call ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndReason {
+    /// Someone ended it through the API.
+    HungUp,
+    /// Nobody said anything for too long.
+    Idle,
+    /// It could not go on.
+    Failed,
+}
+
+/// Who put a persona in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PersonaCause {
+    /// The call began with it.
+    Start,
+    /// A request.
+    Api,
+    /// A handoff by the model.
+    Model,
+    /// Its file changed.
+    Config,
+}
+
+/// How a turn ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TurnStatus {
+    /// The model answered.
+    Completed,
+    /// The answer was cut short by a limit or a filter of the model.
+    Incomplete,
+    /// The answer was cancelled.
+    Cancelled,
+    /// There is no answer.
+    Failed,
+}
+
+/// Tokens used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Usage {
+    /// Tokens the model read.
+    pub input_tokens: u64,
+    /// Tokens the model wrote.
+    pub output_tokens: u64,
+}
+
+impl Usage {
+    /// Both added up.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            input_tokens: self.input_tokens.saturating_add(other.input_tokens),
+            output_tokens: self.output_tokens.saturating_add(other.output_tokens),
+        }
+    }
+}
+
+impl CallEvent {
+    /// The event's type, as on the wire.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::CallStarted { .. } => "call.started",
+            Self::CallResumed {} => "call.resumed",
+            Self::CallEnded { .. } => "call.ended",
+            Self::PersonaActivated { .. } => "persona.activated",
+            Self::HandoffRequested { .. } => "handoff.requested",
+            Self::HandoffRefused { .. } => "handoff.refused",
+            Self::TurnStarted { .. } => "turn.started",
+            Self::CallerText { .. } => "caller.text",
+            Self::CallerTranscript { .. } => "caller.transcript",
+            Self::AssistantDelta { .. } => "assistant.delta",
+            Self::AssistantText { .. } => "assistant.text",
+            Self::AssistantInterrupted { .. } => "assistant.interrupted",
+            Self::ToolStarted { .. } => "tool.started",
+            Self::ToolDone { .. } => "tool.done",
+            Self::TurnDone { .. } => "turn.done",
+            Self::ModelConnected { .. } => "model.connected",
+            Self::ModelDisconnected { .. } => "model.disconnected",
+            Self::ModelReconnected { .. } => "model.reconnected",
+            Self::Dtmf { .. } => "dtmf",
+            Self::TransferStarted { .. } => "transfer.started",
+            Self::Error { .. } => "error",
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! Who has the floor: one turn or one swap at a time, all others in the order they came. Pure.
+
+use std::collections::VecDeque;
+
+use crate::call::event::PersonaCause;
+use crate::id::PersonaKey;
+
+/// At most so many requests wait; the next is refused.
+pub const MAX_WAITING: usize = 16;
+
+/// Something that needs the floor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Request {
+    /// The caller said something: a turn.
+    Say {
+        /// The line's number for it.
+        saying: u64,
+        /// What.
+        text: String,
+    },
+    /// A persona shall be put in force between two turns.
+    Swap {
+        /// Who asked, in the call's numbering.
+        swap: u64,
+        /// Which persona.
+        persona: PersonaKey,
+        /// By whom.
+        by: PersonaCause,
+    },
+}
+
+/// Who has the floor, and who waits for it.
+#[derive(Debug, Default)]
+pub struct Floor {
+    open: bool,
+    busy: bool,
+    waiting: VecDeque<Request>,
+}
+
+/// No more requests can wait.
+#[derive(Debug, PartialEq, Eq)]
+pub struct FloorFull(pub Request);
+
+impl Floor {
+    /// Takes a request: it has the floor at once (`Some`), or waits.
+    ///
+    /// # Errors
+    /// [`FloorFull`], with the request, when [`MAX_WAITING`] wait already.
+    pub fn ask(&mut self, request: Request) -> Result<Option<Request>, FloorFull> {
+        if self.open && !self.busy {
+            self.busy = true;
+            return Ok(Some(request));
+        }
+        if self.waiting.len() >= MAX_WAITING {
+            return Err(FloorFull(request));
+        }
+        self.waiting.push_back(request);
+        Ok(None)
+    }
+
+    /// The call is ready: the first request has the floor.
+    pub fn open(&mut self) -> Option<Request> {
+        self.open = true;
+        self.next()
+    }
+
+    /// The call cannot go on for now: requests wait until it is opened again.
+    pub fn close(&mut self) {
+        self.open = false;
+    }
+
+    /// Whoever had the floor is done: the next request has it.
+    pub fn release(&mut self) -> Option<Request> {
+        self.busy = false;
+        self.next()
+    }
+
+    /// Nobody has the floor and nobody waits for it.
+    pub fn is_free(&self) -> bool {
+        self.open && !self.busy && self.waiting.is_empty()
+    }
+
+    /// How many wait.
+    pub fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Everyone who waits is sent away: the call is over.
+    pub fn clear(&mut self) -> Vec<Request> {
+        self.open = false;
+        self.waiting.drain(..).collect()
+    }
+
+    fn next(&mut self) -> Option<Request> {
+        if !self.open || self.busy {
+            return None;
+        }
+        let request = self.waiting.pop_front()?;
+        self.busy = true;
+        Some(request)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn say(saying: u64) -> Request {
+        Request::Say { saying, text: "words".into() }
+    }
+
+    #[test]
+    fn requests_wait_until_the_call_is_ready_and_then_come_in_order() {
+        let mut floor = Floor::default();
+        assert_eq!(floor.ask(say(1)), Ok(None));
+        assert_eq!(floor.ask(say(2)), Ok(None));
+        assert_eq!(floor.open(), Some(say(1)));
+        assert_eq!(floor.ask(say(3)), Ok(None));
+        assert_eq!(floor.release(), Some(say(2)));
+        assert_eq!(floor.release(), Some(say(3)));
+        assert_eq!(floor.release(), None);
+        assert!(floor.is_free());
+        assert_eq!(floor.ask(say(4)), Ok(Some(say(4))));
+    }
+
+    #[test]
+    fn the_seventeenth_that_waits_is_refused() {
+        let mut floor = Floor::default();
+        floor.open();
+        assert_eq!(floor.ask(say(0)), Ok(Some(say(0))));
+        for n in 1..=16 {
+            assert_eq!(floor.ask(say(n)), Ok(None));
+        }
+        assert_eq!(floor.ask(say(17)), Err(FloorFull(say(17))));
+    }
+
+    proptest! {
+        #[test]
+        fn every_request_has_the_floor_once_alone_and_in_order(ops in proptest::collection::vec(0u8..4, 0..80)) {
+            let mut floor = Floor::default();
+            let (mut asked, mut expected, mut had, mut holds) = (0, Vec::new(), Vec::new(), false);
+            for op in ops {
+                let begins = match op {
+                    0 | 1 => {
+                        asked += 1;
+                        match floor.ask(say(asked)) {
+                            Ok(begins) => { expected.push(say(asked)); begins }
+                            Err(FloorFull(_)) => { prop_assert_eq!(floor.waiting(), MAX_WAITING); None }
+                        }
+                    }
+                    2 if holds => { holds = false; floor.release() }
+                    _ => floor.open(),
+                };
+                if let Some(request) = begins {
+                    prop_assert!(!holds, "two at once");
+                    holds = true;
+                    had.push(request);
+                }
+            }
+            prop_assert_eq!(&had[..], &expected[..had.len()]);
+        }
+    }
+}

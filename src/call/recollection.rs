@@ -1,0 +1,301 @@
+//! What a call knows of itself from its journal: enough to go on where it stopped. Pure: events come in, in
+//! order.
+
+use std::collections::VecDeque;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::event::{CallEvent, Logged, PersonaCause, TurnStatus};
+use super::handoff::Handoffs;
+use crate::id::PersonaKey;
+use crate::persona::Carry;
+use crate::session::Content;
+
+/// At most so many things of the conversation are recalled: as many as a session keeps.
+const MAX_CONTENTS: usize = 400;
+
+/// What the journal says of a call.
+#[derive(Debug, Default)]
+pub struct Recollection {
+    /// The newest event's number.
+    pub last_seq: u64,
+    /// The conversation under way, if the call did not end.
+    pub conversation: Option<Conversation>,
+}
+
+/// A conversation that goes on.
+#[derive(Debug)]
+pub struct Conversation {
+    /// The number of its `call.started`.
+    pub first_seq: u64,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// Who spoke, and whom the caller met; `None` when the call never got so far.
+    pub handoffs: Option<Handoffs>,
+    /// What was said.
+    pub contents: VecDeque<Content>,
+    /// Turns begun.
+    pub turns: u64,
+    /// The turn that was cut off by the end of the process.
+    pub cut_turn: Option<u64>,
+    /// Sockets the call has had.
+    pub connections: u64,
+    /// Where the turn under way begins in `contents`.
+    turn_begins: usize,
+    heard_anything: bool,
+    failed: bool,
+    summary: String,
+}
+
+impl Recollection {
+    /// Takes the next event.
+    pub fn take(&mut self, logged: Logged) {
+        let Logged { seq, at, event, .. } = logged;
+        self.last_seq = seq;
+        match event {
+            CallEvent::CallStarted { .. } => self.conversation = Some(Conversation::new(seq, at)),
+            CallEvent::CallEnded { .. } => self.conversation = None,
+            event => {
+                if let Some(conversation) = &mut self.conversation {
+                    conversation.take(event);
+                }
+            }
+        }
+    }
+}
+
+impl Conversation {
+    fn new(first_seq: u64, started_at: Timestamp) -> Self {
+        Self {
+            first_seq,
+            started_at,
+            handoffs: None,
+            contents: VecDeque::new(),
+            turns: 0,
+            cut_turn: None,
+            connections: 0,
+            turn_begins: 0,
+            heard_anything: false,
+            failed: false,
+            summary: String::new(),
+        }
+    }
+
+    fn take(&mut self, event: CallEvent) {
+        match event {
+            CallEvent::PersonaActivated { persona, by, carry } => self.activated(persona, by, carry),
+            CallEvent::HandoffRequested { summary, .. } => self.summary = summary,
+            CallEvent::TurnStarted { turn } => {
+                self.turns = turn;
+                self.cut_turn = Some(turn);
+                self.turn_begins = self.contents.len();
+                (self.heard_anything, self.failed) = (false, false);
+            }
+            CallEvent::TurnDone { status, .. } => {
+                self.cut_turn = None;
+                if status == TurnStatus::Failed && self.failed && !self.heard_anything {
+                    // The caller was told that it came to nothing, and will say it again.
+                    self.contents.truncate(self.turn_begins);
+                }
+            }
+            CallEvent::CallerText { text } | CallEvent::CallerTranscript { text } => {
+                self.push(Content::Caller(text));
+            }
+            CallEvent::AssistantText { text } => {
+                self.heard_anything = true;
+                self.push(Content::Persona(text));
+            }
+            CallEvent::ToolStarted { name, arguments, tool_call_id } => {
+                self.heard_anything = true;
+                self.push(Content::ToolCall { id: tool_call_id, name, arguments: as_text(arguments) });
+            }
+            CallEvent::ToolDone { output, tool_call_id, .. } => {
+                self.push(Content::ToolOutput { id: tool_call_id, output: as_text(output) });
+            }
+            CallEvent::ModelConnected { .. } | CallEvent::ModelReconnected { .. } => self.connections += 1,
+            CallEvent::Error { .. } => self.failed = true,
+            CallEvent::CallStarted { .. }
+            | CallEvent::CallResumed {}
+            | CallEvent::CallEnded { .. }
+            | CallEvent::HandoffRefused { .. }
+            | CallEvent::AssistantDelta { .. }
+            | CallEvent::AssistantInterrupted { .. }
+            | CallEvent::ModelDisconnected { .. }
+            | CallEvent::Dtmf { .. }
+            | CallEvent::TransferStarted { .. } => {}
+        }
+    }
+
+    fn activated(&mut self, persona: PersonaKey, by: PersonaCause, carry: Option<Carry>) {
+        let Some(handoffs) = &mut self.handoffs else {
+            self.handoffs = Some(Handoffs::new(persona));
+            return;
+        };
+        if by == PersonaCause::Model {
+            handoffs.recall(persona);
+            self.carry(carry.unwrap_or_default());
+            return;
+        }
+        let swapped = persona != *handoffs.active();
+        handoffs.activate(persona.clone());
+        if swapped {
+            self.push(Content::Note(swap_note(&persona)));
+        }
+    }
+
+    /// What a handoff left out of the model's sight stays out of it.
+    fn carry(&mut self, carry: Carry) {
+        if carry == Carry::All {
+            return;
+        }
+        self.contents.drain(..self.turn_begins);
+        self.turn_begins = 0;
+        let summary = std::mem::take(&mut self.summary);
+        if carry == Carry::Summary && !summary.is_empty() {
+            self.contents.push_front(Content::Note(format!("What was said before: {summary}")));
+            self.turn_begins = 1;
+        }
+    }
+
+    fn push(&mut self, content: Content) {
+        self.contents.push_back(content);
+        if self.contents.len() > MAX_CONTENTS {
+            self.contents.pop_front();
+            self.turn_begins = self.turn_begins.saturating_sub(1);
+        }
+    }
+}
+
+/// What the model is told when someone other than itself put a persona in force.
+pub fn swap_note(persona: &PersonaKey) -> String {
+    format!("From here on you are the persona `{persona}`. What was said before stays true.")
+}
+
+/// The text as it was before it was read as JSON.
+fn as_text(value: Value) -> String {
+    match value {
+        Value::String(text) => text,
+        json => json.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::call::event::{EndReason, Usage};
+    use crate::tool::ToolStatus;
+
+    fn recalled(events: Vec<CallEvent>) -> Recollection {
+        let mut recollection = Recollection::default();
+        for (at, event) in events.into_iter().enumerate() {
+            let call_id = "t1".parse().unwrap();
+            recollection.take(Logged { seq: at as u64 + 1, at: Timestamp::UNIX_EPOCH, call_id, event });
+        }
+        recollection
+    }
+
+    fn started() -> Vec<CallEvent> {
+        vec![
+            CallEvent::CallStarted { transport: "text".into() },
+            activated("waiter", PersonaCause::Start, None),
+        ]
+    }
+
+    fn activated(persona: &str, by: PersonaCause, carry: Option<Carry>) -> CallEvent {
+        CallEvent::PersonaActivated { persona: persona.into(), by, carry }
+    }
+
+    fn said(turn: u64, text: &str) -> Vec<CallEvent> {
+        vec![CallEvent::TurnStarted { turn }, CallEvent::CallerText { text: text.into() }]
+    }
+
+    fn done(turn: u64, status: TurnStatus) -> CallEvent {
+        let usage = Usage::default();
+        CallEvent::TurnDone { turn, status, usage, first_token_ms: None, duration_ms: 1 }
+    }
+
+    #[test]
+    fn a_conversation_goes_on_where_it_stopped() {
+        let mut events = started();
+        events.extend(said(1, "drinks?"));
+        events.push(CallEvent::ToolStarted {
+            name: "lookup_menu".into(),
+            arguments: json!({"query": "drinks"}),
+            tool_call_id: "c1".into(),
+        });
+        events.push(CallEvent::ToolDone {
+            name: "lookup_menu".into(),
+            output: json!({"items": []}),
+            status: ToolStatus::Ok,
+            duration_ms: 3,
+            tool_call_id: "c1".into(),
+        });
+        events.push(CallEvent::AssistantText { text: "None.".into() });
+        events.push(done(1, TurnStatus::Completed));
+        events.push(activated("cfo", PersonaCause::Api, None));
+        let recollection = recalled(events);
+        assert_eq!(recollection.last_seq, 9);
+        let conversation = recollection.conversation.unwrap();
+        assert_eq!(conversation.handoffs.unwrap().active(), &"cfo".into());
+        assert_eq!((conversation.turns, conversation.cut_turn, conversation.first_seq), (1, None, 1));
+        assert_eq!(
+            Vec::from(conversation.contents),
+            [
+                Content::Caller("drinks?".into()),
+                Content::ToolCall {
+                    id: "c1".into(),
+                    name: "lookup_menu".into(),
+                    arguments: r#"{"query":"drinks"}"#.into()
+                },
+                Content::ToolOutput { id: "c1".into(), output: r#"{"items":[]}"#.into() },
+                Content::Persona("None.".into()),
+                Content::Note(swap_note(&"cfo".into())),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_call_that_ended_begins_anew_with_the_next_number() {
+        let mut events = started();
+        events.push(CallEvent::CallEnded { reason: EndReason::HungUp });
+        let recollection = recalled(events);
+        assert_eq!(recollection.last_seq, 3);
+        assert!(recollection.conversation.is_none());
+    }
+
+    #[test]
+    fn a_turn_cut_off_keeps_the_callers_words_and_one_that_came_to_nothing_does_not() {
+        let mut events = started();
+        events.extend(said(1, "lost"));
+        events.push(CallEvent::Error { code: "model_unavailable".into(), error: "e".into() });
+        events.push(done(1, TurnStatus::Failed));
+        events.extend(said(2, "kept"));
+        let conversation = recalled(events).conversation.unwrap();
+        assert_eq!(conversation.cut_turn, Some(2));
+        assert_eq!(Vec::from(conversation.contents), [Content::Caller("kept".into())]);
+    }
+
+    #[test]
+    fn what_a_handoff_left_behind_stays_behind() {
+        let mut events = started();
+        events.extend(said(1, "beer"));
+        events.push(done(1, TurnStatus::Completed));
+        events.extend(said(2, "VAT?"));
+        events.push(CallEvent::HandoffRequested {
+            from: "waiter".into(),
+            to: "cfo".into(),
+            reason: "tax".into(),
+            summary: "They like beer.".into(),
+        });
+        events.push(activated("cfo", PersonaCause::Model, Some(Carry::Summary)));
+        let conversation = recalled(events).conversation.unwrap();
+        assert!(conversation.handoffs.unwrap().can_go_back());
+        assert_eq!(
+            Vec::from(conversation.contents),
+            [Content::Note("What was said before: They like beer.".into()), Content::Caller("VAT?".into())]
+        );
+    }
+}

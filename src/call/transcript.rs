@@ -1,0 +1,273 @@
+//! A call's events as people read them: who said what, which tools ran, who took over. Pure.
+
+use std::collections::VecDeque;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{CallEvent, EndReason, Logged, PersonaCause};
+use crate::id::PersonaKey;
+
+/// How much of one entry is kept, in characters; what a tool gave can be far longer.
+const ENTRY_CHARS: usize = 8_000;
+
+/// One entry of a transcript.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Entry {
+    /// The event it is made from.
+    pub seq: u64,
+    /// When it happened.
+    pub at: Timestamp,
+    /// Whose it is.
+    pub role: Role,
+    /// The persona in force; absent when that was settled before the first event that was read.
+    pub persona: Option<PersonaKey>,
+    /// What was said or done.
+    pub text: String,
+}
+
+/// Whose an entry is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// The caller said it.
+    Caller,
+    /// The persona said it.
+    Assistant,
+    /// A tool gave it.
+    Tool,
+    /// It happened to the call.
+    System,
+}
+
+/// The newest entries of a call, made by reading its events in order.
+#[derive(Debug)]
+pub struct Transcript {
+    limit: usize,
+    entries: VecDeque<Entry>,
+    persona: Option<PersonaKey>,
+    /// The deltas since the last whole message: all there is of one that is cut off.
+    unfinished: String,
+}
+
+impl Transcript {
+    /// An empty transcript that keeps at most `limit` entries, the newest.
+    pub fn new(limit: usize) -> Self {
+        Self { limit, entries: VecDeque::new(), persona: None, unfinished: String::new() }
+    }
+
+    /// Takes in the next event.
+    pub fn read(&mut self, logged: Logged) {
+        if let CallEvent::PersonaActivated { persona, .. } = &logged.event {
+            self.persona = Some(persona.clone());
+        }
+        match &logged.event {
+            CallEvent::AssistantDelta { text } => {
+                // What the entry will not show need not be kept either; a byte is at most a character.
+                if self.unfinished.len() <= ENTRY_CHARS * 4 {
+                    self.unfinished.push_str(text);
+                }
+                return;
+            }
+            CallEvent::TurnStarted { .. } | CallEvent::AssistantText { .. } => self.unfinished.clear(),
+            _ => {}
+        }
+        let Some((role, text)) = self.entry(logged.event) else {
+            return;
+        };
+        if self.entries.len() == self.limit {
+            self.entries.pop_front();
+        }
+        let (seq, at, persona) = (logged.seq, logged.at, self.persona.clone());
+        self.entries.push_back(Entry { seq, at, role, persona, text: cut(text) });
+    }
+
+    /// The entries, oldest first.
+    pub fn into_entries(self) -> Vec<Entry> {
+        self.entries.into()
+    }
+
+    fn entry(&mut self, event: CallEvent) -> Option<(Role, String)> {
+        let system = |text: String| Some((Role::System, text));
+        match event {
+            CallEvent::CallerText { text } | CallEvent::CallerTranscript { text } => {
+                Some((Role::Caller, text))
+            }
+            CallEvent::Dtmf { digit } => Some((Role::Caller, format!("pressed {digit}"))),
+            CallEvent::AssistantText { text } => Some((Role::Assistant, text)),
+            CallEvent::AssistantInterrupted { .. } => {
+                let text = std::mem::take(&mut self.unfinished);
+                (!text.is_empty()).then_some((Role::Assistant, text))
+            }
+            CallEvent::ToolDone { name, output, status, duration_ms, .. } => {
+                let output = match output {
+                    Value::String(text) => text,
+                    json => json.to_string(),
+                };
+                Some((Role::Tool, format!("{name} ({status}, {duration_ms} ms): {output}")))
+            }
+            CallEvent::CallStarted { .. } => system("the call began".into()),
+            CallEvent::CallResumed {} => system("the service restarted and took the call up again".into()),
+            CallEvent::CallEnded { reason } => system(format!("the call ended: {}", ended(reason))),
+            CallEvent::PersonaActivated { persona, by, .. } => {
+                system(format!("{persona} speaks: {}", activated(by)))
+            }
+            CallEvent::HandoffRequested { from, to, reason, .. } => {
+                system(format!("{from} asks to hand over to {to}: {reason}"))
+            }
+            CallEvent::HandoffRefused { to, why } => {
+                system(format!("the handoff to {to} was refused: {why}"))
+            }
+            CallEvent::TransferStarted { to } => system(format!("the caller is transferred to {to}")),
+            CallEvent::ModelDisconnected { reason } => system(format!("the model was lost: {reason}")),
+            CallEvent::ModelReconnected { .. } => system("the model is back".into()),
+            CallEvent::Error { error, .. } => system(error),
+            CallEvent::AssistantDelta { .. }
+            | CallEvent::TurnStarted { .. }
+            | CallEvent::TurnDone { .. }
+            | CallEvent::ToolStarted { .. }
+            | CallEvent::ModelConnected { .. } => None,
+        }
+    }
+}
+
+fn ended(reason: EndReason) -> &'static str {
+    match reason {
+        EndReason::HungUp => "it was hung up",
+        EndReason::Idle => "nobody said anything for too long",
+        EndReason::Failed => "it could not go on",
+    }
+}
+
+fn activated(by: PersonaCause) -> &'static str {
+    match by {
+        PersonaCause::Start => "the call began so",
+        PersonaCause::Api => "by request",
+        PersonaCause::Model => "by handoff",
+        PersonaCause::Config => "its file changed",
+    }
+}
+
+fn cut(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(ENTRY_CHARS) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::call::{TurnStatus, Usage};
+    use crate::id::{CallId, ToolCallId};
+    use crate::tool::ToolStatus;
+
+    fn transcript(limit: usize, events: Vec<CallEvent>) -> Vec<Entry> {
+        let mut transcript = Transcript::new(limit);
+        for (seq, event) in (1..).zip(events) {
+            transcript.read(Logged {
+                seq,
+                at: Timestamp::UNIX_EPOCH,
+                call_id: CallId::default_call(),
+                event,
+            });
+        }
+        transcript.into_entries()
+    }
+
+    fn texts(entries: &[Entry]) -> Vec<(Role, Option<&str>, &str)> {
+        entries
+            .iter()
+            .map(|entry| (entry.role, entry.persona.as_ref().map(PersonaKey::as_str), entry.text.as_str()))
+            .collect()
+    }
+
+    fn delta(text: &str) -> CallEvent {
+        CallEvent::AssistantDelta { text: text.into() }
+    }
+
+    fn active(persona: &str) -> CallEvent {
+        CallEvent::PersonaActivated { persona: persona.into(), by: PersonaCause::Start, carry: None }
+    }
+
+    #[test]
+    fn a_turn_reads_as_a_conversation() {
+        let entries = transcript(
+            50,
+            vec![
+                CallEvent::CallStarted { transport: "text".into() },
+                active("waiter"),
+                CallEvent::TurnStarted { turn: 1 },
+                CallEvent::CallerText { text: "Drinks?".into() },
+                CallEvent::ToolStarted {
+                    name: "lookup_menu".into(),
+                    arguments: serde_json::json!({"query": "drinks"}),
+                    tool_call_id: ToolCallId::from("call_1"),
+                },
+                CallEvent::ToolDone {
+                    name: "lookup_menu".into(),
+                    output: serde_json::json!({"items": []}),
+                    status: ToolStatus::Ok,
+                    duration_ms: 3,
+                    tool_call_id: ToolCallId::from("call_1"),
+                },
+                delta("No"),
+                delta("ne."),
+                CallEvent::AssistantText { text: "None.".into() },
+                CallEvent::TurnDone {
+                    turn: 1,
+                    status: TurnStatus::Completed,
+                    usage: Usage::default(),
+                    first_token_ms: Some(1),
+                    duration_ms: 5,
+                },
+            ],
+        );
+        assert_eq!(
+            texts(&entries),
+            [
+                (Role::System, None, "the call began"),
+                (Role::System, Some("waiter"), "waiter speaks: the call began so"),
+                (Role::Caller, Some("waiter"), "Drinks?"),
+                (Role::Tool, Some("waiter"), "lookup_menu (ok, 3 ms): {\"items\":[]}"),
+                (Role::Assistant, Some("waiter"), "None."),
+            ]
+        );
+        assert_eq!(entries[2].seq, 4);
+    }
+
+    #[test]
+    fn what_was_cut_off_is_what_had_come_since_the_last_whole_message() {
+        let interrupted = || CallEvent::AssistantInterrupted { played_ms: 0 };
+        let entries = transcript(
+            50,
+            vec![
+                delta("Whole."),
+                CallEvent::AssistantText { text: "Whole.".into() },
+                delta("Half a sen"),
+                interrupted(),
+                interrupted(),
+                delta("of a turn that failed"),
+                CallEvent::TurnStarted { turn: 2 },
+                delta("Again"),
+                interrupted(),
+            ],
+        );
+        let texts: Vec<_> = texts(&entries).into_iter().map(|(_, _, text)| text).collect();
+        assert_eq!(texts, ["Whole.", "Half a sen", "Again"]);
+    }
+
+    #[test]
+    fn only_the_newest_entries_are_kept_and_long_ones_are_cut() {
+        let say = |text: String| CallEvent::CallerText { text };
+        let many = (0..60).map(|number| say(number.to_string())).collect();
+        let entries = transcript(50, many);
+        assert_eq!((entries.len(), entries[0].text.as_str(), entries[49].text.as_str()), (50, "10", "59"));
+
+        let entries = transcript(50, vec![say("é".repeat(ENTRY_CHARS)), say("é".repeat(ENTRY_CHARS + 1))]);
+        assert_eq!(entries[0].text.chars().count(), ENTRY_CHARS);
+        assert!(entries[1].text.ends_with("é…"), "{}", entries[1].text.chars().count());
+    }
+}
