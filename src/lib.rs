@@ -12,6 +12,7 @@ pub mod protocol;
 pub mod secret;
 pub mod session;
 pub mod store;
+pub mod switchboard;
 pub mod telemetry;
 pub mod tool;
 pub mod transport;

@@ -1,0 +1,178 @@
+//! The switchboard: the root actor. It starts calls, counts them, finds them, and drains them at the end.
+
+mod actor;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use ractor::{Actor, ActorRef, SpawnErr};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::call::{CallDependencies, CallError, CallHandle, CallSnapshot, CallState};
+use crate::id::{CallId, PersonaKey};
+use crate::store::StoreError;
+use actor::{SwitchboardActor, SwitchboardArguments, SwitchboardMessage};
+
+/// Calls that have nothing under way are stopped within this at a shutdown.
+const STOP_LIMIT: Duration = Duration::from_secs(5);
+
+/// What the outside holds of the switchboard. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Switchboard {
+    actor: ActorRef<SwitchboardMessage>,
+    shared: Arc<Shared>,
+}
+
+/// What is looked at without asking the actor; only the actor writes it.
+#[derive(Debug)]
+struct Shared {
+    calls: ArcSwap<BTreeMap<CallId, CallHandle>>,
+    draining: AtomicBool,
+    default_persona: PersonaKey,
+}
+
+/// Why the switchboard gives no call.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SwitchboardError {
+    /// All places are taken.
+    #[error("all {limit} calls this node may hold are taken: try again later")]
+    AtCapacity {
+        /// How many calls this node holds at most.
+        limit: u32,
+    },
+    /// The service is shutting down.
+    #[error("the service is shutting down: try again on another node or later")]
+    Draining,
+    /// No such call.
+    #[error("there is no call `{0}`: GET /ai/calls lists the live ones")]
+    UnknownCall(CallId),
+    /// The call cannot begin or be spoken to.
+    #[error(transparent)]
+    Call(#[from] CallError),
+}
+
+impl Switchboard {
+    /// Starts the switchboard, and the default call if the journal remembers one.
+    ///
+    /// # Errors
+    /// [`SpawnErr`] when the actor cannot start, which it always can.
+    pub async fn start(
+        dependencies: CallDependencies,
+        max_calls: u32,
+    ) -> Result<(Self, JoinHandle<()>), SpawnErr> {
+        let shared = Arc::new(Shared {
+            calls: ArcSwap::default(),
+            draining: AtomicBool::new(false),
+            default_persona: dependencies.default_persona.clone(),
+        });
+        let arguments = SwitchboardArguments {
+            dependencies: Arc::new(dependencies),
+            max_calls,
+            shared: Arc::clone(&shared),
+        };
+        let (actor, stopped) = Actor::spawn(None, SwitchboardActor, arguments).await?;
+        Ok((Self { actor, shared }, stopped))
+    }
+
+    /// The text call of this id: the live one, the one the journal remembers, or else a new one, which begins
+    /// with `persona` (or the default persona).
+    ///
+    /// # Errors
+    /// [`SwitchboardError::AtCapacity`], [`SwitchboardError::Draining`], and
+    /// [`CallError::UnknownPersona`] for a persona that is not there.
+    pub async fn text_call(
+        &self,
+        id: &CallId,
+        persona: Option<&PersonaKey>,
+    ) -> Result<CallHandle, SwitchboardError> {
+        // The actor need not be asked for a call that is there.
+        if let Some(handle) = self.live(id) {
+            return if self.is_draining() { Err(SwitchboardError::Draining) } else { Ok(handle) };
+        }
+        let persona = persona.cloned();
+        self.ask(|reply| SwitchboardMessage::Start { id: id.clone(), persona, reply }).await
+    }
+
+    /// A call that is live, or that the journal remembers as not ended.
+    ///
+    /// # Errors
+    /// [`SwitchboardError::UnknownCall`] when there is none.
+    pub async fn find(&self, id: &CallId) -> Result<CallHandle, SwitchboardError> {
+        match self.live(id) {
+            Some(handle) => Ok(handle),
+            None => self.ask(|reply| SwitchboardMessage::Find { id: id.clone(), reply }).await,
+        }
+    }
+
+    /// The calls held now, oldest first.
+    pub fn calls(&self) -> Vec<CallSnapshot> {
+        let mut calls: Vec<_> = self.shared.calls.load().values().map(CallHandle::snapshot).collect();
+        calls.retain(|call| call.state != CallState::Ended);
+        calls.sort_by_key(|call| call.started_at);
+        calls
+    }
+
+    /// How many calls are held now.
+    pub fn len(&self) -> usize {
+        self.shared.calls.load().len()
+    }
+
+    /// Whether no call is held.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The persona of the default text call, live or not.
+    pub fn default_persona(&self) -> PersonaKey {
+        let live = self.shared.calls.load().get(&CallId::default_call()).map(|call| call.snapshot().persona);
+        live.unwrap_or_else(|| self.shared.default_persona.clone())
+    }
+
+    /// Whether new calls are refused because the service is shutting down.
+    pub fn is_draining(&self) -> bool {
+        self.shared.draining.load(Ordering::Relaxed)
+    }
+
+    /// Takes no more requests, waits at most `limit` for the turns under way, then leaves every call to its
+    /// journal: the next process takes it up again. Answers whether every turn came to its end.
+    pub async fn drain(&self, limit: Duration) -> bool {
+        self.shared.draining.store(true, Ordering::Relaxed);
+        let answered = tokio::time::timeout(limit, self.until_quiet()).await.is_ok();
+        self.actor.stop(Some("the service is shutting down".to_owned()));
+        // Calls say goodbye to the model; one that cannot is left.
+        let _ = self.actor.wait(Some(STOP_LIMIT)).await;
+        answered
+    }
+
+    async fn until_quiet(&self) {
+        let calls: Vec<_> = self.shared.calls.load().values().map(CallHandle::watch).collect();
+        for mut call in calls {
+            // A call that is gone is quiet.
+            let _ = call.wait_for(|call| call.state != CallState::Answering).await;
+        }
+    }
+
+    fn live(&self, id: &CallId) -> Option<CallHandle> {
+        let handle = self.shared.calls.load().get(id).cloned()?;
+        (handle.snapshot().state != CallState::Ended).then_some(handle)
+    }
+
+    async fn ask(
+        &self,
+        message: impl FnOnce(oneshot::Sender<Result<CallHandle, SwitchboardError>>) -> SwitchboardMessage,
+    ) -> Result<CallHandle, SwitchboardError> {
+        let (reply, answer) = oneshot::channel();
+        self.actor.cast(message(reply)).map_err(|_| SwitchboardError::Draining)?;
+        answer.await.map_err(|_| SwitchboardError::Draining)?
+    }
+}
+
+impl From<StoreError> for SwitchboardError {
+    fn from(_: StoreError) -> Self {
+        Self::Call(CallError::JournalUnavailable)
+    }
+}

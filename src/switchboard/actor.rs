@@ -1,0 +1,216 @@
+//! The switchboard's actor: the one place where calls begin and are counted.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SupervisionEvent};
+use tokio::sync::{oneshot, watch};
+
+use super::{Shared, SwitchboardError};
+use crate::call::{
+    CallActor, CallArguments, CallDependencies, CallError, CallHandle, CallSnapshot, CallState,
+};
+use crate::id::{CallId, PersonaKey};
+use crate::store::{Store, StoreError};
+
+/// Stopping calls have this long.
+const CALLS_STOP_LIMIT: Duration = Duration::from_secs(4);
+
+type Reply = oneshot::Sender<Result<CallHandle, SwitchboardError>>;
+
+/// What the switchboard is told.
+#[derive(Debug)]
+pub(super) enum SwitchboardMessage {
+    /// The call of this id, begun if there is none.
+    Start { id: CallId, persona: Option<PersonaKey>, reply: Reply },
+    /// The call of this id, if it is live or the journal remembers it.
+    Find { id: CallId, reply: Reply },
+    /// Of the actor's own making: what the journal says of a call.
+    Remembered { id: CallId, goes_on: Result<bool, StoreError>, reply: Reply },
+}
+
+#[derive(Debug)]
+pub(super) struct SwitchboardArguments {
+    pub(super) dependencies: Arc<CallDependencies>,
+    pub(super) max_calls: u32,
+    pub(super) shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+pub(super) struct SwitchboardActor;
+
+impl Actor for SwitchboardActor {
+    type Msg = SwitchboardMessage;
+    type State = SwitchboardArguments;
+    type Arguments = SwitchboardArguments;
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<SwitchboardMessage>,
+        arguments: SwitchboardArguments,
+    ) -> Result<SwitchboardArguments, ActorProcessingErr> {
+        // Nobody waits for the answer: the default call shall be there before it is asked for.
+        let (reply, _) = oneshot::channel();
+        myself.cast(SwitchboardMessage::Find { id: CallId::default_call(), reply })?;
+        Ok(arguments)
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<SwitchboardMessage>,
+        message: SwitchboardMessage,
+        state: &mut SwitchboardArguments,
+    ) -> Result<(), ActorProcessingErr> {
+        match message {
+            SwitchboardMessage::Start { id, persona, reply } => {
+                let call = state.start(&myself, id, persona).await;
+                let _ = reply.send(call);
+            }
+            SwitchboardMessage::Find { id, reply } => state.find(&myself, id, reply),
+            SwitchboardMessage::Remembered { id, goes_on, reply } => {
+                let call = match goes_on {
+                    Ok(true) => state.start(&myself, id, None).await,
+                    Ok(false) => Err(SwitchboardError::UnknownCall(id)),
+                    Err(error) => {
+                        tracing::error!(error = %error, "the journal cannot be read");
+                        Err(error.into())
+                    }
+                };
+                let _ = reply.send(call);
+            }
+        }
+        Ok(())
+    }
+
+    /// The policy for calls: one that ends, however, is taken off the list. What it was is in its journal, and
+    /// whoever speaks to it next takes it up again from there.
+    async fn handle_supervisor_evt(
+        &self,
+        _myself: ActorRef<SwitchboardMessage>,
+        event: SupervisionEvent,
+        state: &mut SwitchboardArguments,
+    ) -> Result<(), ActorProcessingErr> {
+        match event {
+            SupervisionEvent::ActorTerminated(call, _, _) => state.remove(&call),
+            SupervisionEvent::ActorFailed(call, error) => {
+                metrics::counter!("ai_realtime_call_failures_total").increment(1);
+                tracing::error!(error = %error, "a call failed");
+                state.remove(&call);
+            }
+            SupervisionEvent::ActorStarted(_) | SupervisionEvent::ProcessGroupChanged(_) => {}
+        }
+        Ok(())
+    }
+
+    async fn post_stop(
+        &self,
+        myself: ActorRef<SwitchboardMessage>,
+        _state: &mut SwitchboardArguments,
+    ) -> Result<(), ActorProcessingErr> {
+        myself.stop_children_and_wait(None, Some(CALLS_STOP_LIMIT)).await;
+        Ok(())
+    }
+}
+
+impl SwitchboardArguments {
+    async fn start(
+        &self,
+        myself: &ActorRef<SwitchboardMessage>,
+        id: CallId,
+        persona: Option<PersonaKey>,
+    ) -> Result<CallHandle, SwitchboardError> {
+        let calls = self.shared.calls.load_full();
+        if self.shared.draining.load(Ordering::Relaxed) {
+            return Err(SwitchboardError::Draining);
+        }
+        if let Some(live) = calls.get(&id).filter(|call| call.snapshot().state != CallState::Ended) {
+            return Ok(live.clone());
+        }
+        if calls.len() >= self.max_calls as usize {
+            metrics::counter!("ai_realtime_calls_refused_total").increment(1);
+            return Err(SwitchboardError::AtCapacity { limit: self.max_calls });
+        }
+        if let Some(key) = &persona {
+            self.check_persona(key)?;
+        }
+        let handle = self.spawn(myself, id.clone(), persona).await?;
+        self.change(|calls| drop(calls.insert(id, handle.clone())));
+        metrics::counter!("ai_realtime_calls_total").increment(1);
+        Ok(handle)
+    }
+
+    fn check_persona(&self, key: &PersonaKey) -> Result<(), CallError> {
+        let catalog = self.dependencies.library.catalog();
+        if catalog.persona(key).is_some() {
+            return Ok(());
+        }
+        let known = catalog.keys().iter().map(ToString::to_string).collect();
+        Err(CallError::UnknownPersona { key: key.to_string(), known })
+    }
+
+    async fn spawn(
+        &self,
+        myself: &ActorRef<SwitchboardMessage>,
+        id: CallId,
+        persona: Option<PersonaKey>,
+    ) -> Result<CallHandle, CallError> {
+        let (snapshot, shown) = watch::channel(CallSnapshot {
+            call_id: id.clone(),
+            transport: "text",
+            persona: persona.clone().unwrap_or_else(|| self.dependencies.default_persona.clone()),
+            state: CallState::Starting,
+            from: None,
+            to: None,
+            business_id: None,
+            started_at: Timestamp::now(),
+            turns: 0,
+            node: Arc::clone(&self.dependencies.node),
+            journaled: 0,
+            first_seq: 0,
+        });
+        let dependencies = Arc::clone(&self.dependencies);
+        let arguments = CallArguments { call_id: id.clone(), persona, dependencies, snapshot };
+        let spawned = Actor::spawn_linked(None, CallActor, arguments, myself.get_cell()).await;
+        match spawned {
+            Ok((call, _)) => Ok(CallHandle::new(id, call, shown)),
+            Err(error) => {
+                tracing::error!(error = %error, "a call could not be started");
+                Err(CallError::Ended)
+            }
+        }
+    }
+
+    /// Asks the journal aside whether the call goes on.
+    fn find(&self, myself: &ActorRef<SwitchboardMessage>, id: CallId, reply: Reply) {
+        if let Some(live) = self.shared.calls.load().get(&id) {
+            let _ = reply.send(Ok(live.clone()));
+            return;
+        }
+        let (myself, store) = (myself.clone(), self.dependencies.store.clone());
+        tokio::spawn(async move {
+            let goes_on = goes_on(&store, &id).await;
+            // A switchboard that is gone answers nobody.
+            let _ = myself.cast(SwitchboardMessage::Remembered { id, goes_on, reply });
+        });
+    }
+
+    fn remove(&self, call: &ActorCell) {
+        self.change(|calls| calls.retain(|_, handle| handle.actor().get_id() != call.get_id()));
+    }
+
+    /// Calls begin and end rarely beside how often they are looked up: the list is replaced as a whole.
+    fn change(&self, change: impl FnOnce(&mut BTreeMap<CallId, CallHandle>)) {
+        let mut calls = BTreeMap::clone(&self.shared.calls.load());
+        change(&mut calls);
+        metrics::gauge!("ai_realtime_calls").set(calls.len() as f64);
+        self.shared.calls.store(Arc::new(calls));
+    }
+}
+
+async fn goes_on(store: &Store, id: &CallId) -> Result<bool, StoreError> {
+    let newest = store.latest_event(id, None).await?;
+    Ok(newest.is_some_and(|event| event.kind != "call.ended"))
+}
