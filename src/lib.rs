@@ -6,6 +6,7 @@
 
 pub mod call;
 pub mod config;
+pub mod edge;
 pub mod id;
 pub mod persona;
 pub mod protocol;

@@ -1,0 +1,177 @@
+//! The HTTP edge: takes requests, knows who may make them, and tells calls what was asked. It knows nothing of the
+//! model.
+
+mod ai;
+mod auth;
+mod body;
+mod calls;
+mod docs;
+mod error;
+mod events;
+mod health;
+mod request;
+mod view;
+
+use std::any::Any;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{Method, StatusCode};
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::config::Config;
+use crate::persona::Library;
+use crate::secret::ApiKeys;
+use crate::store::Store;
+use crate::switchboard::Switchboard;
+use crate::telemetry::Figures;
+
+use error::ApiError;
+use events::Streams;
+
+/// How many streams of events may be open for each call the node may hold.
+const STREAMS_PER_CALL: usize = 2;
+
+/// What the edge stands on.
+#[derive(Debug)]
+pub struct EdgeState {
+    /// The calls.
+    pub switchboard: Switchboard,
+    /// The personas.
+    pub library: Library,
+    /// The journal's home.
+    pub store: Store,
+    /// What `/metrics` shows.
+    pub figures: Figures,
+    /// What the settings say of the edge.
+    pub settings: EdgeSettings,
+}
+
+/// The settings that concern the edge.
+#[derive(Debug, Clone)]
+pub struct EdgeSettings {
+    /// The keys clients must show.
+    pub api_keys: ApiKeys,
+    /// Which model answers.
+    pub model: ModelKind,
+    /// How many streams of events may be open at once; the next is answered 503.
+    pub max_event_streams: usize,
+}
+
+/// Which model answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ModelKind {
+    /// OpenAI's, or Azure's.
+    OpenAi,
+    /// The built-in one.
+    Rehearsal,
+}
+
+impl ModelKind {
+    fn label(self) -> &'static str {
+        match self {
+            Self::OpenAi => "openai",
+            Self::Rehearsal => "rehearsal",
+        }
+    }
+}
+
+impl From<&Config> for EdgeSettings {
+    fn from(config: &Config) -> Self {
+        let has_key = config.openai_api_key.is_some();
+        let calls = usize::try_from(config.max_calls).unwrap_or(usize::MAX);
+        Self {
+            api_keys: config.api_keys.clone(),
+            model: if has_key { ModelKind::OpenAi } else { ModelKind::Rehearsal },
+            max_event_streams: calls.saturating_mul(STREAMS_PER_CALL),
+        }
+    }
+}
+
+/// What handlers share.
+#[derive(Debug)]
+struct Edge {
+    state: EdgeState,
+    streams: Streams,
+    /// `/openapi.json`, made once.
+    description: Bytes,
+}
+
+/// The whole API.
+pub fn router(state: EdgeState) -> Router {
+    let keys = Arc::new(state.settings.api_keys.clone());
+    let (routes, description) = routes(keys).split_for_parts();
+    let edge = Edge {
+        streams: Streams::new(state.settings.max_event_streams),
+        // A description that cannot be written would be a mistake of ours that a test finds.
+        description: description.to_json().unwrap_or_default().into(),
+        state,
+    };
+    dress(routes.with_state(Arc::new(edge)))
+}
+
+/// Every route. Method and path stand above each handler, from where the description is made too.
+fn routes(keys: Arc<ApiKeys>) -> OpenApiRouter<Arc<Edge>> {
+    let behind_a_key = OpenApiRouter::with_openapi(docs::Description::openapi())
+        .routes(routes!(ai::say))
+        .routes(routes!(ai::activate))
+        .routes(routes!(ai::personas))
+        .routes(routes!(calls::list))
+        .routes(routes!(calls::show, calls::hang_up))
+        .routes(routes!(calls::events))
+        .routes(routes!(health::metrics))
+        .route_layer(from_fn_with_state(keys, auth::require_key));
+    let open = OpenApiRouter::new()
+        .routes(routes!(health::healthz))
+        .routes(routes!(health::readyz))
+        .routes(routes!(docs::openapi))
+        .routes(routes!(docs::page));
+    behind_a_key.merge(open)
+}
+
+/// Puts round routes what every request needs: answers for what is not there, limits, and a log line.
+fn dress(routes: Router) -> Router {
+    routes
+        .fallback(unknown_route)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(DefaultBodyLimit::max(body::MAX_BODY_BYTES))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn(request::attend))
+}
+
+async fn unknown_route() -> ApiError {
+    ApiError::new(
+        StatusCode::NOT_FOUND,
+        "unknown_route",
+        "there is no such route: GET /docs lists all of them",
+    )
+}
+
+/// The `allow` header is added by the router.
+async fn wrong_method(method: Method) -> Response {
+    if method == Method::OPTIONS {
+        return StatusCode::NO_CONTENT.into_response();
+    }
+    let sentence = "this route does not take that method: the allow header lists those it takes";
+    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", sentence).into_response()
+}
+
+/// The panic itself is logged where it happens.
+fn panicked(_panic: Box<dyn Any + Send>) -> Response {
+    ApiError::internal().into_response()
+}
+
+#[cfg(test)]
+fn describe() -> utoipa::openapi::OpenApi {
+    routes(Arc::default()).split_for_parts().1
+}
+
+#[cfg(test)]
+mod tests;

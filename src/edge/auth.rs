@@ -1,0 +1,84 @@
+//! Who may use the API: whoever shows one of its keys, or anyone when it has none.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::error::ApiError;
+use crate::secret::ApiKeys;
+
+const ASK: HeaderValue = HeaderValue::from_static("Bearer realm=\"ai-realtime\"");
+const ASK_AGAIN: HeaderValue =
+    HeaderValue::from_static("Bearer realm=\"ai-realtime\", error=\"invalid_token\"");
+
+/// Lets a request pass that shows a key, or every one when there are no keys.
+pub(super) async fn require_key(State(keys): State<Arc<ApiKeys>>, request: Request, next: Next) -> Response {
+    let shown = bearer(request.headers());
+    if keys.is_empty() || shown.is_some_and(|key| keys.admits(key)) {
+        return next.run(request).await;
+    }
+    let ask = if shown.is_some() { ASK_AGAIN } else { ASK };
+    let sentence = "this route needs a key: send the header `Authorization: Bearer <key>` with one of \
+                    AI_REALTIME_API_KEYS";
+    let refused = ApiError::new(StatusCode::UNAUTHORIZED, "unauthorized", sentence);
+    ([(header::WWW_AUTHENTICATE, ask)], refused).into_response()
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, key) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use axum::Router;
+    use axum::body::Body;
+    use axum::middleware::from_fn_with_state;
+    use axum::routing::get;
+    use tower::ServiceExt;
+
+    const KEY: &str = "0123456789abcdef-key";
+
+    async fn answer(keys: &str, authorization: Option<&str>) -> (u16, Option<String>) {
+        let keys = if keys.is_empty() { ApiKeys::default() } else { ApiKeys::parse(keys).unwrap() };
+        let router = Router::new()
+            .route("/", get(|| async { "in" }))
+            .route_layer(from_fn_with_state(Arc::new(keys), require_key));
+        let mut request = axum::http::Request::get("/");
+        if let Some(value) = authorization {
+            request = request.header("authorization", value);
+        }
+        let response = router.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        let ask = response.headers().get("www-authenticate").map(|value| value.to_str().unwrap().to_owned());
+        (response.status().as_u16(), ask)
+    }
+
+    #[tokio::test]
+    async fn a_key_opens_and_nothing_else_does() {
+        let keys = format!("another-key-0123456789,{KEY}");
+        for good in [format!("Bearer {KEY}"), format!("bearer {KEY}"), "Bearer another-key-0123456789".into()]
+        {
+            assert_eq!(answer(&keys, Some(&good)).await, (200, None), "{good}");
+        }
+        assert_eq!(answer(&keys, None).await, (401, Some("Bearer realm=\"ai-realtime\"".into())));
+        for bad in [KEY.to_owned(), format!("Basic {KEY}"), "Bearer".into(), format!("Bearer{KEY}")] {
+            assert_eq!(answer(&keys, Some(&bad)).await.0, 401, "{bad}");
+        }
+        for wrong in [format!("Bearer {KEY}x"), "Bearer ".into(), format!("Bearer {KEY} {KEY}")] {
+            let (status, ask) = answer(&keys, Some(&wrong)).await;
+            assert_eq!(status, 401, "{wrong}");
+            assert!(ask.unwrap().contains("invalid_token"));
+        }
+    }
+
+    #[tokio::test]
+    async fn without_keys_everyone_is_let_in() {
+        assert_eq!(answer("", None).await.0, 200);
+        assert_eq!(answer("", Some("Bearer whatever")).await.0, 200);
+    }
+}

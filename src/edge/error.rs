@@ -1,0 +1,254 @@
+//! What goes wrong, as clients are told: a status, a sentence that says what to do, and a code.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::{IntoResponses, ToSchema};
+
+use crate::call::CallError;
+use crate::store::StoreError;
+use crate::switchboard::SwitchboardError;
+
+/// Per field of the body what is wrong with it.
+pub(super) type Fields = BTreeMap<String, Vec<String>>;
+
+/// An answer that is no success. Holds no value of the request, no secret, and nothing of what a backend said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ApiError {
+    status: StatusCode,
+    body: ErrorBody,
+    /// After how many seconds trying again makes sense.
+    retry_after: Option<u32>,
+}
+
+/// The body of every answer that is no success.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Error, example = json!({
+    "error": "text must be 1 to 5000 characters",
+    "code": "invalid_value",
+    "fields": {"text": ["must be 1 to 5000 characters"]},
+}))]
+pub(super) struct ErrorBody {
+    /// A sentence that says what to do.
+    error: String,
+    /// What went wrong, for programs; never renamed.
+    code: &'static str,
+    /// For a body that was refused: what is wrong with each field.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(required = false, value_type = BTreeMap<String, Vec<String>>)]
+    fields: Fields,
+}
+
+impl ApiError {
+    pub(super) fn new(status: StatusCode, code: &'static str, error: impl Into<String>) -> Self {
+        let body = ErrorBody { error: error.into(), code, fields: Fields::new() };
+        Self { status, body, retry_after: None }
+    }
+
+    pub(super) fn bad_request(code: &'static str, error: impl Into<String>, fields: Fields) -> Self {
+        let mut refused = Self::new(StatusCode::BAD_REQUEST, code, error);
+        refused.body.fields = fields;
+        refused
+    }
+
+    /// A call that is not there; also for text that can be no call's id.
+    pub(super) fn unknown_call() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "unknown_call",
+            "there is no such call: GET /ai/calls lists the live ones",
+        )
+    }
+
+    /// Our own mistake; the cause is in the log.
+    pub(super) fn internal() -> Self {
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "the service made a mistake: try again, and give the x-request-id of this answer when you report it",
+        )
+    }
+
+    pub(super) fn retry_after(mut self, seconds: u32) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+
+    #[cfg(test)]
+    pub(super) fn told(&self) -> (u16, &'static str, &str) {
+        (self.status.as_u16(), self.body.code, &self.body.error)
+    }
+
+    #[cfg(test)]
+    pub(super) fn fields(&self) -> &Fields {
+        &self.body.fields
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut response = (self.status, Json(self.body)).into_response();
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+impl From<SwitchboardError> for ApiError {
+    fn from(error: SwitchboardError) -> Self {
+        let sentence = error.to_string();
+        let unavailable = |code| Self::new(StatusCode::SERVICE_UNAVAILABLE, code, sentence);
+        match error {
+            SwitchboardError::AtCapacity { .. } => unavailable("at_capacity").retry_after(5),
+            SwitchboardError::Draining => unavailable("draining").retry_after(5),
+            SwitchboardError::UnknownCall(_) => Self::unknown_call(),
+            SwitchboardError::Call(error) => error.into(),
+        }
+    }
+}
+
+impl From<CallError> for ApiError {
+    fn from(error: CallError) -> Self {
+        let (status, code, retry_after) = match &error {
+            CallError::TurnQueueFull { .. } => (StatusCode::TOO_MANY_REQUESTS, "turn_queue_full", Some(1)),
+            CallError::UnknownPersona { .. } => (StatusCode::BAD_REQUEST, "unknown_persona", None),
+            CallError::PersonaRejected { .. } => (StatusCode::BAD_GATEWAY, "persona_rejected", None),
+            CallError::ModelUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "model_unavailable", Some(2)),
+            CallError::ModelRefused { .. } => (StatusCode::BAD_GATEWAY, "model_refused", None),
+            CallError::ModelTimeout { .. } => (StatusCode::GATEWAY_TIMEOUT, "model_timeout", None),
+            CallError::ModelFailed { .. } => (StatusCode::BAD_GATEWAY, "model_failed", None),
+            CallError::Ended => (StatusCode::CONFLICT, "call_ended", None),
+            CallError::JournalUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", Some(2)),
+        };
+        let refused = Self::new(status, code, error.to_string());
+        retry_after.map_or(refused.clone(), |seconds| refused.retry_after(seconds))
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(error = &error as &dyn std::error::Error, "the store failed a request");
+        let sentence = "the store cannot be read: try again in a moment";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", sentence).retry_after(2)
+    }
+}
+
+/// The refusals every route under a key shares.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "only describes answers")]
+pub(super) enum KeyRefusals {
+    /// `unauthorized`: no key, or none that is known.
+    #[response(status = 401)]
+    Unauthorized(ErrorBody),
+}
+
+/// The refusals of a body.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "only describes answers")]
+pub(super) enum BodyRefusals {
+    /// `invalid_json`, `unknown_field`, `missing_field`, `wrong_type`, `invalid_value`, or `unknown_persona`.
+    #[response(status = 400)]
+    Invalid(ErrorBody),
+    /// `body_timeout`: the body did not come within 30 s.
+    #[response(status = 408)]
+    Slow(ErrorBody),
+    /// `body_too_large`: over 256 KiB.
+    #[response(status = 413)]
+    TooLarge(ErrorBody),
+    /// `unsupported_media_type`: anything but `application/json`.
+    #[response(status = 415)]
+    MediaType(ErrorBody),
+}
+
+/// What can go wrong with a call and its model.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "only describes answers")]
+pub(super) enum CallRefusals {
+    /// `call_ended`.
+    #[response(status = 409)]
+    Ended(ErrorBody),
+    /// `turn_queue_full`: sixteen texts wait already.
+    #[response(status = 429)]
+    QueueFull(ErrorBody),
+    /// `persona_rejected`, `model_refused` or `model_failed`.
+    #[response(status = 502)]
+    ModelFailed(ErrorBody),
+    /// `at_capacity`, `draining`, `model_unavailable` or `store_unavailable`.
+    #[response(status = 503)]
+    Unavailable(ErrorBody),
+    /// `model_timeout`.
+    #[response(status = 504)]
+    ModelTimeout(ErrorBody),
+}
+
+/// A call that is not there.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "only describes answers")]
+pub(super) enum UnknownCall {
+    /// `unknown_call`.
+    #[response(status = 404)]
+    Unknown(ErrorBody),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{CallId, PersonaKey};
+
+    #[test]
+    fn each_trouble_of_a_call_has_its_status_and_code() {
+        let cases: [(CallError, u16, &str); 9] = [
+            (CallError::TurnQueueFull { waiting: 16 }, 429, "turn_queue_full"),
+            (
+                CallError::UnknownPersona { key: "x".into(), known: vec!["cfo".into()] },
+                400,
+                "unknown_persona",
+            ),
+            (
+                CallError::PersonaRejected { why: "x".into(), active: PersonaKey::from("cfo") },
+                502,
+                "persona_rejected",
+            ),
+            (CallError::ModelUnavailable, 503, "model_unavailable"),
+            (CallError::ModelRefused { code: "invalid_api_key".into() }, 502, "model_refused"),
+            (CallError::ModelTimeout { limit_ms: 1 }, 504, "model_timeout"),
+            (CallError::ModelFailed { code: "server_error".into() }, 502, "model_failed"),
+            (CallError::Ended, 409, "call_ended"),
+            (CallError::JournalUnavailable, 503, "store_unavailable"),
+        ];
+        for (error, status, code) in cases {
+            let sentence = error.to_string();
+            assert_eq!(
+                ApiError::from(SwitchboardError::Call(error)).told(),
+                (status, code, sentence.as_str())
+            );
+        }
+    }
+
+    #[test]
+    fn a_full_or_leaving_node_says_when_to_come_back() {
+        for (error, code) in [
+            (SwitchboardError::AtCapacity { limit: 9 }, "at_capacity"),
+            (SwitchboardError::Draining, "draining"),
+        ] {
+            let response = ApiError::from(error.clone()).into_response();
+            assert_eq!(response.status(), 503);
+            assert_eq!(response.headers()["retry-after"], "5");
+            assert_eq!(ApiError::from(error).told().1, code);
+        }
+        let unknown = SwitchboardError::UnknownCall(CallId::default_call());
+        assert_eq!(ApiError::from(unknown).told().0, 404);
+    }
+
+    #[test]
+    fn what_a_backend_said_is_not_told() {
+        let error = StoreError::Query("disk /secret/path is full".into());
+        let response = ApiError::from(error);
+        assert_eq!(response.told().1, "store_unavailable");
+        assert!(!response.told().2.contains("secret"));
+    }
+}

@@ -1,0 +1,64 @@
+//! How the service is, for people, load balancers and Prometheus: `/healthz`, `/readyz`, `/metrics`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::IntoResponse;
+
+use super::Edge;
+use super::error::{ApiError, ErrorBody, KeyRefusals};
+use super::view::{Done, Health};
+use crate::store::StoreError;
+use crate::switchboard::SwitchboardError;
+
+/// How long the store may take to say that it is there: less than a load balancer waits.
+const PING_LIMIT: Duration = Duration::from_secs(2);
+const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// See that the service is alive
+#[utoipa::path(
+    get, path = "/healthz", tag = "Service", operation_id = "healthz", security(()),
+    responses((status = 200, description = "It is", body = Health)),
+)]
+pub(super) async fn healthz(State(edge): State<Arc<Edge>>) -> Json<Health> {
+    let state = &edge.state;
+    Json(Health {
+        ok: true,
+        persona: state.switchboard.default_persona().to_string(),
+        service: env!("CARGO_PKG_NAME"),
+        calls: state.switchboard.calls().len(),
+        model: state.settings.model.label(),
+        store: state.store.kind(),
+        version: env!("CARGO_PKG_VERSION"),
+    })
+}
+
+/// See that the service can take calls
+#[utoipa::path(
+    get, path = "/readyz", tag = "Service", operation_id = "readyz", security(()),
+    responses(
+        (status = 200, description = "It can", body = Done),
+        (status = 503, description = "`draining` or `store_unavailable`", body = ErrorBody),
+    ),
+)]
+pub(super) async fn readyz(State(edge): State<Arc<Edge>>) -> Result<Json<Done>, ApiError> {
+    if edge.state.switchboard.is_draining() {
+        return Err(SwitchboardError::Draining.into());
+    }
+    let limit_ms = PING_LIMIT.as_millis().try_into().unwrap_or(u64::MAX);
+    let ping = tokio::time::timeout(PING_LIMIT, edge.state.store.ping()).await;
+    ping.unwrap_or(Err(StoreError::Timeout { limit_ms }))?;
+    Ok(Json(Done { ok: true }))
+}
+
+/// Read the figures
+#[utoipa::path(
+    get, path = "/metrics", tag = "Service", operation_id = "metrics",
+    responses((status = 200, description = "Prometheus text", body = String, content_type = "text/plain"), KeyRefusals),
+)]
+pub(super) async fn metrics(State(edge): State<Arc<Edge>>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, PROMETHEUS_TEXT)], edge.state.figures.render())
+}
