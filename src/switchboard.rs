@@ -10,7 +10,6 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use ractor::{Actor, ActorRef, SpawnErr};
 use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
 
 use crate::call::{CallDependencies, CallError, CallHandle, CallSnapshot, CallState};
 use crate::id::{CallId, PersonaKey};
@@ -60,10 +59,7 @@ impl Switchboard {
     ///
     /// # Errors
     /// [`SpawnErr`] when the actor cannot start, which it always can.
-    pub async fn start(
-        dependencies: CallDependencies,
-        max_calls: u32,
-    ) -> Result<(Self, JoinHandle<()>), SpawnErr> {
+    pub async fn start(dependencies: CallDependencies, max_calls: u32) -> Result<Self, SpawnErr> {
         let shared = Arc::new(Shared {
             calls: ArcSwap::default(),
             draining: AtomicBool::new(false),
@@ -74,8 +70,11 @@ impl Switchboard {
             max_calls,
             shared: Arc::clone(&shared),
         };
-        let (actor, stopped) = Actor::spawn(None, SwitchboardActor, arguments).await?;
-        Ok((Self { actor, shared }, stopped))
+        let (actor, _) = Actor::spawn(None, SwitchboardActor, arguments).await?;
+        let switchboard = Self { actor, shared };
+        // Whether there is one or not: it shall be there before anyone asks how it is.
+        let _ = switchboard.find(&CallId::default_call()).await;
+        Ok(switchboard)
     }
 
     /// The text call of this id: the live one, the one the journal remembers, or else a new one, which begins
@@ -102,10 +101,13 @@ impl Switchboard {
     /// # Errors
     /// [`SwitchboardError::UnknownCall`] when there is none.
     pub async fn find(&self, id: &CallId) -> Result<CallHandle, SwitchboardError> {
-        match self.live(id) {
-            Some(handle) => Ok(handle),
-            None => self.ask(|reply| SwitchboardMessage::Find { id: id.clone(), reply }).await,
-        }
+        let handle = match self.live(id) {
+            Some(handle) => handle,
+            None => self.ask(|reply| SwitchboardMessage::Find { id: id.clone(), reply }).await?,
+        };
+        // A call that is reading its journal does not know yet what it is; one that is gone never will.
+        let _ = handle.watch().wait_for(|call| call.state != CallState::Starting).await;
+        Ok(handle)
     }
 
     /// The calls held now, oldest first.

@@ -202,7 +202,9 @@ impl SessionState {
                 self.try_again(myself, why, fatal)
             }
             Brought::Event(event, permit) => {
-                if !matches!(*event, ServerEvent::Error(_)) {
+                // Not before it was of use: a socket that opens and falls again and again must not be tried for
+                // without a pause.
+                if matches!(*event, ServerEvent::ResponseDone(_)) {
                     self.attempt = 0;
                 }
                 let actions = self.dialogue.on_event(*event);
@@ -320,12 +322,14 @@ impl SessionState {
     fn give_up(&mut self, error: SessionError) {
         tracing::error!(call_id = %self.call_id, error = %error, "the model is given up until something is said");
         self.drop_socket("given up");
-        for action in self.dialogue.on_given_up() {
+        let actions = self.dialogue.on_given_up();
+        // The reason first: what else is told follows from it.
+        self.report(SessionEvent::Unavailable(error));
+        for action in actions {
             if let Action::Report(event) = action {
                 self.report(event);
             }
         }
-        self.report(SessionEvent::Unavailable(error));
     }
 
     fn report_ready(&mut self, replayed_items: u64) {

@@ -199,9 +199,7 @@ impl Dialogue {
     pub fn on_given_up(&mut self) -> Vec<Action> {
         let mut actions = self.on_lost();
         self.sequencer.on_socket_lost();
-        for untaken in self.untaken.drain(..) {
-            self.history.retract(&untaken.item_id);
-        }
+        self.retract_untaken();
         for revision in self.waiting_revisions.drain(..) {
             let why = "the model cannot be reached".to_owned();
             actions.push(Action::Report(SessionEvent::ConfigureRejected { revision, why }));
@@ -289,8 +287,18 @@ impl Dialogue {
         self.owes_follow_up = false;
         self.retry_is_due = false;
         self.unsettled = true;
+        if !self.up {
+            self.retract_untaken();
+        }
         self.advance(&mut actions);
         actions
+    }
+
+    /// What the model never took was never said.
+    fn retract_untaken(&mut self) {
+        for untaken in self.untaken.drain(..) {
+            self.history.retract(&untaken.item_id);
+        }
     }
 
     /// A deadline has come.
@@ -325,15 +333,17 @@ impl Dialogue {
 
     /// Asks for what may be asked for now, and says so when nothing more is owed.
     fn advance(&mut self, actions: &mut Vec<Action>) {
-        if !self.up || !self.updates.is_empty() {
+        if !self.updates.is_empty() {
             return;
         }
         if self.owes_follow_up && self.open.is_empty() {
             self.owes_follow_up = false;
             self.sequencer.want();
         }
-        let step = self.sequencer.release();
-        self.perform(step, actions);
+        if self.up {
+            let step = self.sequencer.release();
+            self.perform(step, actions);
+        }
         let nothing_owed = self.sequencer.is_quiet()
             && self.open.is_empty()
             && self.untaken.is_empty()

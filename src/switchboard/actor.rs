@@ -49,12 +49,9 @@ impl Actor for SwitchboardActor {
 
     async fn pre_start(
         &self,
-        myself: ActorRef<SwitchboardMessage>,
+        _myself: ActorRef<SwitchboardMessage>,
         arguments: SwitchboardArguments,
     ) -> Result<SwitchboardArguments, ActorProcessingErr> {
-        // Nobody waits for the answer: the default call shall be there before it is asked for.
-        let (reply, _) = oneshot::channel();
-        myself.cast(SwitchboardMessage::Find { id: CallId::default_call(), reply })?;
         Ok(arguments)
     }
 

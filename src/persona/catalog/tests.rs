@@ -1,7 +1,7 @@
 use std::fs;
 
 use super::*;
-use crate::persona::{Carry, TemplateContext};
+use crate::persona::{Carry, TemplateContext, handoff_tools};
 
 const WAITER: &str = r#"+++
 name = "Waiter"
@@ -272,5 +272,8 @@ mod shipped {
         assert_ne!(cfo.voice, waiter.voice);
         assert_eq!(waiter.handoffs[0].to, cfo.key);
         assert_eq!(cfo.handoffs[0].to, waiter.key);
+        let [tool] = &handoff_tools(waiter)[..] else { panic!("one rule, one tool") };
+        assert_eq!(tool.name, "handoff_to_cfo");
+        assert_eq!(tool.description, waiter.handoffs[0].when);
     }
 }

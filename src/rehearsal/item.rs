@@ -1,0 +1,369 @@
+//! The items of a conversation, as they were created and as they are shown.
+
+use serde_json::{Value, json};
+
+use super::event::Refusal;
+use super::shape::invalid;
+use super::voice::{Encoding, Tone};
+
+/// An item.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Item {
+    pub(super) id: String,
+    pub(super) status: Status,
+    pub(super) body: Body,
+    /// The response that made it; empty for an item of the client.
+    pub(super) response: String,
+}
+
+/// How far an item has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Status {
+    InProgress,
+    Completed,
+    Incomplete,
+}
+
+impl Status {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::InProgress => "in_progress",
+            Self::Completed => "completed",
+            Self::Incomplete => "incomplete",
+        }
+    }
+}
+
+/// What an item is.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Body {
+    Message {
+        role: Role,
+        parts: Vec<Part>,
+    },
+    Call {
+        call_id: String,
+        name: String,
+        arguments: String,
+    },
+    Output {
+        call_id: String,
+        output: String,
+    },
+    /// Kept as it came: the rehearsal model calls no MCP server.
+    Approval(Value),
+}
+
+/// Who wrote a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    System,
+    User,
+    Assistant,
+}
+
+impl Role {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::User => "user",
+            Self::Assistant => "assistant",
+        }
+    }
+}
+
+/// One part of a message.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Part {
+    InputText(String),
+    InputAudio { audio: Vec<u8>, encoding: Encoding, transcript: Option<String> },
+    InputImage { image_url: String, detail: Option<String> },
+    OutputText(String),
+    OutputAudio(Speech),
+}
+
+/// What the model has spoken in one part. The audio itself is not kept: the tone makes it again.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Speech {
+    /// The pieces it was spoken in.
+    pub(super) chunks: Vec<String>,
+    pub(super) tone: Tone,
+    /// Audio sent so far, in milliseconds; less after a truncation.
+    pub(super) audio_ms: u64,
+    /// A truncated answer has lost its words: nobody knows which of them were heard.
+    pub(super) truncated: bool,
+}
+
+impl Speech {
+    pub(super) fn transcript(&self) -> String {
+        if self.truncated { String::new() } else { self.chunks.concat() }
+    }
+
+    fn audio(&self) -> Vec<u8> {
+        let mut audio: Vec<u8> = self.chunks.iter().flat_map(|chunk| self.tone.speak(chunk)).collect();
+        audio.truncate(
+            usize::try_from(self.audio_ms * self.tone.encoding.bytes_per_ms()).unwrap_or(usize::MAX),
+        );
+        audio
+    }
+}
+
+impl Part {
+    fn to_wire(&self, with_audio: bool) -> Value {
+        let base64 = |audio: &[u8]| base64_simd::STANDARD.encode_to_string(audio);
+        match self {
+            Self::InputText(text) => json!({"type": "input_text", "text": text}),
+            Self::OutputText(text) => json!({"type": "output_text", "text": text}),
+            Self::InputImage { image_url, detail } => {
+                let mut part = json!({"type": "input_image", "image_url": image_url});
+                if let Some(detail) = detail {
+                    part["detail"] = json!(detail);
+                }
+                part
+            }
+            Self::InputAudio { audio, transcript, .. } => {
+                let mut part = json!({"type": "input_audio"});
+                if let Some(transcript) = transcript {
+                    part["transcript"] = json!(transcript);
+                }
+                if with_audio {
+                    part["audio"] = json!(base64(audio));
+                }
+                part
+            }
+            Self::OutputAudio(speech) => {
+                let mut part = json!({"type": "output_audio", "transcript": speech.transcript()});
+                if with_audio {
+                    part["audio"] = json!(base64(&speech.audio()));
+                }
+                part
+            }
+        }
+    }
+
+    /// The words of it, as far as there are any.
+    pub(super) fn text(&self) -> String {
+        match self {
+            Self::InputText(text) | Self::OutputText(text) => text.clone(),
+            Self::InputAudio { transcript, .. } => transcript.clone().unwrap_or_default(),
+            Self::InputImage { .. } => String::new(),
+            Self::OutputAudio(speech) => speech.transcript(),
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        match self {
+            Self::InputText(text) | Self::OutputText(text) => text.len(),
+            Self::InputAudio { audio, .. } => audio.len(),
+            Self::InputImage { image_url, .. } => image_url.len(),
+            Self::OutputAudio(speech) => speech.chunks.iter().map(String::len).sum(),
+        }
+    }
+
+    /// The audio of it, in milliseconds.
+    pub(super) fn audio_ms(&self) -> u64 {
+        match self {
+            Self::InputAudio { audio, encoding, .. } => audio.len() as u64 / encoding.bytes_per_ms(),
+            Self::OutputAudio(speech) => speech.audio_ms,
+            Self::InputText(_) | Self::InputImage { .. } | Self::OutputText(_) => 0,
+        }
+    }
+}
+
+impl Item {
+    /// The item that `conversation.item.create` describes, already checked against its table.
+    ///
+    /// # Errors
+    /// What a table cannot say: base64 that is none, an image that is no data URI.
+    pub(super) fn read(
+        item: &Value,
+        id: String,
+        call_id: String,
+        encoding: Encoding,
+        path: &str,
+    ) -> Result<Self, Refusal> {
+        let text = |name: &str| item[name].as_str().unwrap_or_default().to_owned();
+        let body = match item["type"].as_str() {
+            Some("function_call") => {
+                let call_id = item["call_id"].as_str().map_or(call_id, str::to_owned);
+                Body::Call { call_id, name: text("name"), arguments: text("arguments") }
+            }
+            Some("function_call_output") => Body::Output { call_id: text("call_id"), output: text("output") },
+            Some("message") => {
+                let role = match item["role"].as_str() {
+                    Some("system") => Role::System,
+                    Some("assistant") => Role::Assistant,
+                    _ => Role::User,
+                };
+                let parts = item["content"].as_array().map(Vec::as_slice).unwrap_or_default();
+                let part = |(at, part)| read_part(part, role, encoding, &format!("{path}.content[{at}]"));
+                Body::Message { role, parts: parts.iter().enumerate().map(part).collect::<Result<_, _>>()? }
+            }
+            _ => Body::Approval(item.clone()),
+        };
+        Ok(Self { id, status: Status::Completed, body, response: String::new() })
+    }
+
+    /// The item as events show it; audio only where it was asked for.
+    pub(super) fn to_wire(&self, with_audio: bool) -> Value {
+        let mut item = json!({"id": self.id, "object": "realtime.item", "status": self.status.as_str()});
+        match &self.body {
+            Body::Message { role, parts } => {
+                item["type"] = json!("message");
+                item["role"] = json!(role.as_str());
+                item["content"] = parts.iter().map(|part| part.to_wire(with_audio)).collect();
+            }
+            Body::Call { call_id, name, arguments } => {
+                item["type"] = json!("function_call");
+                item["call_id"] = json!(call_id);
+                item["name"] = json!(name);
+                item["arguments"] = json!(arguments);
+            }
+            Body::Output { call_id, output } => {
+                item["type"] = json!("function_call_output");
+                item["call_id"] = json!(call_id);
+                item["output"] = json!(output);
+            }
+            Body::Approval(as_it_came) => {
+                item = as_it_came.clone();
+                item["id"] = json!(self.id);
+            }
+        }
+        item
+    }
+
+    /// The words of a message.
+    pub(super) fn text(&self) -> String {
+        match &self.body {
+            Body::Message { parts, .. } => parts.iter().map(Part::text).collect::<Vec<_>>().join(" "),
+            Body::Call { .. } | Body::Output { .. } | Body::Approval(_) => String::new(),
+        }
+    }
+
+    /// What it takes to keep it, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        match &self.body {
+            Body::Message { parts, .. } => parts.iter().map(Part::bytes).sum(),
+            Body::Call { arguments, .. } => arguments.len(),
+            Body::Output { output, .. } => output.len(),
+            Body::Approval(_) => 0,
+        }
+    }
+
+    /// The audio of a message, in milliseconds.
+    pub(super) fn audio_ms(&self) -> u64 {
+        match &self.body {
+            Body::Message { parts, .. } => parts.iter().map(Part::audio_ms).sum(),
+            Body::Call { .. } | Body::Output { .. } | Body::Approval(_) => 0,
+        }
+    }
+
+    /// What the model has spoken in it.
+    pub(super) fn speech_mut(&mut self, content_index: u64) -> Option<&mut Speech> {
+        let Body::Message { parts, .. } = &mut self.body else {
+            return None;
+        };
+        match parts.get_mut(usize::try_from(content_index).ok()?) {
+            Some(Part::OutputAudio(speech)) => Some(speech),
+            _ => None,
+        }
+    }
+}
+
+fn read_part(part: &Value, role: Role, encoding: Encoding, path: &str) -> Result<Part, Refusal> {
+    let text = |name: &str| part[name].as_str().unwrap_or_default().to_owned();
+    match (part["type"].as_str(), role) {
+        (Some("input_audio"), _) => {
+            let audio = decode_audio(&text("audio"), encoding, &format!("{path}.audio"))?;
+            Ok(Part::InputAudio {
+                audio,
+                encoding,
+                transcript: part["transcript"].as_str().map(str::to_owned),
+            })
+        }
+        (Some("input_image"), _) => {
+            let image_url = text("image_url");
+            if !["data:image/png;base64,", "data:image/jpeg;base64,"]
+                .iter()
+                .any(|kind| image_url.starts_with(kind))
+            {
+                return Err(invalid(
+                    &format!("{path}.image_url"),
+                    "expected a data URI of a PNG or JPEG image",
+                ));
+            }
+            Ok(Part::InputImage { image_url, detail: part["detail"].as_str().map(str::to_owned) })
+        }
+        (_, Role::Assistant) => Ok(Part::OutputText(text("text"))),
+        (_, Role::System | Role::User) => Ok(Part::InputText(text("text"))),
+    }
+}
+
+/// Most audio of one event, in bytes after decoding.
+const AUDIO_MAX: usize = 15 << 20;
+
+/// Base64 audio as bytes.
+///
+/// # Errors
+/// `invalid_value` when it is no base64, more than 15 MiB, or half a sample.
+pub(super) fn decode_audio(base64: &str, encoding: Encoding, path: &str) -> Result<Vec<u8>, Refusal> {
+    let audio = base64_simd::STANDARD.decode_to_vec(base64);
+    let audio = audio.map_err(|_| invalid(path, "expected base64-encoded audio bytes"))?;
+    if audio.len() > AUDIO_MAX {
+        return Err(invalid(path, "audio is larger than 15 MiB"));
+    }
+    if encoding == Encoding::Pcm && audio.len() % 2 == 1 {
+        return Err(invalid(path, "audio/pcm has two bytes a sample, but the number of bytes is odd"));
+    }
+    Ok(audio)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(item: &Value) -> Result<Item, Refusal> {
+        Item::read(item, "item_1".into(), "call_1".into(), Encoding::Pcm, "item")
+    }
+
+    #[test]
+    fn an_item_is_shown_as_it_came_with_an_id_and_a_status() {
+        let call = json!({"type": "function_call", "name": "f", "arguments": "{}"});
+        let shown = read(&call).unwrap().to_wire(false);
+        assert_eq!(shown["call_id"], "call_1");
+        assert_eq!((&shown["id"], &shown["status"]), (&json!("item_1"), &json!("completed")));
+        let message = json!({"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Hi"}]});
+        assert_eq!(read(&message).unwrap().to_wire(false)["content"], message["content"]);
+    }
+
+    #[test]
+    fn audio_is_counted_and_shown_only_on_request() {
+        let audio = base64_simd::STANDARD.encode_to_string(vec![0_u8; 4_800]);
+        let item = read(
+            &json!({"type": "message", "role": "user", "content": [{"type": "input_audio", "audio": audio}]}),
+        );
+        let item = item.unwrap();
+        assert_eq!(item.audio_ms(), 100);
+        assert_eq!(item.to_wire(false)["content"][0], json!({"type": "input_audio"}));
+        assert_eq!(item.to_wire(true)["content"][0]["audio"], json!(audio));
+    }
+
+    #[test]
+    fn audio_that_is_none_is_refused() {
+        for (audio, encoding) in [("@@", Encoding::MuLaw), ("AAAA", Encoding::Pcm), ("AA", Encoding::MuLaw)] {
+            let refusal = decode_audio(audio, encoding, "audio").unwrap_err();
+            assert_eq!((refusal.code, refusal.param.as_deref()), ("invalid_value", Some("audio")));
+        }
+    }
+
+    #[test]
+    fn a_truncated_answer_keeps_its_audio_and_loses_its_words() {
+        let tone = Tone::of_voice("marin", Encoding::MuLaw, 1.0);
+        let mut speech =
+            Speech { chunks: vec!["Hello ".into(), "there".into()], tone, audio_ms: 660, truncated: false };
+        assert_eq!((speech.transcript().as_str(), speech.audio().len()), ("Hello there", 660 * 8));
+        speech.audio_ms = 100;
+        speech.truncated = true;
+        assert_eq!((speech.transcript().as_str(), speech.audio().len()), ("", 800));
+    }
+}

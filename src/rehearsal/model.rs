@@ -1,0 +1,241 @@
+//! What the rehearsal model does next: calls tools or says something. Deterministic, by words alone.
+
+use serde_json::{Map, Value};
+
+use super::desk::Desk;
+use super::phrase::{greeting, no_tool, quoted, unheard};
+use super::toolbox::Tool;
+use super::turn::Turn;
+
+/// One entry of the conversation, as the model sees it.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Entry {
+    /// Something the caller said or wrote; `audio_ms` of it were audio without words.
+    User { text: String, audio_ms: u64 },
+    /// Something the model said.
+    Assistant,
+    /// A complete tool call, and the response it was made in; empty for one that was replayed.
+    Call { call_id: String, name: String, arguments: Value, response: String },
+    /// What a tool call returned.
+    Output { call_id: String, output: String },
+}
+
+/// Which tools may be called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Choice {
+    Auto,
+    None,
+    Required,
+    /// This one and no other.
+    Only(String),
+}
+
+/// Everything a response is made from.
+#[derive(Debug)]
+pub(super) struct Scene<'a> {
+    pub(super) instructions: &'a str,
+    /// The instructions of this response alone.
+    pub(super) asked: Option<&'a str>,
+    pub(super) tools: &'a [Tool],
+    pub(super) choice: Choice,
+    pub(super) parallel: bool,
+    pub(super) entries: &'a [Entry],
+}
+
+/// One thing the model does.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Act {
+    Say(String),
+    Call { name: String, arguments: Map<String, Value> },
+}
+
+/// What the model does next: at least one act.
+pub(super) fn answer(scene: &Scene<'_>) -> Vec<Act> {
+    let turn = Turn::of(scene.entries);
+    let Some(utterance) = turn.utterance.clone() else {
+        return vec![Act::Say(quoted(scene.asked).unwrap_or_else(|| greeting(scene)))];
+    };
+    if turn.fresh.is_empty() && turn.answered {
+        return vec![Act::Say(
+            quoted(scene.asked).unwrap_or_else(|| "What else can I do for you?".to_owned()),
+        )];
+    }
+    let desk = Desk { scene, turn: &turn, utterance: &utterance };
+    if !turn.fresh.is_empty() {
+        return desk.after_outputs();
+    }
+    if turn.waiting {
+        return vec![Act::Say("One moment, I am still waiting for an answer.".to_owned())];
+    }
+    if utterance.trim().is_empty() {
+        return vec![Act::Say(unheard(turn.audio_ms))];
+    }
+    let acts = desk.choose();
+    if acts.is_empty() { vec![Act::Say(no_tool(scene, &utterance))] } else { acts }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::rehearsal::samples::{cfo_tools, waiter_tools};
+
+    fn user(text: &str) -> Entry {
+        Entry::User { text: text.into(), audio_ms: 0 }
+    }
+
+    fn call(name: &str, arguments: Value) -> Entry {
+        Entry::Call {
+            call_id: format!("call_{name}"),
+            name: name.into(),
+            arguments,
+            response: format!("resp_{name}"),
+        }
+    }
+
+    fn output(name: &str, output: &Value) -> Entry {
+        Entry::Output { call_id: format!("call_{name}"), output: output.to_string() }
+    }
+
+    fn act(tools: &[Tool], entries: &[Entry]) -> Vec<Act> {
+        let instructions = "You are AI Waiter for bars.";
+        answer(&Scene { instructions, asked: None, tools, choice: Choice::Auto, parallel: true, entries })
+    }
+
+    fn calls(acts: &[Act]) -> Vec<(String, Value)> {
+        let call = |act: &Act| match act {
+            Act::Call { name, arguments } => Some((name.clone(), Value::Object(arguments.clone()))),
+            Act::Say(_) => None,
+        };
+        acts.iter().filter_map(call).collect()
+    }
+
+    fn said(acts: &[Act]) -> String {
+        let said = acts.iter().filter_map(|act| match act {
+            Act::Say(text) => Some(text.as_str()),
+            Act::Call { .. } => None,
+        });
+        said.collect::<Vec<_>>().join(" | ")
+    }
+
+    #[test]
+    fn an_utterance_becomes_a_tool_call_and_its_output_a_sentence() {
+        let tools = waiter_tools();
+        let mut entries = vec![user("What drinks do you have?")];
+        let query = json!({"query": "drinks"});
+        assert_eq!(calls(&act(&tools, &entries)), [("lookup_menu".into(), query.clone())]);
+        entries.push(call("lookup_menu", query));
+        entries.push(output("lookup_menu", &json!({"items": [{"id": "1", "name": "Primus"}, {"id": "2", "name": "Cisk"}, {"id": "3", "name": "Kinnie"}]})));
+        assert_eq!(act(&tools, &entries), [Act::Say("I found 3 items: Primus; Cisk; Kinnie.".into())]);
+        entries.push(Entry::Assistant);
+        assert_eq!(said(&act(&tools, &entries)), "What else can I do for you?");
+    }
+
+    #[test]
+    fn a_handed_over_question_is_answered_in_the_same_turn() {
+        let question = "I have a question about VAT on restaurant meals in the EU";
+        let mut entries = vec![user(question)];
+        let asked = calls(&act(&waiter_tools(), &entries));
+        assert_eq!(asked[0].0, "handoff_to_cfo");
+        assert!(asked[0].1["reason"].as_str().unwrap().contains("VAT"));
+        entries.push(call("handoff_to_cfo", asked[0].1.clone()));
+        entries.push(output(
+            "handoff_to_cfo",
+            &json!({"ok": true, "persona": "AI CFO", "greeting": "Hello, CFO here."}),
+        ));
+        let acts = act(&cfo_tools(), &entries);
+        assert_eq!(said(&acts), "Hello, CFO here.");
+        let rule = json!({"jurisdiction": "EU", "topic": "VAT restaurant meals"});
+        assert_eq!(calls(&acts), [("check_tax_rule".into(), rule.clone())]);
+        entries.extend([Entry::Assistant, call("check_tax_rule", rule)]);
+        entries.push(output("check_tax_rule", &json!({"rules": [{"rule": "A reduced rate may apply"}]})));
+        assert_eq!(said(&act(&cfo_tools(), &entries)), "I found rule A reduced rate may apply.");
+    }
+
+    #[test]
+    fn a_handoff_leads_no_further_and_never_back() {
+        let mut entries = vec![user("Can I talk to your accountant?")];
+        entries.push(call("handoff_to_cfo", json!({})));
+        entries.push(output("handoff_to_cfo", &json!({"ok": true, "greeting": "CFO here."})));
+        assert_eq!(act(&cfo_tools(), &entries), [Act::Say("CFO here.".into())]);
+        entries[2] = output("handoff_to_cfo", &json!({"error": "visited too often"}));
+        let refusal = said(&act(&waiter_tools(), &entries));
+        assert_eq!(refusal, "I am sorry, that did not work: visited too often.");
+    }
+
+    #[test]
+    fn a_missing_id_is_looked_up_first() {
+        let tools = waiter_tools();
+        let mut entries = vec![user("What goes well with the grilled tilapia?")];
+        let lookup = calls(&act(&tools, &entries));
+        assert_eq!(lookup, [("lookup_menu".into(), json!({"query": "grilled tilapia"}))]);
+        entries.push(call("lookup_menu", lookup[0].1.clone()));
+        entries.push(output("lookup_menu", &json!({"items": [{"id": "m-7", "name": "Grilled tilapia"}]})));
+        let pairing = calls(&act(&tools, &entries));
+        assert_eq!(pairing, [("recommend_pairing".into(), json!({"item_id": "m-7"}))]);
+        entries.push(call("recommend_pairing", pairing[0].1.clone()));
+        entries.push(output("recommend_pairing", &json!({"pairings": [{"name": "Sauvignon blanc"}]})));
+        assert_eq!(act(&tools, &entries), [Act::Say("I found Sauvignon blanc.".into())]);
+    }
+
+    #[test]
+    fn two_clear_requests_are_two_calls() {
+        let cfo = cfo_tools();
+        let both = calls(&act(&cfo, &[user("What was our revenue in 2026-03 and what in 2026-04?")]));
+        assert_eq!(
+            both.iter().map(|(_, args)| args["period"].clone()).collect::<Vec<_>>(),
+            ["2026-03", "2026-04"]
+        );
+        let both =
+            calls(&act(&cfo, &[user("What is the EBITDA of 2025? And what is the VAT on books in the UK?")]));
+        assert_eq!(
+            both.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(),
+            ["fetch_financials", "check_tax_rule"]
+        );
+        let one = calls(&act(&waiter_tools(), &[user("Do you have fish and chips?")]));
+        assert_eq!(one, [("lookup_menu".into(), json!({"query": "fish chips"}))]);
+    }
+
+    #[test]
+    fn what_is_missing_is_asked_for_and_what_fits_no_tool_is_admitted() {
+        assert!(
+            said(&act(&cfo_tools(), &[user("What was our EBITDA?")]))
+                .starts_with("Which period do you mean?")
+        );
+        let lost = said(&act(&waiter_tools(), &[user("Sing me a lullaby")]));
+        assert!(lost.contains("AI Waiter") && lost.contains("not an AI") && lost.ends_with('?'), "{lost}");
+        assert!(said(&act(&waiter_tools(), &[user("hello")])).starts_with("Hello!"));
+        assert!(said(&act(&[], &[])).starts_with("Hello!"));
+        let voice = Entry::User { text: String::new(), audio_ms: 2_400 };
+        assert!(said(&act(&waiter_tools(), &[voice])).contains("3 seconds"));
+    }
+
+    #[test]
+    fn the_choice_of_tools_is_obeyed() {
+        let tools = waiter_tools();
+        let entries = [user("What drinks do you have?")];
+        let with = |choice: Choice| {
+            let scene = Scene {
+                instructions: "",
+                asked: None,
+                tools: &tools,
+                choice,
+                parallel: true,
+                entries: &entries,
+            };
+            calls(&answer(&scene)).into_iter().map(|(name, _)| name).collect::<Vec<_>>()
+        };
+        assert!(with(Choice::None).is_empty());
+        assert_eq!(with(Choice::Only("recommend_pairing".into())), ["recommend_pairing"]);
+        assert_eq!(with(Choice::Required), ["lookup_menu"]);
+    }
+
+    #[test]
+    fn a_response_may_be_told_what_to_say() {
+        let asked = Some("Greet the caller with: \"Welcome back!\"");
+        let scene =
+            Scene { instructions: "", asked, tools: &[], choice: Choice::Auto, parallel: true, entries: &[] };
+        assert_eq!(answer(&scene), [Act::Say("Welcome back!".into())]);
+    }
+}

@@ -1,0 +1,129 @@
+//! What the model says of itself.
+
+use super::model::Scene;
+use super::toolbox::{Kind, Parameter, Tool};
+use super::words::{identifier_words, stems};
+
+/// How many tools an offer names.
+const OFFERED: usize = 4;
+
+/// Opens a conversation.
+pub(super) fn greeting(scene: &Scene<'_>) -> String {
+    format!("Hello! {} {}", introduction(scene), offer(scene))
+}
+
+fn introduction(scene: &Scene<'_>) -> String {
+    match persona_name(scene.instructions) {
+        Some(name) => {
+            format!("This is the rehearsal of {name}: I am not an AI, I go by your words and my tools.")
+        }
+        None => "This is the rehearsal model: I am not an AI, I go by your words and my tools.".to_owned(),
+    }
+}
+
+/// Asks for what a tool still needs.
+pub(super) fn question(parameter: &Parameter) -> String {
+    let name = identifier_words(&parameter.name);
+    match &parameter.kind {
+        Kind::Choice(values) => format!("Which {name} do you mean: {}?", values.join(", ")),
+        _ if parameter.description.is_empty() => format!("Which {name} do you mean?"),
+        _ => {
+            format!("Which {name} do you mean? I need this: {}.", parameter.description.trim_end_matches('.'))
+        }
+    }
+}
+
+/// After a handoff that came without a greeting.
+pub(super) fn arrived(instructions: &str) -> String {
+    match persona_name(instructions) {
+        Some(name) => format!("You are with {name} now. How can I help you?"),
+        None => "How can I help you?".to_owned(),
+    }
+}
+
+/// A greeting is greeted, thanks are taken, anything else is met with what could be asked.
+pub(super) fn no_tool(scene: &Scene<'_>, utterance: &str) -> String {
+    let is_any = |of: &[&str]| {
+        let lower = utterance.to_lowercase();
+        let mut spoken = lower.split(|letter: char| !letter.is_alphanumeric());
+        spoken.any(|word| of.contains(&word)) && stems(utterance).len() <= 2
+    };
+    if is_any(&["hello", "hi", "hey", "morning", "evening", "afternoon", "bonjour"]) {
+        return greeting(scene);
+    }
+    if is_any(&["thanks", "thank", "bye", "goodbye"]) {
+        return "You are welcome. Is there anything else?".to_owned();
+    }
+    format!("{} {}", introduction(scene), offer(scene))
+}
+
+/// What the tools could do, and a question back.
+fn offer(scene: &Scene<'_>) -> String {
+    let can = |tool: &Tool| tool.description.split(['.', ';']).next().unwrap_or_default().trim().to_owned();
+    let own = scene.tools.iter().filter(|tool| !tool.is_handoff()).map(can).filter(|text| !text.is_empty());
+    let own: Vec<String> = own.take(OFFERED).collect();
+    if own.is_empty() {
+        return "What would you like to know?".to_owned();
+    }
+    format!("I can help with this: {}. What would you like to know?", own.join("; "))
+}
+
+/// Answers audio that came without words.
+pub(super) fn unheard(audio_ms: u64) -> String {
+    let seconds = audio_ms.div_ceil(1_000);
+    format!(
+        "I heard about {seconds} seconds of you, but a rehearsal model does not understand speech. What would you like?"
+    )
+}
+
+/// "You are Mara, …", "You are the AI Waiter for …": the name in it.
+fn persona_name(instructions: &str) -> Option<String> {
+    instructions.match_indices("You are ").find_map(|(at, begin)| {
+        let rest = &instructions[at + begin.len()..];
+        let rest = rest.strip_prefix("the ").unwrap_or(rest);
+        let capital = |word: &&str| word.chars().next().is_some_and(char::is_uppercase);
+        let mut name: Vec<&str> = Vec::new();
+        for word in rest.split_whitespace().take_while(capital) {
+            name.push(word.trim_end_matches([',', '.', ':', ';', '!']));
+            if word.ends_with([',', '.', ':', ';', '!']) {
+                break;
+            }
+        }
+        (!name.is_empty()).then(|| name.join(" "))
+    })
+}
+
+/// `Say: "…"` in the instructions of one response: what it is to say.
+pub(super) fn quoted(asked: Option<&str>) -> Option<String> {
+    let asked = asked?;
+    let (before, rest) = asked.split_once(['"', '“'])?;
+    let (inside, _) = rest.split_once(['"', '”'])?;
+    let lower = before.to_lowercase();
+    let told =
+        ["say", "greet", "open with", "begin with", "start with"].iter().any(|verb| lower.contains(verb));
+    (told && !inside.trim().is_empty()).then(|| inside.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_is_read_from_the_instructions() {
+        for (instructions, name) in [
+            ("Rules.\nYou are AI Waiter for bars and restaurants in Rwanda.", Some("AI Waiter")),
+            ("You are speaking to a caller. You are Mara, a calm receptionist.", Some("Mara")),
+            ("You are a helpful assistant.", None),
+            ("", None),
+        ] {
+            assert_eq!(persona_name(instructions).as_deref(), name);
+        }
+    }
+
+    #[test]
+    fn what_is_to_be_said_is_said_only_when_told() {
+        assert_eq!(quoted(Some("Say exactly: \"Welcome!\"")), Some("Welcome!".into()));
+        assert_eq!(quoted(Some("The word \"menu\" is French")), None);
+        assert_eq!(quoted(None), None);
+    }
+}

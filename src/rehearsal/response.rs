@@ -1,0 +1,394 @@
+//! One response on its way: what the model does, as the events of the real server, one delta at a time.
+
+use std::collections::VecDeque;
+
+use serde_json::{Map, Value, json};
+
+use super::event::ServerEvent;
+use super::ids::Ids;
+use super::item::{Body, Item, Part, Role, Speech, Status};
+use super::items::Items;
+use super::model::Act;
+use super::usage::{Input, Tokens, spoken_tokens, text_tokens, usage};
+use super::voice::Tone;
+
+/// A delta of text is at least so many characters: a word or two.
+const CHUNK: usize = 12;
+
+/// How a response was asked to be.
+#[derive(Debug, Clone)]
+pub(super) struct Manner {
+    /// Whether it is spoken; else it is written.
+    pub(super) spoken: bool,
+    pub(super) tone: Tone,
+    /// As echoed in the response.
+    pub(super) voice: Value,
+    pub(super) format: Value,
+    pub(super) max_output_tokens: Value,
+    pub(super) metadata: Value,
+    /// The default conversation's id; an out-of-band response has none and leaves no items.
+    pub(super) conversation: Option<String>,
+}
+
+/// How a response is made to fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fault {
+    AtOnce,
+    AfterTheFirstDelta,
+}
+
+/// How a response ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ending {
+    Completed,
+    Cancelled,
+    OutOfTokens,
+    Failed,
+}
+
+/// A response that is being generated.
+#[derive(Debug)]
+pub(super) struct Running {
+    pub(super) id: String,
+    pub(super) manner: Manner,
+    acts: VecDeque<Act>,
+    current: Option<Current>,
+    /// The items that are finished, as shown.
+    output: Vec<Value>,
+    input: Input,
+    spent: Tokens,
+    fault: Option<Fault>,
+    session_id: String,
+}
+
+/// The item that is being written.
+#[derive(Debug)]
+struct Current {
+    item: Item,
+    chunks: VecDeque<String>,
+}
+
+/// What came of one step.
+#[derive(Debug)]
+pub(super) struct Step {
+    pub(super) events: Vec<ServerEvent>,
+    pub(super) done: bool,
+}
+
+impl Running {
+    pub(super) fn new(
+        id: String,
+        manner: Manner,
+        acts: Vec<Act>,
+        input: Input,
+        fault: Option<Fault>,
+        session_id: &str,
+    ) -> Self {
+        Self {
+            id,
+            manner,
+            acts: acts.into(),
+            current: None,
+            output: Vec::new(),
+            input,
+            spent: Tokens::default(),
+            fault,
+            session_id: session_id.to_owned(),
+        }
+    }
+
+    /// `response.created`.
+    pub(super) fn created(&self) -> ServerEvent {
+        ServerEvent::new(
+            "response.created",
+            json!({"response": self.to_wire("in_progress", Value::Null, Value::Null)}),
+        )
+    }
+
+    /// Generates up to the next delta.
+    pub(super) fn step(&mut self, items: &mut Items, ids: &mut Ids) -> Step {
+        if self.fault == Some(Fault::AtOnce) {
+            return self.end(Ending::Failed, items);
+        }
+        let mut events = Vec::new();
+        if self.current.is_none()
+            && let Some(act) = self.acts.pop_front()
+        {
+            events.extend(self.open(act, items, ids));
+        }
+        let Some(chunk) = self.current.as_mut().and_then(|current| current.chunks.pop_front()) else {
+            events.extend(self.close(Status::Completed, items));
+            if self.acts.is_empty() {
+                let last = self.end(Ending::Completed, items);
+                events.extend(last.events);
+                return Step { events, done: true };
+            }
+            return Step { events, done: false };
+        };
+        if !self.can_afford(&chunk) {
+            let last = self.end(Ending::OutOfTokens, items);
+            events.extend(last.events);
+            return Step { events, done: true };
+        }
+        events.extend(self.delta(&chunk, items));
+        if self.fault == Some(Fault::AfterTheFirstDelta) {
+            let last = self.end(Ending::Failed, items);
+            events.extend(last.events);
+            return Step { events, done: true };
+        }
+        Step { events, done: false }
+    }
+
+    /// Ends the response here and now: the open item is incomplete.
+    pub(super) fn end(&mut self, ending: Ending, items: &mut Items) -> Step {
+        let mut events = self.close(Status::Incomplete, items);
+        let (status, details) = match ending {
+            Ending::Completed => ("completed", Value::Null),
+            Ending::Cancelled => ("cancelled", json!({"type": "cancelled", "reason": "client_cancelled"})),
+            Ending::OutOfTokens => {
+                ("incomplete", json!({"type": "incomplete", "reason": "max_output_tokens"}))
+            }
+            Ending::Failed => ("failed", json!({"type": "failed", "error": self.server_error()})),
+        };
+        let nothing_said = self.spent == Tokens::default() && ending == Ending::Failed;
+        let usage = if nothing_said { Value::Null } else { usage(self.input, self.spent) };
+        events.push(ServerEvent::new(
+            "response.done",
+            json!({"response": self.to_wire(status, details, usage)}),
+        ));
+        Step { events, done: true }
+    }
+
+    fn server_error(&self) -> Value {
+        let message = format!(
+            "The server had an error while processing your request. Sorry about that! \
+             (include session ID {} in your message)",
+            self.session_id
+        );
+        json!({"type": "server_error", "code": null, "message": message})
+    }
+
+    fn to_wire(&self, status: &str, details: Value, usage: Value) -> Value {
+        json!({
+            "object": "realtime.response", "id": self.id, "status": status, "status_details": details,
+            "output": self.output, "conversation_id": self.manner.conversation,
+            "output_modalities": [if self.manner.spoken { "audio" } else { "text" }],
+            "max_output_tokens": self.manner.max_output_tokens,
+            "audio": {"output": {"format": self.manner.format, "voice": self.manner.voice}},
+            "usage": usage, "metadata": self.manner.metadata,
+        })
+    }
+
+    fn in_conversation(&self) -> bool {
+        self.manner.conversation.is_some()
+    }
+
+    fn open(&mut self, act: Act, items: &mut Items, ids: &mut Ids) -> Vec<ServerEvent> {
+        let mut next_id = |prefix: &str| {
+            let mut id = ids.next(prefix);
+            while items.get(&id).is_some() || items.has_call(&id) {
+                id = ids.next(prefix);
+            }
+            id
+        };
+        let id = next_id("item");
+        let (body, chunks) = match act {
+            Act::Say(text) => {
+                let speech =
+                    || Speech { chunks: Vec::new(), tone: self.manner.tone, audio_ms: 0, truncated: false };
+                let part = if self.manner.spoken {
+                    Part::OutputAudio(speech())
+                } else {
+                    Part::OutputText(String::new())
+                };
+                (Body::Message { role: Role::Assistant, parts: vec![part] }, split_words(&text))
+            }
+            Act::Call { name, arguments } => {
+                let arguments = Value::Object(arguments).to_string();
+                (
+                    Body::Call { call_id: next_id("call"), name, arguments: String::new() },
+                    split_evenly(&arguments),
+                )
+            }
+        };
+        let item = Item { id, status: Status::InProgress, body, response: self.id.clone() };
+        let mut shown = item.to_wire(false);
+        let is_message = matches!(item.body, Body::Message { .. });
+        if is_message {
+            shown["content"] = json!([]);
+        }
+        let mut events = vec![self.item_event("response.output_item.added", &shown)];
+        if self.in_conversation() {
+            let fields = json!({"item": shown, "previous_item_id": items.last_id()});
+            events.push(ServerEvent::new("conversation.item.added", fields));
+            items.push(item.clone());
+        }
+        self.current = Some(Current { item, chunks });
+        if is_message {
+            let part = if self.manner.spoken {
+                json!({"type": "audio", "transcript": ""})
+            } else {
+                json!({"type": "text", "text": ""})
+            };
+            events.push(self.part_event("response.content_part.added", json!({ "part": part })));
+        }
+        events
+    }
+
+    fn can_afford(&self, chunk: &str) -> bool {
+        let Some(limit) = self.manner.max_output_tokens.as_u64() else {
+            return true;
+        };
+        self.spent.total() + self.price(chunk).total() <= limit
+    }
+
+    fn price(&self, chunk: &str) -> Tokens {
+        let speaks =
+            self.current.as_ref().is_some_and(|current| matches!(current.item.body, Body::Message { .. }));
+        let audio =
+            if speaks && self.manner.spoken { spoken_tokens(self.manner.tone.duration_ms(chunk)) } else { 0 };
+        Tokens { text: text_tokens(chunk), audio, image: 0 }
+    }
+
+    fn delta(&mut self, chunk: &str, items: &mut Items) -> Vec<ServerEvent> {
+        let price = self.price(chunk);
+        self.spent.add(price);
+        let Some(current) = self.current.as_mut() else {
+            return Vec::new();
+        };
+        write(&mut current.item, chunk);
+        if let Some(kept) = items.get_mut(&current.item.id) {
+            write(kept, chunk);
+        }
+        match &current.item.body {
+            Body::Call { call_id, .. } => {
+                let more = json!({"call_id": call_id, "delta": chunk});
+                vec![self.call_event("response.function_call_arguments.delta", more)]
+            }
+            _ if self.manner.spoken => {
+                let audio = base64_simd::STANDARD.encode_to_string(self.manner.tone.speak(chunk));
+                vec![
+                    self.part_event("response.output_audio_transcript.delta", json!({"delta": chunk})),
+                    self.part_event("response.output_audio.delta", json!({ "delta": audio })),
+                ]
+            }
+            _ => vec![self.part_event("response.output_text.delta", json!({"delta": chunk}))],
+        }
+    }
+
+    /// Ends the open item, if there is one.
+    fn close(&mut self, status: Status, items: &mut Items) -> Vec<ServerEvent> {
+        let Some(current) = self.current.as_mut() else {
+            return Vec::new();
+        };
+        current.item.status = status;
+        let item = current.item.clone();
+        let mut events = match &item.body {
+            Body::Call { call_id, name, arguments } if status == Status::Completed => {
+                let more = json!({"call_id": call_id, "name": name, "arguments": arguments});
+                vec![self.call_event("response.function_call_arguments.done", more)]
+            }
+            Body::Message { .. } => self.close_part(&item.text()),
+            Body::Call { .. } | Body::Output { .. } | Body::Approval(_) => Vec::new(),
+        };
+        let shown = match items.get_mut(&item.id) {
+            Some(kept) => {
+                kept.status = status;
+                kept.to_wire(false)
+            }
+            None => item.to_wire(false),
+        };
+        if self.in_conversation() {
+            let previous = items.id_before(&item.id);
+            let fields = json!({"item": shown, "previous_item_id": previous});
+            events.push(ServerEvent::new("conversation.item.done", fields));
+        }
+        events.push(self.item_event("response.output_item.done", &shown));
+        self.current = None;
+        self.output.push(shown);
+        events
+    }
+
+    fn close_part(&self, text: &str) -> Vec<ServerEvent> {
+        let done = |kind: &str, fields: Value| self.part_event(kind, fields);
+        if self.manner.spoken {
+            let part = json!({"type": "audio", "transcript": text});
+            vec![
+                done("response.output_audio.done", json!({})),
+                done("response.output_audio_transcript.done", json!({"transcript": text})),
+                done("response.content_part.done", json!({ "part": part })),
+            ]
+        } else {
+            let part = json!({"type": "text", "text": text});
+            vec![
+                done("response.output_text.done", json!({"text": text})),
+                done("response.content_part.done", json!({ "part": part })),
+            ]
+        }
+    }
+
+    fn item_event(&self, kind: &str, item: &Value) -> ServerEvent {
+        let fields = json!({"response_id": self.id, "output_index": self.output.len(), "item": item});
+        ServerEvent::new(kind, fields)
+    }
+
+    fn call_event(&self, kind: &str, more: Value) -> ServerEvent {
+        let item_id = self.current.as_ref().map(|current| current.item.id.clone());
+        let mut event = ServerEvent::new(kind, more);
+        event.fields.extend(object(json!({
+            "response_id": self.id, "item_id": item_id, "output_index": self.output.len(),
+        })));
+        event
+    }
+
+    fn part_event(&self, kind: &str, more: Value) -> ServerEvent {
+        let mut event = self.call_event(kind, more);
+        event.fields.insert("content_index".to_owned(), json!(0));
+        event
+    }
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(fields) => fields,
+        _ => Map::new(),
+    }
+}
+
+/// Adds what was just generated to an item.
+fn write(item: &mut Item, chunk: &str) {
+    match &mut item.body {
+        Body::Call { arguments, .. } => arguments.push_str(chunk),
+        Body::Message { parts, .. } => match parts.first_mut() {
+            Some(Part::OutputText(text)) => text.push_str(chunk),
+            Some(Part::OutputAudio(speech)) if !speech.truncated => {
+                speech.audio_ms += speech.tone.duration_ms(chunk);
+                speech.chunks.push(chunk.to_owned());
+            }
+            _ => {}
+        },
+        Body::Output { .. } | Body::Approval(_) => {}
+    }
+}
+
+/// A text in deltas of a word or two, each with the blank after it.
+fn split_words(text: &str) -> VecDeque<String> {
+    let mut chunks = VecDeque::new();
+    let mut chunk = String::new();
+    for word in text.split_inclusive(' ') {
+        chunk.push_str(word);
+        if chunk.len() >= CHUNK {
+            chunks.push_back(std::mem::take(&mut chunk));
+        }
+    }
+    if !chunk.is_empty() {
+        chunks.push_back(chunk);
+    }
+    chunks
+}
+
+/// The arguments of a call in pieces that fall anywhere, as the real server cuts them.
+fn split_evenly(text: &str) -> VecDeque<String> {
+    let letters: Vec<char> = text.chars().collect();
+    letters.chunks(CHUNK).map(|chunk| chunk.iter().collect()).collect()
+}

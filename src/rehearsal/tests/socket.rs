@@ -1,0 +1,181 @@
+//! Over a real socket, with a client that shares nothing with the server.
+
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+use super::waiter_json;
+use crate::rehearsal::{Rehearsal, RehearsalOptions};
+
+/// One deadline for whatever is awaited.
+const SOON: Duration = Duration::from_secs(20);
+
+struct Peer(WebSocketStream<MaybeTlsStream<TcpStream>>);
+
+/// How a connection ended.
+#[derive(Debug, PartialEq)]
+enum End {
+    Closed(u16),
+    Cut,
+}
+
+impl Peer {
+    async fn connect(rehearsal: &Rehearsal) -> Self {
+        let url = format!("{}?model=gpt-realtime-2.1", rehearsal.url());
+        Self(connect_async(url).await.unwrap().0)
+    }
+
+    async fn send(&mut self, event: Value) {
+        self.0.send(Message::text(event.to_string())).await.unwrap();
+    }
+
+    async fn next(&mut self) -> Result<Value, End> {
+        loop {
+            match tokio::time::timeout(SOON, self.0.next()).await.expect("the server says something") {
+                Some(Ok(Message::Text(text))) => return Ok(serde_json::from_str(&text).unwrap()),
+                Some(Ok(Message::Close(Some(frame)))) => return Err(End::Closed(frame.code.into())),
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return Err(End::Cut),
+            }
+        }
+    }
+
+    /// Reads on to an event of this type.
+    async fn until(&mut self, kind: &str) -> Value {
+        loop {
+            let event = self.next().await.expect("the connection stays");
+            if event["type"] == kind {
+                return event;
+            }
+        }
+    }
+
+    async fn end(&mut self) -> (usize, End) {
+        let mut events = 0;
+        loop {
+            match self.next().await {
+                Ok(_) => events += 1,
+                Err(end) => return (events, end),
+            }
+        }
+    }
+}
+
+async fn start(options: RehearsalOptions) -> Rehearsal {
+    Rehearsal::start("127.0.0.1:0".parse().unwrap(), options).await.unwrap()
+}
+
+fn user(text: &str) -> Value {
+    json!({"type": "conversation.item.create",
+        "item": {"type": "message", "role": "user", "content": [{"type": "input_text", "text": text}]}})
+}
+
+#[tokio::test]
+async fn a_whole_turn_with_a_tool_call() {
+    let rehearsal = start(RehearsalOptions::default()).await;
+    let mut peer = Peer::connect(&rehearsal).await;
+    assert_eq!(peer.next().await.unwrap()["type"], "session.created");
+    let session = json!({"type": "realtime", "output_modalities": ["text"], "tools": waiter_json()});
+    peer.send(json!({"type": "session.update", "session": session})).await;
+    assert_eq!(peer.next().await.unwrap()["session"]["tools"], waiter_json());
+    peer.send(user("What drinks do you have?")).await;
+    peer.send(json!({"type": "response.create"})).await;
+    let call = peer.until("response.function_call_arguments.done").await;
+    peer.until("response.done").await;
+    let output = json!({"type": "function_call_output", "call_id": call["call_id"],
+        "output": r#"{"items":[{"name":"Primus","price":"2500","currency":"RWF"}]}"#});
+    peer.send(json!({"type": "conversation.item.create", "item": output})).await;
+    peer.send(json!({"type": "response.create"})).await;
+    assert_eq!(peer.until("response.output_text.done").await["text"], "I found Primus, 2500 RWF.");
+    peer.until("response.done").await;
+    assert_eq!((rehearsal.connections(), rehearsal.open_connections()), (1, 1));
+    // the peer must read for the goodbye to be answered
+    let (_, (_, end)) = tokio::join!(rehearsal.stop(), peer.end());
+    assert_eq!(end, End::Closed(1001));
+}
+
+#[tokio::test]
+async fn a_response_can_be_cancelled_between_two_deltas() {
+    let rehearsal =
+        start(RehearsalOptions { delta_delay_ms: 3_600_000, ..RehearsalOptions::default() }).await;
+    let mut peer = Peer::connect(&rehearsal).await;
+    peer.send(user("hello")).await;
+    peer.send(json!({"type": "response.create"})).await;
+    peer.until("response.output_audio.delta").await;
+    peer.send(json!({"type": "response.create", "event_id": "rc_2"})).await;
+    let error = peer.until("error").await;
+    assert_eq!(error["error"]["code"], "conversation_already_has_active_response");
+    peer.send(json!({"type": "response.cancel"})).await;
+    assert_eq!(peer.until("response.done").await["response"]["status"], "cancelled");
+}
+
+#[tokio::test]
+async fn a_socket_is_dropped_after_so_many_events() {
+    let rehearsal = start(RehearsalOptions { drop_after: Some(5), ..RehearsalOptions::default() }).await;
+    for _ in 0..2 {
+        let mut peer = Peer::connect(&rehearsal).await;
+        peer.send(user("hello")).await;
+        peer.send(json!({"type": "response.create"})).await;
+        assert_eq!(peer.end().await, (5, End::Cut));
+    }
+}
+
+#[tokio::test]
+async fn all_sockets_can_be_cut_and_new_ones_opened() {
+    let rehearsal = start(RehearsalOptions::default()).await;
+    let mut peer = Peer::connect(&rehearsal).await;
+    peer.until("session.created").await;
+    rehearsal.drop_all();
+    assert_eq!(peer.end().await, (0, End::Cut));
+    Peer::connect(&rehearsal).await.until("session.created").await;
+    assert_eq!(rehearsal.connections(), 2);
+}
+
+#[tokio::test]
+async fn a_wrong_key_is_refused_and_the_right_one_let_in() {
+    let options = RehearsalOptions { api_key: Some("sk-good".into()), ..RehearsalOptions::default() };
+    let rehearsal = start(options).await;
+    let with_key = |key: &str| {
+        let mut request = format!("{}?model=m", rehearsal.url()).into_client_request().unwrap();
+        request.headers_mut().insert("authorization", format!("Bearer {key}").parse().unwrap());
+        request
+    };
+    let refused = connect_async(with_key("sk-bad")).await.unwrap_err();
+    assert!(matches!(refused, Error::Http(response) if response.status() == 401));
+    connect_async(with_key("sk-good")).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_beta_shape_and_a_missing_model_are_dismissed() {
+    let rehearsal = start(RehearsalOptions::default()).await;
+    let mut request = format!("{}?model=m", rehearsal.url()).into_client_request().unwrap();
+    request.headers_mut().insert("openai-beta", "realtime=v1".parse().unwrap());
+    let mut beta = Peer(connect_async(request).await.unwrap().0);
+    assert_eq!(beta.next().await.unwrap()["error"]["code"], "beta_api_shape_disabled");
+    assert_eq!(beta.end().await, (0, End::Closed(4000)));
+    let mut bare = Peer(connect_async(rehearsal.url()).await.unwrap().0);
+    assert_eq!(bare.next().await.unwrap()["error"]["code"], "missing_model");
+    assert_eq!(bare.end().await, (0, End::Closed(4000)));
+}
+
+#[tokio::test]
+async fn more_connections_than_allowed_are_refused() {
+    let rehearsal = start(RehearsalOptions { max_connections: 1, ..RehearsalOptions::default() }).await;
+    let _first = Peer::connect(&rehearsal).await;
+    let refused = connect_async(format!("{}?model=m", rehearsal.url())).await.unwrap_err();
+    assert!(matches!(refused, Error::Http(response) if response.status() == 503));
+}
+
+#[tokio::test]
+async fn a_session_has_an_end() {
+    let rehearsal = start(RehearsalOptions { max_session_s: 0, ..RehearsalOptions::default() }).await;
+    let mut peer = Peer::connect(&rehearsal).await;
+    peer.until("session.created").await;
+    assert_eq!(peer.next().await.unwrap()["error"]["code"], "session_expired");
+    assert_eq!(peer.end().await, (0, End::Closed(1001)));
+}
