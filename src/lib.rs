@@ -4,12 +4,14 @@
 //! (the caller's line) and a persona (who speaks, with which tools). Imports only point down; the order is
 //! written in `tests/layering.rs`.
 
+pub mod app;
 pub mod call;
 pub mod config;
 pub mod edge;
 pub mod id;
 pub mod persona;
 pub mod protocol;
+pub mod rehearsal;
 pub mod secret;
 pub mod session;
 pub mod store;

@@ -1,3 +1,124 @@
 //! The command line.
 
-fn main() {}
+use std::process::ExitCode;
+
+use ai_realtime::app::{self, App};
+use ai_realtime::config::Config;
+use ai_realtime::rehearsal::{RehearsalArgs, RehearsalOptions};
+use ai_realtime::telemetry::Telemetry;
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Stands between a business's callers and OpenAI's Realtime API: calls, personas, tools, handoffs.
+///
+/// Settings come from the environment or from `.env`; `.env.example` explains every one. Without OPENAI_API_KEY
+/// the built-in rehearsal model answers, and everything works with no key and no network.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve (the default).
+    Serve,
+    /// Check the settings, the persona files and the store, and exit: 0 when all is well, 1 when not.
+    Check,
+    /// Run the rehearsal model alone: a WebSocket server that speaks OpenAI's Realtime protocol.
+    Rehearsal(RehearsalArgs),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    if let Err(error) = dotenvy::dotenv()
+        && !error.not_found()
+    {
+        eprintln!("ai-realtime: .env cannot be read: {error}");
+        return ExitCode::FAILURE;
+    }
+    let result = match Cli::parse().command {
+        None | Some(Command::Serve) => serve().await,
+        Some(Command::Check) => check().await,
+        Some(Command::Rehearsal(args)) => rehearse(args).await,
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("ai-realtime: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn load_config() -> anyhow::Result<Config> {
+    Ok(Config::load(|name| std::env::var(name).ok())?)
+}
+
+async fn serve() -> anyhow::Result<()> {
+    let config = load_config()?;
+    let telemetry = Telemetry::install(&config.log_filter)?;
+    let warnings = config.warnings().to_vec();
+    tokio::spawn(telemetry.figures().clone().keep_up());
+    let app = App::start(config, telemetry.figures().clone()).await?;
+    eprintln!("{}", app.start_up_line());
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+    app.serve(stop_signal()).await?;
+    Ok(())
+}
+
+async fn check() -> anyhow::Result<()> {
+    let config = load_config()?;
+    for warning in config.warnings() {
+        eprintln!("warning: {warning}");
+    }
+    let store = app::open_store(&config.data_dir).await?;
+    let catalog = app::load_personas(&config, &store).await?;
+    let keys: Vec<_> = catalog.keys().iter().map(ToString::to_string).collect();
+    eprintln!(
+        "settings, {} personas ({}) and the {} store at {} are in order",
+        keys.len(),
+        keys.join(", "),
+        store.kind(),
+        store.location()
+    );
+    Ok(())
+}
+
+async fn rehearse(args: RehearsalArgs) -> anyhow::Result<()> {
+    let address = args.addr();
+    let options = RehearsalOptions::from(args);
+    let rehearsal = ai_realtime::rehearsal::Rehearsal::start(address, options)
+        .await
+        .with_context(|| format!("cannot listen on {address}: choose another --port"))?;
+    eprintln!("rehearsal model at {}", rehearsal.url());
+    stop_signal().await;
+    rehearsal.stop().await;
+    Ok(())
+}
+
+/// Comes when the process is asked to end: Ctrl-C, or SIGTERM.
+async fn stop_signal() {
+    let interrupt = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        match signal(SignalKind::terminate()) {
+            Ok(mut terminate) => {
+                tokio::select! {
+                    _ = interrupt => {}
+                    _ = terminate.recv() => {}
+                }
+            }
+            Err(_) => drop(interrupt.await),
+        }
+    }
+    #[cfg(not(unix))]
+    drop(interrupt.await);
+}

@@ -1,0 +1,249 @@
+//! The service put together: what stands on what, and in which order it begins and ends.
+
+use std::future::Future;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc;
+
+use axum::serve::ListenerExt;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use crate::call::writer::JournalWriter;
+use crate::call::{CallDependencies, CallLimits, ReplySink};
+use crate::config::{Config, StartUpLine};
+use crate::edge::{self, EdgeSettings, EdgeState};
+use crate::persona::{Catalog, CatalogErrors, Library};
+use crate::rehearsal::{Rehearsal, RehearsalOptions};
+use crate::session::Endpoint;
+use crate::session::socket::EndpointError;
+use crate::store::{Embedded, Store, StoreError};
+use crate::switchboard::Switchboard;
+use crate::telemetry::Figures;
+
+/// Words of replies that wait for stdout; when it does not keep up, the newest are dropped and counted.
+const WAITING_WORDS: usize = 4_096;
+
+/// Why the service cannot begin; each says what to mend.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// The store cannot be used.
+    #[error("the store cannot be used: {0}")]
+    Store(#[from] StoreError),
+    /// The persona files have mistakes, or a tool reads what is not there.
+    #[error("{0}")]
+    Personas(#[from] CatalogErrors),
+    /// The persona of new calls is not there.
+    #[error("DEFAULT_PERSONA is `{key}`, but there is no such persona: use one of {}", known.join(", "))]
+    DefaultPersona {
+        /// What the setting says.
+        key: String,
+        /// What there is.
+        known: Vec<String>,
+    },
+    /// The personas folder cannot be watched.
+    #[error("the folder {folder} cannot be watched for changes")]
+    Watch {
+        /// Which.
+        folder: PathBuf,
+        #[source]
+        /// What stood in the way.
+        source: std::io::Error,
+    },
+    /// The model's address cannot be used.
+    #[error("OPENAI_REALTIME_ENDPOINT cannot be used")]
+    Endpoint(#[from] EndpointError),
+    /// The rehearsal model cannot begin.
+    #[error("the rehearsal model cannot begin")]
+    Rehearsal(#[source] std::io::Error),
+    /// The port is taken, or the address is not ours.
+    #[error("cannot listen on {address}: choose another PORT or HOST")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        #[source]
+        /// What stood in the way.
+        source: std::io::Error,
+    },
+    /// The switchboard cannot begin.
+    #[error("the switchboard cannot begin")]
+    Switchboard(#[from] ractor::SpawnErr),
+    /// The listener failed.
+    #[error("the listener failed")]
+    Serve(#[source] std::io::Error),
+}
+
+/// The service, ready to serve.
+#[derive(Debug)]
+pub struct App {
+    listener: TcpListener,
+    router: axum::Router,
+    switchboard: Switchboard,
+    writer: JoinHandle<()>,
+    rehearsal: Option<Rehearsal>,
+    config: Config,
+    start_up_line: String,
+}
+
+impl App {
+    /// Puts the service together. It listens, and answers once [`App::serve`] runs.
+    ///
+    /// # Errors
+    /// [`AppError`], which says what to mend.
+    pub async fn start(config: Config, figures: Figures) -> Result<Self, AppError> {
+        let store = open_store(&config.data_dir).await?;
+        let catalog = load_personas(&config, &store).await?;
+        let keys = catalog.keys();
+        let folder = config.personas_dir.clone();
+        let library =
+            Library::watch(&folder, catalog).map_err(|source| AppError::Watch { folder, source })?;
+        let address = SocketAddr::new(config.host, config.port);
+        let listener =
+            TcpListener::bind(address).await.map_err(|source| AppError::Listen { address, source })?;
+        let (endpoint, rehearsal) = find_model(&config).await?;
+        let (journal, writer) = JournalWriter::start(store.clone());
+        let dependencies = CallDependencies {
+            store: store.clone(),
+            library: library.clone(),
+            endpoint,
+            journal,
+            limits: CallLimits { turn: config.turn_timeout(), idle: config.text_call_idle() },
+            default_persona: config.default_persona.clone(),
+            node: node_name().into(),
+            replies: config.log_replies.then(print_replies),
+        };
+        let switchboard = Switchboard::start(dependencies, config.max_calls).await?;
+        let start_up_line = StartUpLine {
+            config: &config,
+            address: listener.local_addr().unwrap_or(address),
+            store: store.kind(),
+            store_location: &store.location(),
+            personas: &keys,
+        }
+        .to_string();
+        let settings = EdgeSettings::from(&config);
+        let state = EdgeState { switchboard: switchboard.clone(), library, store, figures, settings };
+        let router = edge::router(state);
+        Ok(Self { listener, router, switchboard, writer, rehearsal, config, start_up_line })
+    }
+
+    /// What is in force, in one line for people.
+    pub fn start_up_line(&self) -> &str {
+        &self.start_up_line
+    }
+
+    /// Where the service listens.
+    ///
+    /// # Errors
+    /// When the listener's address cannot be read.
+    pub fn address(&self) -> std::io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// The built-in model, when it answers: tests cut its sockets.
+    pub fn rehearsal(&self) -> Option<&Rehearsal> {
+        self.rehearsal.as_ref()
+    }
+
+    /// Serves until `stop` comes; then takes no more requests, lets turns end within `DRAIN_SECONDS`, and leaves
+    /// every call in its journal.
+    ///
+    /// # Errors
+    /// [`AppError::Serve`] when the listener fails.
+    pub async fn serve(self, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), AppError> {
+        let (closed, close) = tokio::sync::oneshot::channel::<()>();
+        let listener = self.listener.tap_io(|stream| {
+            // Small answers must not wait for the next packet.
+            let _ = stream.set_nodelay(true);
+        });
+        let server = axum::serve(listener, self.router).with_graceful_shutdown(async {
+            let _ = close.await;
+        });
+        let server = tokio::spawn(server.into_future());
+        stop.await;
+        tracing::info!("shutting down: no more requests, turns under way may end");
+        let answered = self.switchboard.drain(self.config.drain()).await;
+        if !answered {
+            tracing::warn!("some turns did not end in time; their callers were not answered");
+        }
+        let _ = closed.send(());
+        drop(self.switchboard);
+        if let Some(rehearsal) = self.rehearsal {
+            rehearsal.stop().await;
+        }
+        finish(server, self.writer).await
+    }
+}
+
+/// The listener and the journal's writer end by themselves now; they are not waited for longer than needed.
+async fn finish(server: JoinHandle<std::io::Result<()>>, writer: JoinHandle<()>) -> Result<(), AppError> {
+    const LIMIT: std::time::Duration = std::time::Duration::from_secs(5);
+    let served = tokio::time::timeout(LIMIT, server).await;
+    if tokio::time::timeout(LIMIT, writer).await.is_err() {
+        tracing::error!("the journal could not be written to its end");
+    }
+    match served {
+        Ok(Ok(result)) => result.map_err(AppError::Serve),
+        // Someone keeps a connection open; it is cut.
+        Ok(Err(_)) | Err(_) => Ok(()),
+    }
+}
+
+/// Opens the store that the settings name.
+///
+/// # Errors
+/// [`AppError::Store`].
+pub async fn open_store(data_dir: &Path) -> Result<Store, AppError> {
+    Ok(Store::Embedded(Embedded::open(data_dir).await?))
+}
+
+/// Reads the persona files and checks them against the store and the settings.
+///
+/// # Errors
+/// [`AppError::Personas`], [`AppError::DefaultPersona`].
+pub async fn load_personas(config: &Config, store: &Store) -> Result<Catalog, AppError> {
+    let catalog = Catalog::load(&config.personas_dir)?;
+    if catalog.persona(&config.default_persona).is_none() {
+        let known = catalog.keys().iter().map(ToString::to_string).collect();
+        return Err(AppError::DefaultPersona { key: config.default_persona.to_string(), known });
+    }
+    catalog.check_tables(store).await?;
+    Ok(catalog)
+}
+
+async fn find_model(config: &Config) -> Result<(Endpoint, Option<Rehearsal>), AppError> {
+    let (model, limit) = (&config.openai_realtime_model, config.model_connect());
+    if let Some(key) = &config.openai_api_key {
+        let url = config.openai_realtime_endpoint.as_str();
+        return Ok((Endpoint::new(url, model, Some(key.clone()), limit)?, None));
+    }
+    let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
+    let rehearsal =
+        Rehearsal::start(anywhere, RehearsalOptions::default()).await.map_err(AppError::Rehearsal)?;
+    Ok((Endpoint::new(&rehearsal.url(), model, None, limit)?, Some(rehearsal)))
+}
+
+fn node_name() -> String {
+    let name = std::env::var("HOSTNAME").ok().or_else(|| std::fs::read_to_string("/etc/hostname").ok());
+    let name = name.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
+    name.unwrap_or_else(|| "localhost".to_owned())
+}
+
+/// Words of replies go to stdout as they come, on a thread of their own: a slow terminal holds up no call.
+fn print_replies() -> ReplySink {
+    let (words, queue) = mpsc::sync_channel::<String>(WAITING_WORDS);
+    std::thread::spawn(move || {
+        let mut stdout = std::io::stdout();
+        while let Ok(words) = queue.recv() {
+            // A closed stdout reads no replies.
+            let _ = stdout.write_all(words.as_bytes()).and_then(|()| stdout.flush());
+        }
+    });
+    Arc::new(move |text: &str| {
+        if words.try_send(text.to_owned()).is_err() {
+            metrics::counter!("ai_realtime_reply_words_dropped_total").increment(1);
+        }
+    })
+}
