@@ -1,0 +1,19 @@
+//! Journeys: the service as its users meet it, over real sockets, with the rehearsal model on the other side.
+//! Nothing here sleeps: a journey awaits the next thing that can be seen, with one deadline.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)] // helpers of a test are not seen as tests
+
+mod asleep;
+mod doors;
+mod hang_up;
+mod house;
+mod many;
+mod mended_files;
+mod model_trouble;
+mod order;
+mod restart;
+mod secrets;
+mod shutdown;
+mod streams;
+mod talk;
+mod wrong_requests;
