@@ -97,8 +97,9 @@ impl App {
         let catalog = load_personas(&config, &store).await?;
         let keys = catalog.keys();
         let folder = config.personas_dir.clone();
-        let library =
-            Library::watch(&folder, catalog).map_err(|source| AppError::Watch { folder, source })?;
+        let library = Library::watch(&folder, catalog, store.clone())
+            .await
+            .map_err(|source| AppError::Watch { folder, source })?;
         let address = SocketAddr::new(config.host, config.port);
         let listener =
             TcpListener::bind(address).await.map_err(|source| AppError::Listen { address, source })?;

@@ -148,7 +148,7 @@ fn read_tools(folder: &Folder, errors: &mut Vec<CatalogError>) -> Tools {
     match Toolbox::builtin() {
         Ok(toolbox) => tools.toolbox = toolbox,
         Err(error) => {
-            errors.push(CatalogError { file: folder.name.clone(), line: 1, what: error.to_string() })
+            errors.push(CatalogError { file: folder.name.clone(), line: 1, what: error.to_string() });
         }
     }
     for file in &folder.tools {

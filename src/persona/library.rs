@@ -9,10 +9,12 @@ use std::time::Duration;
 use notify_debouncer_full::notify::event::{AccessKind, AccessMode};
 use notify_debouncer_full::notify::{EventKind, RecommendedWatcher, RecursiveMode};
 use notify_debouncer_full::{DebounceEventResult, Debouncer, RecommendedCache, new_debouncer};
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use super::Catalog;
 use super::folder::Folder;
+use crate::store::Store;
 
 /// How long the folder must be quiet before it is read again: an editor's save is several changes.
 const QUIET: Duration = Duration::from_millis(200);
@@ -37,19 +39,20 @@ impl Library {
         Self { shelf: Arc::new(Shelf::holding(catalog)), _watcher: None }
     }
 
-    /// A library that reads the folder again when something in it changes. The new version is checked first: one
-    /// with mistakes is logged, and the old stays in force.
+    /// A library that reads the folder again when something in it changes. The new version is checked first, also
+    /// against the store: one with mistakes is logged, and the old stays in force.
     ///
     /// # Errors
     /// When the system cannot watch the folder.
-    pub fn watch(folder: &Path, catalog: Catalog) -> io::Result<Self> {
+    pub async fn watch(folder: &Path, catalog: Catalog, store: Store) -> io::Result<Self> {
         let shelf = Arc::new(Shelf::holding(catalog));
-        let mut reader = Reader::new(folder.to_owned(), Arc::clone(&shelf));
+        let mut reader = Reader::new(folder.to_owned(), Arc::clone(&shelf), store.clone());
+        let mut first_reader = Reader::new(folder.to_owned(), Arc::clone(&shelf), store);
         let mut watcher =
             new_debouncer(QUIET, None, move |events| reader.on_events(events)).map_err(io::Error::other)?;
         watcher.watch(folder, RecursiveMode::Recursive).map_err(io::Error::other)?;
         // what changed between the load and the watch is seen by nobody else
-        Reader::new(folder.to_owned(), Arc::clone(&shelf)).read_again();
+        first_reader.read_again().await;
         Ok(Self { shelf, _watcher: Some(Arc::new(watcher)) })
     }
 
@@ -84,36 +87,47 @@ impl Shelf {
 struct Reader {
     folder: PathBuf,
     shelf: Arc<Shelf>,
+    store: Store,
+    runtime: Handle,
     /// The version last read, good or bad: each is judged, and logged, once.
     seen: u64,
 }
 
 impl Reader {
-    fn new(folder: PathBuf, shelf: Arc<Shelf>) -> Self {
+    fn new(folder: PathBuf, shelf: Arc<Shelf>, store: Store) -> Self {
         let seen = shelf.current.borrow().fingerprint();
-        Self { folder, shelf, seen }
+        Self { folder, shelf, store, runtime: Handle::current(), seen }
     }
 
     fn on_events(&mut self, events: DebounceEventResult) {
         match events {
-            Ok(events) if events.iter().any(|event| may_change(&event.kind)) => self.read_again(),
+            Ok(events) if events.iter().any(|event| may_change(&event.kind)) => self.read_again_here(),
             Ok(_) => {}
             Err(errors) => {
                 for error in errors {
                     tracing::error!(%error, folder = %self.folder.display(), "personas folder cannot be watched");
                 }
-                self.read_again();
+                self.read_again_here();
             }
         }
     }
 
-    fn read_again(&mut self) {
+    fn read_again_here(&mut self) {
+        let runtime = self.runtime.clone();
+        runtime.block_on(self.read_again());
+    }
+
+    async fn read_again(&mut self) {
         let folder = Folder::read(&self.folder);
         let version = folder.fingerprint();
         if version == std::mem::replace(&mut self.seen, version) {
             return;
         }
-        match Catalog::build(&folder) {
+        let read = match Catalog::build(&folder) {
+            Ok(catalog) => catalog.check_tables(&self.store).await.map(|()| catalog),
+            Err(errors) => Err(errors),
+        };
+        match read {
             Ok(catalog) => {
                 let personas = catalog.keys().len();
                 tracing::info!(personas, "personas reloaded");
@@ -159,6 +173,7 @@ mod tests {
 
     use super::*;
     use crate::id::PersonaKey;
+    use crate::store::Embedded;
 
     const DEADLINE: Duration = Duration::from_secs(10);
 
@@ -166,11 +181,13 @@ mod tests {
         format!("+++\nname = \"Test\"\ngreeting = \"{greeting}\"\n+++\nBe brief.\n")
     }
 
-    fn watched() -> (tempfile::TempDir, Library) {
+    async fn watched() -> (tempfile::TempDir, Library, Store) {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("waiter.md"), persona("one")).unwrap();
-        let library = Library::watch(folder.path(), Catalog::load(folder.path()).unwrap()).unwrap();
-        (folder, library)
+        let store = Store::Embedded(Embedded::open(&folder.path().join(".data")).await.unwrap());
+        let catalog = Catalog::load(folder.path()).unwrap();
+        let library = Library::watch(folder.path(), catalog, store.clone()).await.unwrap();
+        (folder, library, store)
     }
 
     async fn next(changes: &mut watch::Receiver<Arc<Catalog>>) -> Arc<Catalog> {
@@ -184,7 +201,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_persona_added_as_a_file_is_there_without_a_restart() {
-        let (folder, library) = watched();
+        let (folder, library, _store) = watched().await;
         let mut changes = library.changes();
         fs::write(folder.path().join("barista.md"), persona("hello")).unwrap();
         assert_eq!(greeting(&*next(&mut changes).await, "barista").as_deref(), Some("hello"));
@@ -193,7 +210,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_file_saved_by_renaming_counts_as_changed() {
-        let (folder, library) = watched();
+        let (folder, library, _store) = watched().await;
         let mut changes = library.changes();
         fs::write(folder.path().join(".waiter.md.swp"), persona("two")).unwrap();
         fs::rename(folder.path().join(".waiter.md.swp"), folder.path().join("waiter.md")).unwrap();
@@ -202,16 +219,29 @@ mod tests {
 
     #[tokio::test]
     async fn a_bad_file_keeps_the_old_version_until_it_is_mended() {
-        let (folder, library) = watched();
+        let (folder, library, store) = watched().await;
         let mut changes = library.changes();
         let file = folder.path().join("waiter.md");
-        let mut reader = Reader::new(folder.path().to_owned(), Arc::clone(&library.shelf));
+        let mut reader = Reader::new(folder.path().to_owned(), Arc::clone(&library.shelf), store);
         fs::write(&file, "+++\nname = 5\n+++\n").unwrap();
-        reader.read_again();
+        reader.read_again().await;
         assert!(!changes.has_changed().unwrap());
         assert_eq!(greeting(&library.catalog(), "waiter").as_deref(), Some("one"));
         fs::write(&file, persona("three")).unwrap();
         assert_eq!(greeting(&*next(&mut changes).await, "waiter").as_deref(), Some("three"));
+    }
+
+    #[tokio::test]
+    async fn a_tool_whose_table_is_not_there_keeps_the_old_version() {
+        let (folder, library, store) = watched().await;
+        let mut reader = Reader::new(folder.path().to_owned(), Arc::clone(&library.shelf), store);
+        fs::create_dir(folder.path().join("tools")).unwrap();
+        let tool = "name = \"find\"\ndescription = \"Finds.\"\neffect = \"read\"\n[table]\nfrom = \"no_such_table\"\n\
+                    select = [\"id\"]\nlimit = 1\nas = \"found\"\n";
+        fs::write(folder.path().join("tools/find.toml"), tool).unwrap();
+        assert!(Catalog::load(folder.path()).is_ok(), "nothing else is wrong with it");
+        reader.read_again().await;
+        assert_eq!(library.reloads(), 0);
     }
 
     #[test]
