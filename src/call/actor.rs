@@ -1,6 +1,7 @@
 //! The call's actor: supervisor of the line, the session and the persona. It performs what the floor, the
 //! handoffs and the journal decide.
 
+mod alarm;
 mod record;
 mod swaps;
 mod turns;
@@ -15,6 +16,7 @@ use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
+use self::alarm::Alarm;
 use self::record::Effect;
 use self::swaps::Swapping;
 use super::event::{CallEvent, EndReason, Logged};
@@ -206,6 +208,9 @@ pub struct CallData {
     revisions: u64,
     requests: u64,
     restarts: u32,
+    turn_alarm: Alarm,
+    idle_alarm: Alarm,
+    unsent_alarm: Alarm,
 }
 
 impl fmt::Debug for CallData {
@@ -266,6 +271,9 @@ impl Actor for CallActor {
             revisions: 0,
             requests: 0,
             restarts: 0,
+            turn_alarm: Alarm::default(),
+            idle_alarm: Alarm::default(),
+            unsent_alarm: Alarm::default(),
         })
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
-use super::{CallData, CallMessage, Due, END_LIMIT, Phase, TextLineMessage};
+use super::{CallData, Due, END_LIMIT, Phase, TextLineMessage};
 use crate::call::event::{CallEvent, EndReason};
 use crate::call::floor::Request;
 use crate::call::{CallError, CallState, Reply};
@@ -45,7 +45,7 @@ impl CallData {
             if let Err(record) = self.dependencies.journal.write(record, &owner) {
                 self.journal.not_sent(record);
                 metrics::counter!("ai_realtime_journal_waits_total").increment(1);
-                self.arm(Due::Unsent, UNSENT_WAIT);
+                self.unsent_alarm = self.later(Due::Unsent, UNSENT_WAIT);
                 return;
             }
         }
@@ -101,7 +101,7 @@ impl CallData {
         self.record(CallEvent::CallEnded { reason });
         tracing::info!(?reason, "the call ends");
         self.hold(Effect::Ended(reply));
-        self.arm(Due::End, END_LIMIT);
+        self.turn_alarm = self.later(Due::End, END_LIMIT);
     }
 
     /// Everyone who waits for the floor is told that they will not have it.
@@ -127,10 +127,6 @@ impl CallData {
         if let Some(reply) = self.swap_replies.remove(&swap) {
             self.hold(Effect::Activated(reply, result));
         }
-    }
-
-    pub(super) fn arm(&self, due: Due, after: Duration) {
-        self.myself.send_after(after, move || CallMessage::Due(due));
     }
 
     /// Shows the call as it stands: its events as far as they are written, the rest once all are.

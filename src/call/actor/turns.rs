@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::alarm::Alarm;
 use super::record::Effect;
 use super::{CallData, Due, Phase};
 use crate::call::CallError;
@@ -57,7 +58,7 @@ impl CallData {
         match self.floor.release() {
             Some(request) => self.begin(request),
             None if self.floor.is_free() => {
-                self.arm(Due::Idle(self.requests), self.dependencies.limits.idle);
+                self.idle_alarm = self.later(Due::Idle(self.requests), self.dependencies.limits.idle);
             }
             None => {}
         }
@@ -71,7 +72,7 @@ impl CallData {
         self.handoffs.on_turn();
         self.turn = Some((Turn::new(number, saying, first_seq), Instant::now()));
         self.for_session(SessionMessage::Say { turn: number, text });
-        self.arm(Due::Turn(number), self.dependencies.limits.turn);
+        self.turn_alarm = self.later(Due::Turn(number), self.dependencies.limits.turn);
     }
 
     pub(super) fn for_session(&mut self, message: SessionMessage) {
@@ -245,6 +246,7 @@ impl CallData {
 
     /// The turn's end is written; whoever waits for it is answered.
     pub(super) fn close_turn(&mut self, turn: Turn, began: Instant) {
+        self.turn_alarm = Alarm::default();
         let saying = turn.saying;
         let duration_ms = elapsed_ms(began);
         metrics::histogram!("ai_realtime_turn_seconds").record(began.elapsed().as_secs_f64());
@@ -264,7 +266,7 @@ impl CallData {
         self.close_turn(turn, began);
         self.clearing = Some(number);
         self.for_session(SessionMessage::Abandon);
-        self.arm(Due::Clearing(number), CLEARING_LIMIT);
+        self.turn_alarm = self.later(Due::Clearing(number), CLEARING_LIMIT);
     }
 
     pub(super) fn record_error(&mut self, error: &CallError) {
