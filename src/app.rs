@@ -6,14 +6,16 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc;
+use std::time::Duration;
 
-use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::call::writer::JournalWriter;
 use crate::call::{CallDependencies, CallLimits, ReplySink};
 use crate::config::{Config, StartUpLine};
+use crate::edge::listener::{self, ListenerLimits};
 use crate::edge::{self, EdgeSettings, EdgeState};
 use crate::persona::{Catalog, CatalogErrors, Library};
 use crate::rehearsal::{Rehearsal, RehearsalOptions};
@@ -25,6 +27,13 @@ use crate::telemetry::Figures;
 
 /// Words of replies that wait for stdout; when it does not keep up, the newest are dropped and counted.
 const WAITING_WORDS: usize = 4_096;
+/// A request's head must be there within this.
+const HEAD_LIMIT: Duration = Duration::from_secs(10);
+/// Connections the listener holds at once: some for every call, and some for those who look after the service.
+const CONNECTIONS_PER_CALL: usize = 4;
+const SPARE_CONNECTIONS: usize = 256;
+/// At the end, answers and the journal have this long.
+const GOODBYE_LIMIT: Duration = Duration::from_secs(5);
 
 /// Why the service cannot begin; each says what to mend.
 #[derive(Debug, thiserror::Error)]
@@ -70,9 +79,6 @@ pub enum AppError {
     /// The switchboard cannot begin.
     #[error("the switchboard cannot begin")]
     Switchboard(#[from] ractor::SpawnErr),
-    /// The listener failed.
-    #[error("the listener failed")]
-    Serve(#[source] std::io::Error),
 }
 
 /// The service, ready to serve.
@@ -150,45 +156,31 @@ impl App {
 
     /// Serves until `stop` comes; then takes no more requests, lets turns end within `DRAIN_SECONDS`, and leaves
     /// every call in its journal.
-    ///
-    /// # Errors
-    /// [`AppError::Serve`] when the listener fails.
-    pub async fn serve(self, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), AppError> {
-        let (closed, close) = tokio::sync::oneshot::channel::<()>();
-        let listener = self.listener.tap_io(|stream| {
-            // Small answers must not wait for the next packet.
-            let _ = stream.set_nodelay(true);
-        });
-        let server = axum::serve(listener, self.router).with_graceful_shutdown(async {
-            let _ = close.await;
-        });
-        let server = tokio::spawn(server.into_future());
+    pub async fn serve(self, stop: impl Future<Output = ()>) {
+        let (closed, close) = oneshot::channel::<()>();
+        let limits = ListenerLimits {
+            head: HEAD_LIMIT,
+            connections: SPARE_CONNECTIONS + CONNECTIONS_PER_CALL * self.config.max_calls as usize,
+            goodbye: GOODBYE_LIMIT,
+        };
+        let server = tokio::spawn(listener::serve(self.listener, self.router, limits, async {
+            drop(close.await);
+        }));
         stop.await;
         tracing::info!("shutting down: no more requests, turns under way may end");
         let answered = self.switchboard.drain(self.config.drain()).await;
         if !answered {
             tracing::warn!("some turns did not end in time; their callers were not answered");
         }
-        let _ = closed.send(());
-        drop(self.switchboard);
+        drop((closed, self.switchboard));
+        // The listener ends by itself, within its limit.
+        let _ = server.await;
+        if tokio::time::timeout(GOODBYE_LIMIT, self.writer).await.is_err() {
+            tracing::error!("the journal could not be written to its end");
+        }
         if let Some(rehearsal) = self.rehearsal {
             rehearsal.stop().await;
         }
-        finish(server, self.writer).await
-    }
-}
-
-/// The listener and the journal's writer end by themselves now; they are not waited for longer than needed.
-async fn finish(server: JoinHandle<std::io::Result<()>>, writer: JoinHandle<()>) -> Result<(), AppError> {
-    const LIMIT: std::time::Duration = std::time::Duration::from_secs(5);
-    let served = tokio::time::timeout(LIMIT, server).await;
-    if tokio::time::timeout(LIMIT, writer).await.is_err() {
-        tracing::error!("the journal could not be written to its end");
-    }
-    match served {
-        Ok(Ok(result)) => result.map_err(AppError::Serve),
-        // Someone keeps a connection open; it is cut.
-        Ok(Err(_)) | Err(_) => Ok(()),
     }
 }
 

@@ -9,6 +9,7 @@ mod docs;
 mod error;
 mod events;
 mod health;
+pub mod listener;
 mod request;
 mod view;
 

@@ -69,7 +69,7 @@ async fn serve() -> anyhow::Result<()> {
     for warning in warnings {
         tracing::warn!("{warning}");
     }
-    app.serve(stop_signal()).await?;
+    app.serve(stop_signal()).await;
     Ok(())
 }
 

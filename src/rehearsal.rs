@@ -7,22 +7,29 @@
 
 mod admission;
 mod argument;
+mod chunk;
 mod connection;
 mod conversation;
 mod desk;
 mod event;
 mod hostile;
+mod identity;
 mod ids;
 mod input;
 mod item;
 mod items;
+mod manner;
 mod model;
+mod part;
 mod period;
 mod phrase;
+mod refusal;
 mod request;
 mod response;
+mod row;
 #[cfg(test)]
 mod samples;
+mod search;
 mod sentence;
 mod server;
 mod session;

@@ -1,5 +1,7 @@
 //! Imports only point down. The order of the modules is written here, and nowhere else.
 
+#![allow(clippy::unwrap_used)] // helpers of a test are not seen as tests
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

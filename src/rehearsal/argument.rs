@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
+use super::identity::identity;
 use super::period::{self, Wanted};
 use super::toolbox::{Kind, Parameter, Tool};
 use super::words::{Word, kin, stems, words};
@@ -15,8 +16,8 @@ const ASKING: &str = "find show look list lookup search check recommend suggest 
     available menu card serve sell offer right way calculate";
 const NUMBERS: [&str; 12] =
     ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"];
-const ORDINALS: [&str; 5] = ["first", "second", "third", "fourth", "fifth"];
-const POINTING: [&str; 7] = ["it", "that", "this", "them", "those", "these", "one"];
+/// What stands before the most that something may be.
+const LIMITING: [&str; 6] = ["under", "below", "most", "than", "to", "maximum"];
 /// How countries and the like are called beside their codes.
 const ALIASES: &[(&str, &[&str])] = &[
     ("EU", &["european union", "europe", "european"]),
@@ -28,8 +29,10 @@ const ALIASES: &[(&str, &[&str])] = &[
 /// What the model may draw on besides the utterance.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Memory<'a> {
-    /// Outputs of earlier tool calls, oldest first.
-    pub(super) outputs: &'a [Value],
+    /// Outputs of tool calls before the utterance, oldest first.
+    pub(super) earlier: &'a [Value],
+    /// Outputs of tool calls made for the utterance.
+    pub(super) found: &'a [Value],
     /// What the caller has said, oldest first; the utterance is the last.
     pub(super) said: &'a [&'a str],
 }
@@ -64,7 +67,7 @@ pub(super) fn structured(
 ) -> Map<String, Value> {
     let mut arguments = Map::new();
     for parameter in &tool.parameters {
-        if let Some((value, by)) = find(parameter, utterance, memory, used) {
+        if let Some((value, by)) = find(tool, parameter, utterance, memory, used) {
             used.extend(by);
             arguments.insert(parameter.name.clone(), value);
         }
@@ -74,6 +77,7 @@ pub(super) fn structured(
 
 /// The value for one parameter, with the words that gave it.
 fn find(
+    tool: &Tool,
     parameter: &Parameter,
     utterance: &str,
     memory: Memory<'_>,
@@ -83,7 +87,9 @@ fn find(
         return choice(values, utterance).map(|(value, by)| (Value::from(value), by));
     }
     if parameter.is_id() {
-        return identity(parameter, utterance, memory).map(|value| (value, Vec::new()));
+        let about = subject(tool, utterance);
+        let id = identity(parameter, utterance, &about, memory);
+        return id.map(|value| (value, Vec::new()));
     }
     if let Some(wanted) = Wanted::by_parameter(parameter) {
         let (text, by) = period::find(utterance, wanted)?;
@@ -157,11 +163,13 @@ fn number(parameter: &Parameter, utterance: &str, used: &BTreeSet<String>) -> Op
     };
     let about =
         stems(&format!("{} {}", super::words::identifier_words(&parameter.name), parameter.description));
+    let is_limit = parameter.name.contains("max");
     let at = (0..all.len()).find(|&at| {
+        let limited = is_limit && at > 0 && LIMITING.contains(&all[at - 1].text.to_lowercase().as_str());
         let next_fits = all.get(at + 1).is_some_and(|next| about.contains(&next.stem));
         let before_fits = at > 0 && about.contains(&all[at - 1].stem);
         // an optional number is filled only where the words around it name it
-        let fits = parameter.required || next_fits || before_fits;
+        let fits = parameter.required || next_fits || before_fits || limited;
         fits && !used.contains(&all[at].text) && value(&all[at]).is_some()
     })?;
     value(&all[at]).map(|number| (number, vec![all[at].text.clone()]))
@@ -183,92 +191,44 @@ fn quotation(utterance: &str) -> Option<String> {
     })
 }
 
-/// The id of the row an utterance means: by its name, by pointing at it, or spelled out.
-fn identity(parameter: &Parameter, utterance: &str, memory: Memory<'_>) -> Option<Value> {
-    let spoken = stems(utterance);
-    let plain: Vec<String> = words(utterance).into_iter().map(|word| word.text.to_lowercase()).collect();
-    let lists: Vec<Vec<Row>> = memory
-        .outputs
-        .iter()
-        .rev()
-        .map(|output| rows(output, &parameter.name))
-        .filter(|rows| !rows.is_empty())
-        .collect();
-    let all = || lists.iter().flatten();
-    let literal = all().find(|row| plain.contains(&as_text(&row.id).to_lowercase()));
-    // of rows that share as many words with the utterance, the one shown last comes first
-    let best = all().map(|row| row.name.intersection(&spoken).count()).max().unwrap_or(0);
-    let by_name = || all().find(|row| best > 0 && row.name.intersection(&spoken).count() == best);
-    let by_order = || {
-        let nth = ORDINALS.iter().position(|ordinal| plain.iter().any(|word| word == ordinal))?;
-        lists.first()?.get(nth)
-    };
-    let by_pointing = || {
-        let points = plain.iter().any(|word| POINTING.contains(&word.as_str()));
-        lists.first().filter(|_| points)?.first()
-    };
-    let row = literal.or_else(by_name).or_else(by_order).or_else(by_pointing);
-    let id = row.map(|row| row.id.clone()).or_else(|| spelled_out(&plain))?;
-    match parameter.kind {
-        Kind::Integer | Kind::Number => as_text(&id).parse::<i64>().ok().map(Value::from),
-        _ => Some(Value::from(as_text(&id))),
-    }
-}
-
-/// `item 7`, `number 12`, `item_7`: an id that no output has shown.
-fn spelled_out(plain: &[String]) -> Option<Value> {
-    let announced = plain.windows(2).find(|pair| ["item", "id", "number", "no"].contains(&pair[0].as_str()));
-    let follows =
-        announced.map(|pair| &pair[1]).filter(|word| word.chars().any(|letter| letter.is_ascii_digit()));
-    let compound =
-        || plain.iter().find(|word| word.contains('_') && word.chars().any(|letter| letter.is_ascii_digit()));
-    follows.or_else(compound).map(|word| Value::from(word.as_str()))
-}
-
-struct Row {
-    id: Value,
-    name: BTreeSet<String>,
-}
-
-/// Every object in an output that has an id, with the words of its name.
-fn rows(output: &Value, parameter: &str) -> Vec<Row> {
-    match output {
-        Value::Array(list) => list.iter().flat_map(|each| rows(each, parameter)).collect(),
-        Value::Object(object) => {
-            let id = object.get(parameter).or_else(|| object.get("id"));
-            let id = id.filter(|id| id.is_string() || id.is_number());
-            let name = ["name", "title", "label"]
-                .into_iter()
-                .find_map(|key| object.get(key))
-                .and_then(Value::as_str);
-            let own = id.map(|id| Row { id: id.clone(), name: stems(name.unwrap_or_default()) });
-            let nested = object.values().filter(|value| value.is_array() || value.is_object());
-            own.into_iter().chain(nested.flat_map(|value| rows(value, parameter))).collect()
-        }
-        _ => Vec::new(),
-    }
-}
-
-fn as_text(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
-
 /// The content words that are left when the asking and everything already used is taken away.
 fn free_text(tool: &Tool, parameter: &Parameter, utterance: &str, used: &BTreeSet<String>) -> Option<String> {
+    let left: Vec<Word> =
+        content(tool, utterance).into_iter().filter(|word| !used.contains(&word.text)).collect();
+    // "vegetarian dishes" is a search for "vegetarian", but "dishes" alone is one for "dishes"
+    let kind_of_thing = stems(general_part(&parameter.description));
+    let special: Vec<&Word> = left.iter().filter(|word| !kind_of_thing.contains(&word.stem)).collect();
+    let chosen = if special.is_empty() { left.iter().collect() } else { special };
+    let text = chosen.into_iter().map(|word| word.text.as_str()).collect::<Vec<_>>().join(" ");
+    let text = clip(&text, parameter);
+    (!text.is_empty() && text.chars().count() >= parameter.min_length).then_some(text)
+}
+
+/// A description up to its examples.
+fn general_part(description: &str) -> &str {
+    let ends = ["such as", "e.g.", "for example", ":", "."].iter().filter_map(|mark| description.find(mark));
+    &description[..ends.min().unwrap_or(description.len())]
+}
+
+/// The words of an utterance that are about the thing, not about the asking for it.
+fn content(tool: &Tool, utterance: &str) -> Vec<Word> {
     let own = tool.name_stems();
     let asking = stems(ASKING);
     let pairs = stems("pair");
-    let says_pairing =
-        own.iter().any(|stem| pairs.contains(stem) || kin(stem).iter().any(|one| pairs.contains(one)));
-    let left: Vec<String> = words(utterance)
-        .into_iter()
-        .filter(|word| word.counts && !used.contains(&word.text))
-        .filter(|word| !own.contains(&word.stem) && !asking.contains(&word.stem))
-        .filter(|word| !(says_pairing && kin(&word.stem).iter().any(|one| pairs.contains(one))))
-        .map(|word| word.text)
-        .collect();
-    let text = clip(&left.join(" "), parameter);
-    (!text.is_empty() && text.chars().count() >= parameter.min_length).then_some(text)
+    let is_pairing = |stem: &String| pairs.contains(stem) || kin(stem).iter().any(|one| pairs.contains(*one));
+    let says_pairing = own.iter().any(is_pairing);
+    let about = |word: &Word| {
+        let of_asking = own.contains(&word.stem) || asking.contains(&word.stem);
+        word.counts && !of_asking && !(says_pairing && is_pairing(&word.stem))
+    };
+    words(utterance).into_iter().filter(about).collect()
+}
+
+/// What an utterance is about, as stems: its content without the words the tool itself is described by.
+fn subject(tool: &Tool, utterance: &str) -> BTreeSet<String> {
+    let described = stems(&tool.description);
+    let content = content(tool, utterance).into_iter().map(|word| word.stem);
+    content.filter(|stem| !described.contains(stem)).collect()
 }
 
 /// A sentence or two for `reason` and `summary`.
@@ -297,7 +257,7 @@ mod tests {
 
     fn arguments(tools: &[Tool], name: &str, utterance: &str, outputs: &[Value]) -> Result<Value, String> {
         let tool = tools.iter().find(|tool| tool.name == name).unwrap();
-        let memory = Memory { outputs, said: &[utterance] };
+        let memory = Memory { earlier: outputs, found: &[], said: &[utterance] };
         fill(tool, utterance, memory).map(Value::Object).map_err(|at| tool.parameters[at].name.clone())
     }
 
@@ -305,7 +265,8 @@ mod tests {
     fn a_query_is_what_remains_of_the_utterance() {
         for (utterance, query) in [
             ("What drinks do you have?", "drinks"),
-            ("Could you show me your vegetarian dishes, please?", "vegetarian dishes"),
+            ("Could you show me your vegetarian dishes, please?", "vegetarian"),
+            ("Which dishes do you serve?", "dishes"),
             ("Do you have \"Ftira tal-Għawdex\" today?", "Ftira tal-Għawdex"),
         ] {
             assert_eq!(
@@ -313,6 +274,10 @@ mod tests {
                 Ok(json!({"query": query}))
             );
         }
+        assert_eq!(
+            arguments(&waiter_tools(), "lookup_menu", "Which beers are under 4000?", &[]),
+            Ok(json!({"query": "beers", "max_price": 4_000}))
+        );
         assert_eq!(arguments(&waiter_tools(), "lookup_menu", "Show me the menu", &[]), Err("query".into()));
     }
 
@@ -342,21 +307,6 @@ mod tests {
     }
 
     #[test]
-    fn an_id_comes_from_what_an_output_has_shown() {
-        let menu = json!({"items": [
-            {"id": "m-1", "name": "Grilled tilapia"}, {"id": "m-2", "name": "Beef brochette"}]});
-        let ask = |utterance: &str| {
-            arguments(&waiter_tools(), "recommend_pairing", utterance, std::slice::from_ref(&menu))
-                .map(|arguments| arguments["item_id"].clone())
-        };
-        assert_eq!(ask("What goes with the beef brochette?"), Ok(json!("m-2")));
-        assert_eq!(ask("What goes with that?"), Ok(json!("m-1")));
-        assert_eq!(ask("What goes with the second?"), Ok(json!("m-2")));
-        assert_eq!(ask("A pairing for m-2"), Ok(json!("m-2")));
-        assert_eq!(ask("What goes with lobster?"), Err("item_id".into()));
-    }
-
-    #[test]
     fn numbers_and_flags_are_filled_where_they_are_named() {
         let tools =
             Tool::all(&json!([{"type": "function", "name": "book_table", "description": "Book a table",
@@ -376,7 +326,7 @@ mod tests {
     fn a_handoff_is_told_what_the_caller_said() {
         let tools = waiter_tools();
         let tool = tools.iter().find(|tool| tool.name == "handoff_to_cfo").unwrap();
-        let memory = Memory { outputs: &[], said: &["Two beers", "And the VAT?"] };
+        let memory = Memory { earlier: &[], found: &[], said: &["Two beers", "And the VAT?"] };
         let filled = fill(tool, "And the VAT?", memory).unwrap();
         assert_eq!(filled["reason"], "The caller asked: \"And the VAT?\"");
         assert_eq!(filled["summary"], "The caller asked: \"And the VAT?\" Before that: \"Two beers\"");

@@ -12,8 +12,8 @@ use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 use tokio_util::sync::CancellationToken;
 
 use super::conversation::{Action, Conversation};
-use super::event::Refusal;
 use super::ids::Ids;
+use super::refusal::Refusal;
 
 /// A client that does not read for so long is cut.
 const WRITE_LIMIT: Duration = Duration::from_secs(30);

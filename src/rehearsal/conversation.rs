@@ -2,16 +2,18 @@
 
 use serde_json::{Value, json};
 
-use super::event::{Refusal, ServerEvent};
+use super::event::ServerEvent;
 use super::hostile::Hostility;
 use super::ids::Ids;
 use super::input::InputBuffer;
-use super::item::{Body, Item, Part, Role, Status, decode_audio};
+use super::item::{Body, Item, Role, Status};
 use super::items::Items;
+use super::manner::{Ending, Fault};
+use super::part::{Part, decode_audio};
+use super::refusal::{Refusal, missing};
 use super::request;
-use super::response::{Ending, Fault, Running};
+use super::response::Running;
 use super::session::Session;
-use super::shape::missing;
 use super::table::{CLIENT_EVENTS, EVENT_ID_MAX};
 use super::usage::Meter;
 

@@ -7,10 +7,10 @@ use serde_json::{Map, Value};
 use super::argument::{Memory, fill, structured};
 use super::model::{Act, Choice, Scene};
 use super::phrase::{arrived, question};
+use super::search::{asks_for_something, found_nothing, is_search, narrower, without_asking};
 use super::sentence::{error_of, say};
 use super::toolbox::{Kind, Tool, is_handoff, rank};
 use super::turn::{Fresh, Turn};
-use super::words::{stems, words};
 
 /// A tool that scores less is not meant.
 const THRESHOLD: f64 = 0.4;
@@ -18,6 +18,8 @@ const THRESHOLD: f64 = 0.4;
 const CLEAR: f64 = 0.6;
 /// A tool that can be called beats a better one that cannot, down to this share of its score.
 const NEAR: f64 = 0.5;
+/// Most searches for one utterance.
+const SEARCHES_MAX: usize = 3;
 /// Most calls in one response.
 const CALLS_MAX: usize = 4;
 
@@ -36,52 +38,76 @@ enum Pick {
 }
 
 impl Desk<'_> {
-    /// Says what the tools returned; deals with the utterance again if it was handed over meanwhile.
+    /// Says what the tools returned, or goes on with what they made possible.
     pub(super) fn after_outputs(&self) -> Vec<Act> {
-        let mut acts = Vec::new();
-        let mut handed_over = false;
+        let mut told = Vec::new();
+        let mut welcome = None;
         let mut failed = false;
         for Fresh { tool, output, .. } in &self.turn.fresh {
             let value = serde_json::from_str::<Value>(output).unwrap_or(Value::Null);
             let refused = error_of(&value).is_some() || value["ok"] == Value::Bool(false);
-            let welcome = value["greeting"].as_str().map(str::to_owned);
+            let greeting = value["greeting"].as_str().unwrap_or_default().trim();
             failed |= refused;
-            if !refused && (is_handoff(tool) || welcome.is_some()) {
-                handed_over = true;
-                acts.extend(welcome.filter(|text| !text.trim().is_empty()).map(Act::Say));
+            if !refused && (is_handoff(tool) || !greeting.is_empty()) {
+                welcome = Some(greeting.to_owned());
             } else {
-                acts.push(Act::Say(say(output, self.utterance)));
+                told.push(say(output, self.utterance));
             }
         }
-        let more = if handed_over { self.choose() } else { Vec::new() };
-        let chained = if failed || handed_over { Vec::new() } else { self.chain() };
-        if !chained.is_empty() {
-            return chained;
+        let Some(welcome) = welcome else {
+            let more = if failed { None } else { self.search_again().or_else(|| self.chain()) };
+            return vec![more.unwrap_or_else(|| Act::Say(told.join(" ")))];
+        };
+        told.push(welcome);
+        self.take_over(told.join(" ").trim())
+    }
+
+    /// Greets, and deals with what the caller wants of the persona they were handed to.
+    fn take_over(&self, greeting: &str) -> Vec<Act> {
+        let mut acts = self.choose();
+        match acts.first_mut() {
+            // one question is enough
+            Some(Act::Say(_)) if greeting.ends_with('?') => return vec![Act::Say(greeting.to_owned())],
+            Some(Act::Say(question)) if !greeting.is_empty() => *question = format!("{greeting} {question}"),
+            Some(_) if !greeting.is_empty() => acts.insert(0, Act::Say(greeting.to_owned())),
+            Some(_) => {}
+            None if greeting.is_empty() => acts.push(Act::Say(arrived(self.scene.instructions))),
+            None => acts.push(Act::Say(greeting.to_owned())),
         }
-        let only_a_question = matches!(more.as_slice(), [Act::Say(_)]);
-        if !(only_a_question && !acts.is_empty()) {
-            acts.extend(more);
+        acts
+    }
+
+    /// A search that found nothing is tried once or twice more, with fewer words.
+    fn search_again(&self) -> Option<Act> {
+        let [Fresh { tool, output, .. }] = self.turn.fresh.as_slice() else {
+            return None;
+        };
+        let tool = self.scene.tools.iter().find(|offered| offered.name == *tool && is_search(offered))?;
+        let words = tool.parameters.iter().find(|parameter| parameter.required)?;
+        let calls = || self.turn.calls.iter().filter(|(name, _)| *name == tool.name);
+        if self.scene.choice != Choice::Auto || calls().count() >= SEARCHES_MAX || !found_nothing(output) {
+            return None;
         }
-        if acts.is_empty() {
-            acts.push(Act::Say(arrived(self.scene.instructions)));
-        }
-        join_sentences(acts)
+        let (_, first) = calls().next()?;
+        let narrower = narrower(first[&words.name].as_str()?).into_iter();
+        let arguments = narrower.map(|text| {
+            let mut arguments = first.as_object().cloned().unwrap_or_default();
+            arguments.insert(words.name.clone(), Value::from(text));
+            arguments
+        });
+        let arguments = arguments.into_iter().find(|arguments| self.is_new(&tool.name, arguments))?;
+        Some(Act::Call { name: tool.name.clone(), arguments })
     }
 
     /// The tool that was meant all along, once a lookup has found what it needs.
-    fn chain(&self) -> Vec<Act> {
-        let ranked = self.ranked(self.utterance);
-        let Some(&(best, _)) = ranked.first() else {
-            return Vec::new();
-        };
+    fn chain(&self) -> Option<Act> {
+        let (best, _) = *self.ranked(self.utterance).first()?;
         let tool = &self.scene.tools[best];
         if self.scene.choice != Choice::Auto || tool.is_handoff() || self.turn.called(&tool.name) {
-            return Vec::new();
+            return None;
         }
-        match fill(tool, self.utterance, self.memory()) {
-            Ok(arguments) => vec![Act::Call { name: tool.name.clone(), arguments }],
-            Err(_) => Vec::new(),
-        }
+        let arguments = fill(tool, self.utterance, self.memory()).ok()?;
+        Some(Act::Call { name: tool.name.clone(), arguments })
     }
 
     /// Tool calls for the utterance, or one question; nothing when no tool fits.
@@ -128,7 +154,7 @@ impl Desk<'_> {
     }
 
     fn memory(&self) -> Memory<'_> {
-        Memory { outputs: &self.turn.outputs, said: &self.turn.said }
+        Memory { earlier: &self.turn.earlier, found: &self.turn.found, said: &self.turn.said }
     }
 
     /// The tools that may be called for these words, best first.
@@ -143,7 +169,8 @@ impl Desk<'_> {
     fn pick(&self, utterance: &str) -> Option<Pick> {
         let mut ranked = self.ranked(utterance);
         if ranked.is_empty() {
-            ranked.extend(self.search_tool(utterance).map(|at| (at, THRESHOLD)));
+            let by_arguments = self.evident_tool(utterance).or_else(|| self.search_tool(utterance));
+            ranked.extend(by_arguments.map(|at| (at, THRESHOLD)));
         }
         let top = ranked.first()?.1;
         let mut question = None;
@@ -183,25 +210,21 @@ impl Desk<'_> {
         })
     }
 
+    /// "How did we do in 2025?" names no tool, but only one takes a year.
+    fn evident_tool(&self, utterance: &str) -> Option<usize> {
+        let is_evident = |tool: &Tool| {
+            let mut needed = tool.parameters.iter().filter(|parameter| parameter.required).peekable();
+            needed.peek().is_some()
+                && needed
+                    .all(|parameter| parameter.is_about_time() || matches!(parameter.kind, Kind::Choice(_)))
+                && fill(tool, utterance, self.memory()).is_ok()
+        };
+        self.scene.tools.iter().position(is_evident)
+    }
+
     /// "Do you have X?" names no tool, but a search is what answers it.
     fn search_tool(&self, utterance: &str) -> Option<usize> {
-        const ASKS_FOR: [&str; 12] = [
-            "do you have",
-            "have you got",
-            "is there",
-            "are there",
-            "how much",
-            "price of",
-            "i'd like",
-            "i would like",
-            "do you serve",
-            "do you sell",
-            "looking for",
-            "tell me about",
-        ];
-        let lower = utterance.to_lowercase();
-        let asks = ASKS_FOR.iter().any(|phrase| lower.contains(phrase)) && !stems(utterance).is_empty();
-        self.scene.tools.iter().position(is_search).filter(|_| asks)
+        self.scene.tools.iter().position(is_search).filter(|_| asks_for_something(utterance))
     }
 
     /// Calls for several requests in one utterance, if each is clear by itself.
@@ -249,45 +272,8 @@ impl Desk<'_> {
     }
 }
 
-/// A tool that needs nothing but words.
-fn is_search(tool: &Tool) -> bool {
-    let mut needed = tool.parameters.iter().filter(|parameter| parameter.required);
-    let text = needed.next().is_some_and(|parameter| {
-        parameter.kind == Kind::Text
-            && !parameter.is_id()
-            && !parameter.is_story()
-            && parameter.hint.trim().is_empty()
-    });
-    text && needed.next().is_none() && !tool.is_handoff()
-}
-
-/// The utterance without the words that only name the tool it is for.
-fn without_asking(utterance: &str, tool: &Tool) -> String {
-    let mut own = stems(&tool.description);
-    own.extend(tool.name_stems());
-    let words = words(utterance).into_iter();
-    let left: Vec<String> =
-        words.filter(|word| word.counts && !own.contains(&word.stem)).map(|word| word.text).collect();
-    left.join(" ")
-}
-
 fn clauses(utterance: &str) -> Vec<String> {
     let marked = utterance.replace(" and ", "\n").replace(" also ", "\n").replace(['?', ';', '!'], "\n");
     let parts = marked.replace(". ", "\n");
     parts.lines().map(str::trim).filter(|clause| !clause.is_empty()).map(str::to_owned).collect()
-}
-
-/// Sentences that follow each other are one message.
-fn join_sentences(acts: Vec<Act>) -> Vec<Act> {
-    let mut joined: Vec<Act> = Vec::new();
-    for act in acts {
-        match (joined.last_mut(), act) {
-            (Some(Act::Say(before)), Act::Say(text)) => {
-                before.push(' ');
-                before.push_str(&text);
-            }
-            (_, act) => joined.push(act),
-        }
-    }
-    joined
 }

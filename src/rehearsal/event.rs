@@ -1,6 +1,6 @@
-//! What the server sends: events as they stand on the wire, and the refusal that becomes an `error` event.
+//! What the server sends: events as they stand on the wire.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 /// One server event. `type` and `event_id` come first on the wire, as the real server writes them.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,45 +40,10 @@ impl ServerEvent {
     }
 }
 
-/// Why a client event was refused. Nothing of a refused event is applied.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Refusal {
-    /// `error.type`.
-    pub(super) kind: &'static str,
-    /// `error.code`.
-    pub(super) code: &'static str,
-    /// A sentence for the developer.
-    pub(super) message: String,
-    /// The path of the field that is wrong, such as `session.audio.output.voice`.
-    pub(super) param: Option<String>,
-}
-
-impl Refusal {
-    /// An `invalid_request_error`.
-    pub(super) fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self { kind: "invalid_request_error", code, message: message.into(), param: None }
-    }
-
-    /// The same, blaming one field.
-    pub(super) fn at(mut self, param: impl Into<String>) -> Self {
-        self.param = Some(param.into());
-        self
-    }
-
-    /// The `error` event, naming the client's event where it had a name.
-    pub(super) fn event(&self, client_event_id: Option<&str>) -> ServerEvent {
-        ServerEvent::new(
-            "error",
-            json!({"error": {
-                "type": self.kind, "code": self.code, "message": self.message,
-                "param": self.param, "event_id": client_event_id,
-            }}),
-        )
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]

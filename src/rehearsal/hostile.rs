@@ -38,8 +38,12 @@ impl Hostility {
             }
             "response.done" => odd_details(&mut event),
             "error" => {
-                // seen for rejections of session.update: neither names the event nor the field
-                set(&mut event, "error", "event_id", Value::Null);
+                let code = event.fields.get("error").and_then(|error| error["code"].as_str());
+                if matches!(code, Some("cannot_update_voice" | "item_delete_invalid_item_id")) {
+                    // seen for these two: neither names the event nor the field
+                    set(&mut event, "error", "event_id", Value::Null);
+                    set(&mut event, "error", "param", Value::Null);
+                }
                 set(&mut event, "error", "hint", json!({"retryable": false}));
             }
             _ => {}

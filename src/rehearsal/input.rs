@@ -1,6 +1,6 @@
 //! The input audio buffer.
 
-use super::event::Refusal;
+use super::refusal::Refusal;
 use super::voice::Encoding;
 
 /// Most audio that waits to be committed, in bytes: almost three minutes of PCM, seventeen of G.711.

@@ -2,10 +2,9 @@
 
 use serde_json::Value;
 
-use super::event::Refusal;
 use super::item::{Body, Item, Role, Status};
 use super::model::Entry;
-use super::shape::invalid;
+use super::refusal::{Refusal, invalid};
 
 /// Most items of one conversation; the real server has a token limit instead.
 const ITEMS_MAX: usize = 2_000;
@@ -156,7 +155,7 @@ fn entry(item: &Item) -> Option<Entry> {
         Body::Message { role: Role::User, .. } => {
             Some(Entry::User { text: item.text(), audio_ms: item.audio_ms() })
         }
-        Body::Message { role: Role::Assistant, .. } => Some(Entry::Assistant),
+        Body::Message { role: Role::Assistant, .. } => Some(Entry::Assistant { text: item.text() }),
         Body::Message { role: Role::System, .. } | Body::Approval(_) => None,
         // a call cut off in the middle is no call
         Body::Call { .. } if item.status == Status::Incomplete => None,

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::desk::Desk;
+use super::period::anchored;
 use super::phrase::{greeting, no_tool, quoted, unheard};
 use super::toolbox::Tool;
 use super::turn::Turn;
@@ -13,7 +14,7 @@ pub(super) enum Entry {
     /// Something the caller said or wrote; `audio_ms` of it were audio without words.
     User { text: String, audio_ms: u64 },
     /// Something the model said.
-    Assistant,
+    Assistant { text: String },
     /// A complete tool call, and the response it was made in; empty for one that was replayed.
     Call { call_id: String, name: String, arguments: Value, response: String },
     /// What a tool call returned.
@@ -51,7 +52,8 @@ pub(super) enum Act {
 
 /// What the model does next: at least one act.
 pub(super) fn answer(scene: &Scene<'_>) -> Vec<Act> {
-    let turn = Turn::of(scene.entries);
+    let mut turn = Turn::of(scene.entries);
+    turn.utterance = turn.utterance.map(|said| anchored(&said, scene.instructions));
     let Some(utterance) = turn.utterance.clone() else {
         return vec![Act::Say(quoted(scene.asked).unwrap_or_else(|| greeting(scene)))];
     };
@@ -128,7 +130,7 @@ mod tests {
         entries.push(call("lookup_menu", query));
         entries.push(output("lookup_menu", &json!({"items": [{"id": "1", "name": "Primus"}, {"id": "2", "name": "Cisk"}, {"id": "3", "name": "Kinnie"}]})));
         assert_eq!(act(&tools, &entries), [Act::Say("I found 3 items: Primus; Cisk; Kinnie.".into())]);
-        entries.push(Entry::Assistant);
+        entries.push(Entry::Assistant { text: "I found 3 items.".into() });
         assert_eq!(said(&act(&tools, &entries)), "What else can I do for you?");
     }
 
@@ -148,17 +150,28 @@ mod tests {
         assert_eq!(said(&acts), "Hello, CFO here.");
         let rule = json!({"jurisdiction": "EU", "topic": "VAT restaurant meals"});
         assert_eq!(calls(&acts), [("check_tax_rule".into(), rule.clone())]);
-        entries.extend([Entry::Assistant, call("check_tax_rule", rule)]);
+        entries.extend([Entry::Assistant { text: "Hello, CFO here.".into() }, call("check_tax_rule", rule)]);
         entries.push(output("check_tax_rule", &json!({"rules": [{"rule": "A reduced rate may apply"}]})));
-        assert_eq!(said(&act(&cfo_tools(), &entries)), "I found rule A reduced rate may apply.");
+        assert_eq!(said(&act(&cfo_tools(), &entries)), "Rule: A reduced rate may apply.");
+    }
+
+    #[test]
+    fn a_summary_is_enough_to_go_on_from() {
+        let summary = "The caller asked: \"What was our EBITDA in 2026-03?\"";
+        let entries = [
+            call("handoff_to_cfo", json!({"reason": "figures", "summary": summary})),
+            output("handoff_to_cfo", &json!({"ok": true})),
+        ];
+        let period = json!({"period": "2026-03"});
+        assert_eq!(calls(&act(&cfo_tools(), &entries)), [("fetch_financials".into(), period)]);
     }
 
     #[test]
     fn a_handoff_leads_no_further_and_never_back() {
         let mut entries = vec![user("Can I talk to your accountant?")];
         entries.push(call("handoff_to_cfo", json!({})));
-        entries.push(output("handoff_to_cfo", &json!({"ok": true, "greeting": "CFO here."})));
-        assert_eq!(act(&cfo_tools(), &entries), [Act::Say("CFO here.".into())]);
+        entries.push(output("handoff_to_cfo", &json!({"ok": true, "greeting": "CFO here. Which figures?"})));
+        assert_eq!(act(&cfo_tools(), &entries), [Act::Say("CFO here. Which figures?".into())]);
         entries[2] = output("handoff_to_cfo", &json!({"error": "visited too often"}));
         let refusal = said(&act(&waiter_tools(), &entries));
         assert_eq!(refusal, "I am sorry, that did not work: visited too often.");
@@ -176,7 +189,7 @@ mod tests {
         assert_eq!(pairing, [("recommend_pairing".into(), json!({"item_id": "m-7"}))]);
         entries.push(call("recommend_pairing", pairing[0].1.clone()));
         entries.push(output("recommend_pairing", &json!({"pairings": [{"name": "Sauvignon blanc"}]})));
-        assert_eq!(act(&tools, &entries), [Act::Say("I found Sauvignon blanc.".into())]);
+        assert_eq!(act(&tools, &entries), [Act::Say("Pairing: Sauvignon blanc.".into())]);
     }
 
     #[test]
@@ -209,6 +222,52 @@ mod tests {
         assert!(said(&act(&[], &[])).starts_with("Hello!"));
         let voice = Entry::User { text: String::new(), audio_ms: 2_400 };
         assert!(said(&act(&waiter_tools(), &[voice])).contains("3 seconds"));
+    }
+
+    #[test]
+    fn the_answer_to_a_question_completes_what_was_asked() {
+        let tools = cfo_tools();
+        let mut entries = vec![user("What about GST on restaurant meals?")];
+        let text = said(&act(&tools, &entries));
+        assert_eq!(text, "Which jurisdiction do you mean: US, CA, EU, UK?");
+        entries.extend([Entry::Assistant { text }, user("Canada")]);
+        let topic = json!({"jurisdiction": "CA", "topic": "GST restaurant meals"});
+        assert_eq!(calls(&act(&tools, &entries)), [("check_tax_rule".into(), topic)]);
+        let alone = calls(&act(&tools, &[user("How did we do in 2025?")]));
+        assert_eq!(alone, [("fetch_financials".into(), json!({"period": "2025"}))]);
+    }
+
+    #[test]
+    fn today_is_what_the_instructions_say() {
+        let tools = cfo_tools();
+        let entries = [user("What was our revenue last quarter?")];
+        let instructions = "Today is Tuesday, 2026-02-03 (UTC).";
+        let scene = Scene {
+            instructions,
+            asked: None,
+            tools: &tools,
+            choice: Choice::Auto,
+            parallel: true,
+            entries: &entries,
+        };
+        assert_eq!(calls(&answer(&scene)), [("fetch_financials".into(), json!({"period": "2025-Q4"}))]);
+    }
+
+    #[test]
+    fn a_search_that_finds_nothing_is_tried_with_less() {
+        let tools = waiter_tools();
+        let mut entries = vec![user("I'd like grilled tilapias")];
+        let mut asked = Vec::new();
+        for _ in 0..3 {
+            let [(name, arguments)] = calls(&act(&tools, &entries)).try_into().unwrap();
+            asked.push(arguments["query"].clone());
+            let call_id = format!("call_{}", asked.len());
+            let response = format!("resp_{}", asked.len());
+            entries.push(Entry::Call { call_id: call_id.clone(), name, arguments, response });
+            entries.push(Entry::Output { call_id, output: r#"{"items":[]}"#.into() });
+        }
+        assert_eq!(asked, ["grilled tilapias", "tilapia", "grilled"]);
+        assert_eq!(said(&act(&tools, &entries)), "I found nothing for that.");
     }
 
     #[test]

@@ -85,6 +85,56 @@ pub(super) fn find(utterance: &str, wanted: Wanted) -> Option<(String, Vec<Strin
     Some((spans[at].span.text(), used(&spans[at..=at])))
 }
 
+/// The utterance with "last month" and the like as the period they mean, if the instructions say which day it is.
+pub(super) fn anchored(utterance: &str, instructions: &str) -> String {
+    let Some(today) = today(instructions) else {
+        return utterance.to_owned();
+    };
+    let mut anchored = utterance.to_owned();
+    for (phrase, span) in today.neighbours() {
+        if let Some(at) = anchored.to_lowercase().find(phrase)
+            && anchored.is_char_boundary(at)
+            && anchored.is_char_boundary(at + phrase.len())
+        {
+            anchored.replace_range(at..at + phrase.len(), &span.text());
+        }
+    }
+    anchored
+}
+
+/// The first day named after "today".
+fn today(instructions: &str) -> Option<Month> {
+    let all = words(instructions);
+    let from = all.iter().position(|word| word.text.eq_ignore_ascii_case("today"))?;
+    all[from..].iter().find_map(|word| match compact(&word.text) {
+        Some(Span::Day(year, month, _)) => Some(Month { year, month }),
+        _ => None,
+    })
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Month {
+    year: u16,
+    month: u8,
+}
+
+impl Month {
+    fn neighbours(self) -> [(&'static str, Span); 6] {
+        let Self { year, month } = self;
+        let quarter = month.div_ceil(3);
+        let last_month = if month == 1 { (year - 1, 12) } else { (year, month - 1) };
+        let last_quarter = if quarter == 1 { (year - 1, 4) } else { (year, quarter - 1) };
+        [
+            ("last month", Span::Month(last_month.0, last_month.1)),
+            ("this month", Span::Month(year, month)),
+            ("last quarter", Span::Quarter(last_quarter.0, last_quarter.1)),
+            ("this quarter", Span::Quarter(year, quarter)),
+            ("last year", Span::Year(year - 1)),
+            ("this year", Span::Year(year)),
+        ]
+    }
+}
+
 struct Found {
     span: Span,
     from: usize,
@@ -258,6 +308,18 @@ mod tests {
         }
         for none in ["What did we earn last month?", "room 2026-13", "call 5550 1234", "may I ask?"] {
             assert_eq!(period(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn what_is_near_is_counted_from_today() {
+        for (today, utterance, expected) in [
+            ("Today is Monday, 2026-01-05.", "EBITDA of last month", "EBITDA of 2025-12"),
+            ("Today is 2026-01-05.", "and Last Quarter?", "and 2025-Q4?"),
+            ("Today is 2026-05-31.", "this quarter, last year", "2026-Q2, 2025"),
+            ("No date here.", "last month", "last month"),
+        ] {
+            assert_eq!(anchored(utterance, today), expected);
         }
     }
 

@@ -6,6 +6,8 @@ use super::words::{identifier_words, stems};
 
 /// How many tools an offer names.
 const OFFERED: usize = 4;
+/// How much of a tool's description an offer says, in characters.
+const OFFER_MAX: usize = 90;
 
 /// Opens a conversation.
 pub(super) fn greeting(scene: &Scene<'_>) -> String {
@@ -21,15 +23,37 @@ fn introduction(scene: &Scene<'_>) -> String {
     }
 }
 
+/// Whether something the model said was [`question`].
+pub(super) fn is_question(said: &str) -> bool {
+    said.contains(" do you mean")
+}
+
 /// Asks for what a tool still needs.
 pub(super) fn question(parameter: &Parameter) -> String {
     let name = identifier_words(&parameter.name);
+    let described = parameter.description.trim_end_matches('.');
+    // "The period: a month …" already begins with the name
+    let described = described.split_once(": ").filter(|(before, _)| before.to_lowercase().contains(&name));
     match &parameter.kind {
         Kind::Choice(values) => format!("Which {name} do you mean: {}?", values.join(", ")),
-        _ if parameter.description.is_empty() => format!("Which {name} do you mean?"),
-        _ => {
-            format!("Which {name} do you mean? I need this: {}.", parameter.description.trim_end_matches('.'))
-        }
+        _ if parameter.is_id() => "Which one do you mean?".to_owned(),
+        _ => match described.map_or(parameter.description.trim_end_matches('.'), |(_, after)| after) {
+            "" => format!("Which {name} do you mean?"),
+            described if !parameter.is_about_time() => {
+                format!("What exactly do you mean? I need {}.", uncapital(described))
+            }
+            described => format!("Which {name} do you mean? I need {}.", uncapital(described)),
+        },
+    }
+}
+
+fn uncapital(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next();
+    let is_word = letters.clone().next().is_some_and(char::is_lowercase);
+    match first {
+        Some(first) if is_word => first.to_lowercase().chain(letters).collect(),
+        _ => text.to_owned(),
     }
 }
 
@@ -59,7 +83,10 @@ pub(super) fn no_tool(scene: &Scene<'_>, utterance: &str) -> String {
 
 /// What the tools could do, and a question back.
 fn offer(scene: &Scene<'_>) -> String {
-    let can = |tool: &Tool| tool.description.split(['.', ';']).next().unwrap_or_default().trim().to_owned();
+    let can = |tool: &Tool| {
+        let first = tool.description.split(['.', ';', ':', '(']).next().unwrap_or_default();
+        first.trim().chars().take(OFFER_MAX).collect::<String>()
+    };
     let own = scene.tools.iter().filter(|tool| !tool.is_handoff()).map(can).filter(|text| !text.is_empty());
     let own: Vec<String> = own.take(OFFERED).collect();
     if own.is_empty() {

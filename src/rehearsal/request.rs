@@ -3,13 +3,12 @@
 use serde_json::{Value, json};
 
 use super::conversation::Conversation;
-use super::event::Refusal;
 use super::item::Item;
 use super::items::entries;
+use super::manner::Manner;
 use super::model::{Act, Scene, answer};
-use super::response::Manner;
+use super::refusal::{Refusal, invalid};
 use super::session::{check_choice, check_for_model, check_tools, choice, voice_locked};
-use super::shape::invalid;
 use super::toolbox::Tool;
 use super::usage::Input;
 

@@ -4,47 +4,15 @@ use std::collections::VecDeque;
 
 use serde_json::{Map, Value, json};
 
+use super::chunk::{evenly, words};
 use super::event::ServerEvent;
 use super::ids::Ids;
-use super::item::{Body, Item, Part, Role, Speech, Status};
+use super::item::{Body, Item, Role, Status};
 use super::items::Items;
+use super::manner::{Ending, Fault, Manner};
 use super::model::Act;
+use super::part::{Part, Speech};
 use super::usage::{Input, Tokens, spoken_tokens, text_tokens, usage};
-use super::voice::Tone;
-
-/// A delta of text is at least so many characters: a word or two.
-const CHUNK: usize = 12;
-
-/// How a response was asked to be.
-#[derive(Debug, Clone)]
-pub(super) struct Manner {
-    /// Whether it is spoken; else it is written.
-    pub(super) spoken: bool,
-    pub(super) tone: Tone,
-    /// As echoed in the response.
-    pub(super) voice: Value,
-    pub(super) format: Value,
-    pub(super) max_output_tokens: Value,
-    pub(super) metadata: Value,
-    /// The default conversation's id; an out-of-band response has none and leaves no items.
-    pub(super) conversation: Option<String>,
-}
-
-/// How a response is made to fail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fault {
-    AtOnce,
-    AfterTheFirstDelta,
-}
-
-/// How a response ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ending {
-    Completed,
-    Cancelled,
-    OutOfTokens,
-    Failed,
-}
 
 /// A response that is being generated.
 #[derive(Debug)]
@@ -101,7 +69,7 @@ impl Running {
     pub(super) fn created(&self) -> ServerEvent {
         ServerEvent::new(
             "response.created",
-            json!({"response": self.to_wire("in_progress", Value::Null, Value::Null)}),
+            json!({"response": self.to_wire("in_progress", &Value::Null, &Value::Null)}),
         )
     }
 
@@ -142,33 +110,17 @@ impl Running {
     /// Ends the response here and now: the open item is incomplete.
     pub(super) fn end(&mut self, ending: Ending, items: &mut Items) -> Step {
         let mut events = self.close(Status::Incomplete, items);
-        let (status, details) = match ending {
-            Ending::Completed => ("completed", Value::Null),
-            Ending::Cancelled => ("cancelled", json!({"type": "cancelled", "reason": "client_cancelled"})),
-            Ending::OutOfTokens => {
-                ("incomplete", json!({"type": "incomplete", "reason": "max_output_tokens"}))
-            }
-            Ending::Failed => ("failed", json!({"type": "failed", "error": self.server_error()})),
-        };
+        let (status, details) = ending.to_wire(&self.session_id);
         let nothing_said = self.spent == Tokens::default() && ending == Ending::Failed;
         let usage = if nothing_said { Value::Null } else { usage(self.input, self.spent) };
         events.push(ServerEvent::new(
             "response.done",
-            json!({"response": self.to_wire(status, details, usage)}),
+            json!({"response": self.to_wire(status, &details, &usage)}),
         ));
         Step { events, done: true }
     }
 
-    fn server_error(&self) -> Value {
-        let message = format!(
-            "The server had an error while processing your request. Sorry about that! \
-             (include session ID {} in your message)",
-            self.session_id
-        );
-        json!({"type": "server_error", "code": null, "message": message})
-    }
-
-    fn to_wire(&self, status: &str, details: Value, usage: Value) -> Value {
+    fn to_wire(&self, status: &str, details: &Value, usage: &Value) -> Value {
         json!({
             "object": "realtime.response", "id": self.id, "status": status, "status_details": details,
             "output": self.output, "conversation_id": self.manner.conversation,
@@ -201,14 +153,11 @@ impl Running {
                 } else {
                     Part::OutputText(String::new())
                 };
-                (Body::Message { role: Role::Assistant, parts: vec![part] }, split_words(&text))
+                (Body::Message { role: Role::Assistant, parts: vec![part] }, words(&text))
             }
             Act::Call { name, arguments } => {
                 let arguments = Value::Object(arguments).to_string();
-                (
-                    Body::Call { call_id: next_id("call"), name, arguments: String::new() },
-                    split_evenly(&arguments),
-                )
+                (Body::Call { call_id: next_id("call"), name, arguments: String::new() }, evenly(&arguments))
             }
         };
         let item = Item { id, status: Status::InProgress, body, response: self.id.clone() };
@@ -369,26 +318,4 @@ fn write(item: &mut Item, chunk: &str) {
         },
         Body::Output { .. } | Body::Approval(_) => {}
     }
-}
-
-/// A text in deltas of a word or two, each with the blank after it.
-fn split_words(text: &str) -> VecDeque<String> {
-    let mut chunks = VecDeque::new();
-    let mut chunk = String::new();
-    for word in text.split_inclusive(' ') {
-        chunk.push_str(word);
-        if chunk.len() >= CHUNK {
-            chunks.push_back(std::mem::take(&mut chunk));
-        }
-    }
-    if !chunk.is_empty() {
-        chunks.push_back(chunk);
-    }
-    chunks
-}
-
-/// The arguments of a call in pieces that fall anywhere, as the real server cuts them.
-fn split_evenly(text: &str) -> VecDeque<String> {
-    let letters: Vec<char> = text.chars().collect();
-    letters.chunks(CHUNK).map(|chunk| chunk.iter().collect()).collect()
 }

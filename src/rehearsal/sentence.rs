@@ -4,29 +4,26 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use super::words::{identifier_words, stems};
+use super::row::{details, phrase, scalar, spoken_key};
+use super::words::stems;
 
 /// Longest answer, in characters: half a minute of speech.
 const LONGEST: usize = 700;
 /// How many rows of a list are said.
 const ROWS: usize = 6;
-/// How many details of one row are said.
-const DETAILS: usize = 6;
-
-const NAMES: [&str; 3] = ["name", "title", "label"];
-const AMOUNTS: [&str; 4] = ["price", "amount", "total", "cost"];
-/// What nobody wants to hear.
-const SILENT: [&str; 6] = ["ok", "id", "currency", "image_url", "url", "embedding"];
 
 /// A tool's output in sentences; `about` are the caller's words, whose figures come first.
 pub(super) fn say(output: &str, about: &str) -> String {
     let spoken = match serde_json::from_str::<Value>(output) {
         Ok(value) => value_sentence(&value, &stems(about)),
-        Err(_) if output.trim().is_empty() => "That is done.".to_owned(),
+        Err(_) if output.trim().is_empty() => DONE.to_owned(),
         Err(_) => output.trim().to_owned(),
     };
     shorten(&spoken)
 }
+
+const DONE: &str = "That is done.";
+const NOTHING: &str = "I found nothing for that.";
 
 /// What went wrong, when an output says that something did.
 pub(super) fn error_of(output: &Value) -> Option<String> {
@@ -47,148 +44,61 @@ fn value_sentence(value: &Value, about: &BTreeSet<String>) -> String {
         return format!("I am sorry, that did not work: {}.", error.trim_end_matches('.'));
     }
     match value {
-        Value::Null => "I found nothing for that.".to_owned(),
-        Value::Array(list) => list_sentence("", list, about),
+        Value::Null => NOTHING.to_owned(),
+        Value::Array(list) => list_sentence("results", list, about),
         Value::Object(object) => object_sentence(object, about),
         other => format!("The answer is {}.", scalar(other)),
     }
 }
 
-/// An object's figures, then its lists.
+/// An object's figures, then what is nested in it, then its lists.
 fn object_sentence(object: &Map<String, Value>, about: &BTreeSet<String>) -> String {
-    let mut sentences = Vec::new();
-    let figures = details(object, about, &[]);
-    if !figures.is_empty() {
-        sentences.push(format!("{}.", capital(&figures.join(", "))));
-    }
-    let nested = object.iter().filter_map(|(key, value)| value.as_object().map(|nested| (key, nested)));
-    for (key, nested) in nested {
-        let figures = details(nested, about, &[]);
-        if !figures.is_empty() {
-            sentences.push(format!("{}: {}.", capital(&spoken_key(key)), figures.join(", ")));
-        }
-    }
-    let mut lists: Vec<_> =
+    let lists: Vec<(&String, &Vec<Value>)> =
         object.iter().filter_map(|(key, value)| value.as_array().map(|list| (key, list))).collect();
-    // the shortest list is the summary, the longest the evidence behind it
-    lists.sort_by_key(|(_, list)| list.len());
-    let only = lists.len() == 1;
-    sentences.extend(
-        lists
-            .into_iter()
-            .filter(|(_, list)| only || !list.is_empty())
-            .map(|(key, list)| list_sentence(&spoken_key(key), list, about)),
-    );
-    if sentences.is_empty() { "That is done.".to_owned() } else { sentences.join(" ") }
+    let has_rows = lists.iter().any(|(_, list)| list.iter().any(Value::is_object));
+    let mut sentences = Vec::new();
+    if !has_rows && lists.iter().any(|(_, list)| list.is_empty()) {
+        sentences.push(NOTHING.to_owned());
+    } else {
+        // beside rows, a note is for the model and a count says what the rows show
+        let beside_rows: &[&str] = if has_rows { &["note", "count", "from", "to"] } else { &[] };
+        sentences.extend(figures("", object, about, beside_rows));
+    }
+    for (key, nested) in
+        object.iter().filter_map(|(key, value)| value.as_object().map(|nested| (key, nested)))
+    {
+        sentences.extend(figures(&format!("{}: ", spoken_key(key)), nested, about, &[]));
+    }
+    let told = lists
+        .into_iter()
+        .filter(|(_, list)| list.iter().any(Value::is_object) || (!has_rows && list.len() > ROWS));
+    sentences.extend(told.map(|(key, list)| list_sentence(&spoken_key(key), list, about)));
+    if sentences.is_empty() { DONE.to_owned() } else { sentences.join(" ") }
+}
+
+fn figures(
+    lead: &str,
+    object: &Map<String, Value>,
+    about: &BTreeSet<String>,
+    without: &[&str],
+) -> Option<String> {
+    let figures = details(object, about, without, ROWS);
+    let sentence = format!("{lead}{}", figures.join(", "));
+    (!figures.is_empty()).then(|| format!("{}.", capital(sentence.trim_end_matches('.'))))
 }
 
 fn list_sentence(what: &str, list: &[Value], about: &BTreeSet<String>) -> String {
     if list.is_empty() {
-        return "I found nothing for that.".to_owned();
+        return NOTHING.to_owned();
     }
-    let wordy = list.len() <= 2;
-    let rows: Vec<String> = list.iter().take(ROWS).map(|row| row_phrase(row, about, wordy)).collect();
+    let rows: Vec<String> = list.iter().take(ROWS).map(|row| phrase(row, about, list.len())).collect();
     let rest = list.len().saturating_sub(ROWS);
     let more = if rest > 0 { format!("; and {rest} more") } else { String::new() };
-    let lead = match (what, list.len()) {
-        ("", _) | (_, 1) => "I found ".to_owned(),
-        (what, count) => format!("I found {count} {what}: "),
+    let lead = match list.len() {
+        1 => format!("{}: ", capital(what.strip_suffix('s').unwrap_or(what))),
+        count => format!("I found {count} {what}: "),
     };
     format!("{lead}{}{more}.", rows.join("; ").trim_end_matches('.'))
-}
-
-/// One row: its name, its price, and, where there are few rows, the rest.
-fn row_phrase(row: &Value, about: &BTreeSet<String>, wordy: bool) -> String {
-    let Some(object) = row.as_object() else {
-        return scalar(row);
-    };
-    let name = NAMES.iter().find_map(|key| object.get(*key)).and_then(Value::as_str);
-    let Some(name) = name else {
-        return details(object, about, &[]).join(", ");
-    };
-    let mut phrase = name.to_owned();
-    let amount = AMOUNTS.iter().find(|key| object.get(**key).is_some_and(|value| !value.is_null()));
-    if let Some(amount) = amount {
-        phrase.push_str(", ");
-        phrase.push_str(&money(object, amount));
-    }
-    if wordy {
-        let said: Vec<&str> = NAMES.iter().chain(amount).copied().collect();
-        for detail in details(object, about, &said) {
-            phrase.push_str(", ");
-            phrase.push_str(&detail);
-        }
-    }
-    phrase
-}
-
-/// The scalars of an object as "key value", those the caller asked for first.
-fn details(object: &Map<String, Value>, about: &BTreeSet<String>, said: &[&str]) -> Vec<String> {
-    let silent = |key: &str| {
-        said.contains(&key) || SILENT.contains(&key) || key.ends_with("_id") || key.ends_with("_url")
-    };
-    let mut found: Vec<(bool, String)> = object
-        .iter()
-        .filter(|(key, value)| !silent(key) && !value.is_null() && !value.is_object() && *value != "")
-        .filter(|(_, value)| value.as_array().is_none_or(|list| is_plain(list)))
-        .map(|(key, value)| {
-            let wanted = !stems(&identifier_words(key)).is_disjoint(about);
-            (!wanted, detail(object, key, value))
-        })
-        .collect();
-    found.sort_by_key(|(later, _)| *later);
-    found.into_iter().map(|(_, text)| text).take(DETAILS).collect()
-}
-
-fn detail(object: &Map<String, Value>, key: &str, value: &Value) -> String {
-    let key_words = spoken_key(key);
-    match value {
-        Value::Bool(flag) => format!("{key_words} {}", if *flag { "yes" } else { "no" }),
-        Value::Array(list) => {
-            format!("{key_words} {}", list.iter().map(scalar).collect::<Vec<_>>().join(" and "))
-        }
-        _ if is_amount(value) => format!("{key_words} {}", money(object, key)),
-        // a sentence speaks for itself
-        Value::String(text) if text.chars().count() > 40 => text.trim_end_matches('.').to_owned(),
-        other => format!("{key_words} {}", scalar(other)),
-    }
-}
-
-/// A short list of words, such as allergens: a detail, not a table.
-fn is_plain(list: &[Value]) -> bool {
-    !list.is_empty() && list.len() <= DETAILS && list.iter().all(|each| each.is_string() || each.is_number())
-}
-
-/// A decimal written as a string: money, as this kind of service writes it.
-fn is_amount(value: &Value) -> bool {
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    value.as_str().is_some_and(|text| {
-        text.trim_start_matches('-')
-            .split_once('.')
-            .is_some_and(|(whole, part)| digits(whole) && digits(part))
-    })
-}
-
-/// An amount with the currency that stands beside it; the digits are never touched.
-fn money(object: &Map<String, Value>, key: &str) -> String {
-    let amount = object.get(key).map(scalar).unwrap_or_default();
-    match object.get("currency").and_then(Value::as_str) {
-        Some(currency) => format!("{amount} {currency}"),
-        None => amount,
-    }
-}
-
-fn scalar(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Bool(flag) => (if *flag { "yes" } else { "no" }).to_owned(),
-        other => other.to_string(),
-    }
-}
-
-fn spoken_key(key: &str) -> String {
-    let words = identifier_words(key).to_lowercase();
-    if words == "ebitda" || words == "vat" { words.to_uppercase() } else { words }
 }
 
 fn capital(text: &str) -> String {
@@ -219,41 +129,67 @@ mod tests {
     #[test]
     fn a_list_of_rows_is_told_by_name_and_price() {
         let menu = json!({"items": [
-            {"id": "1", "name": "Primus", "price": "2500.00", "currency": "RWF", "image_url": "http://x"},
+            {"id": "1", "name": "Primus", "price": "2500", "currency": "RWF", "image_url": "http://x"},
             {"id": "2", "name": "Cisk", "price": "3.50", "currency": "EUR"},
-            {"id": "3", "name": "Kinnie", "price": null}]});
-        assert_eq!(said(&menu, "drinks"), "I found 3 items: Primus, 2500.00 RWF; Cisk, 3.50 EUR; Kinnie.");
+            {"id": "3", "name": "Kinnie", "price": null},
+            {"id": "4", "name": "Ikivuguto"}]});
+        assert_eq!(
+            said(&menu, "drinks"),
+            "I found 4 items: Primus, 2500 RWF; Cisk, 3.50 EUR; Kinnie; Ikivuguto."
+        );
     }
 
     #[test]
     fn a_single_row_is_told_in_full() {
-        let rule = json!({"items": [{"name": "Ftira", "price": "9.50", "currency": "EUR",
+        let menu = json!({"items": [{"name": "Ftira", "price": "9.50", "currency": "EUR",
             "allergens": ["gluten", "fish"], "description": "Maltese bread"}]});
+        assert_eq!(said(&menu, ""), "Item: Ftira, 9.50 EUR, Maltese bread, allergens gluten and fish.");
+    }
+
+    #[test]
+    fn figures_keep_their_digits_and_only_those_asked_for_are_said() {
+        let statement = json!({"currency": "EUR", "revenue": "1200.10", "ebitda": "300.05",
+            "ebitda_margin_percent": "25.0", "line_count": 12, "accounts": [{"account": "4000"}]});
+        let figures = json!({"period": "2026-03", "from": "2026-03-01", "to": "2026-03-31",
+            "statements": [statement], "note": "EBITDA is revenue less …"});
         assert_eq!(
-            said(&rule, ""),
-            "I found Ftira, 9.50 EUR, allergens gluten and fish, description Maltese bread."
+            said(&figures, "What was our EBITDA in 2026-03?"),
+            "Period 2026-03. Statement: EBITDA 300.05 EUR, EBITDA margin 25.0 percent."
+        );
+        assert!(said(&figures, "How did we do?").contains("revenue 1200.10 EUR"));
+    }
+
+    #[test]
+    fn a_rule_is_said_with_its_authority() {
+        let rules = json!({"jurisdiction": "EU", "topic": "VAT meals", "count": 1, "note": "cite the authority",
+            "rules": [{"topic": "VAT on restaurant meals", "rule": "Member states may tax them at a reduced rate.",
+                "authority": "Directive 2006/112/EC, Annex III", "rate": null}]});
+        assert_eq!(
+            said(&rules, "VAT on meals"),
+            "Topic VAT meals, jurisdiction EU. Rule: VAT on restaurant meals, Member states may tax them at a reduced \
+             rate, authority Directive 2006/112/EC, Annex III."
         );
     }
 
     #[test]
-    fn figures_keep_their_digits_and_those_asked_for_come_first() {
-        let figures = json!({"period": "2026-03", "totals": [
-            {"currency": "EUR", "revenue": "1200.10", "ebitda": "300.05"}], "lines": []});
-        assert_eq!(
-            said(&figures, "What was our EBITDA?"),
-            "Period 2026-03. I found EBITDA 300.05 EUR, revenue 1200.10 EUR."
-        );
+    fn pairings_are_named_by_what_goes_with_the_dish() {
+        let pairings = json!({"pairings": [{"item_name": "Grilled tilapia", "paired_item_id": "w-1",
+            "paired_name": "Sauvignon blanc", "paired_price": "6.50", "currency": "EUR", "reason": "Crisp enough"}]});
+        assert_eq!(said(&pairings, ""), "Pairing: Sauvignon blanc, 6.50 EUR, Crisp enough.");
     }
 
     #[test]
     fn nothing_found_and_failures_are_said_as_such() {
-        assert_eq!(said(&json!({"items": []}), ""), "I found nothing for that.");
-        assert_eq!(said(&json!([]), ""), "I found nothing for that.");
+        assert_eq!(said(&json!({"items": []}), ""), NOTHING);
+        assert_eq!(said(&json!([]), ""), NOTHING);
+        let topics =
+            json!({"rules": [], "count": 0, "known_topics": ["VAT", "GST"], "note": "try one of these"});
+        assert_eq!(said(&topics, ""), NOTHING);
         assert_eq!(
             said(&json!({"error": "the kitchen is closed."}), ""),
             "I am sorry, that did not work: the kitchen is closed."
         );
-        assert_eq!(said(&json!({"ok": true}), ""), "That is done.");
+        assert_eq!(said(&json!({"ok": true}), ""), DONE);
         assert_eq!(say("Just words", ""), "Just words");
     }
 

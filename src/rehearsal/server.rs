@@ -135,7 +135,7 @@ impl Server {
             match admission {
                 Admission::Enter { model } => self.talk(socket, model).await,
                 Admission::Dismiss { code, close_reason, message } => {
-                    dismiss(socket, code, close_reason, message).await
+                    dismiss(socket, code, close_reason, message).await;
                 }
                 Admission::Refuse { .. } => {}
             }
@@ -235,7 +235,6 @@ struct Doorman<'a> {
 }
 
 impl Callback for Doorman<'_> {
-    #[expect(clippy::result_large_err, reason = "the trait is tungstenite's")]
     fn on_request(self, request: &Request, mut response: Response) -> Result<Response, ErrorResponse> {
         let admission = self.server.admit(request);
         if let Admission::Refuse { status, code, message } = &admission {

@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::event::Refusal;
 use super::model::Choice;
-use super::shape::{invalid, missing};
+use super::refusal::{Refusal, invalid, missing};
 use super::voice::{Encoding, Tone};
 
 /// The effective configuration of a session.
@@ -77,6 +76,10 @@ impl Session {
     /// The session as `session.created` and `session.updated` show it.
     pub(super) fn to_wire(&self) -> Value {
         let mut session = self.config.clone();
+        if let Value::Object(session) = &mut session {
+            // not in the documented shape of a session, though accepted in an update
+            session.remove("parallel_tool_calls");
+        }
         session["type"] = json!("realtime");
         session["object"] = json!("realtime.session");
         session["id"] = json!(self.id);

@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value};
 
-use super::event::Refusal;
+use super::refusal::{Refusal, invalid, missing, unknown, unsupported, wrong_type};
 
 /// What a value may be.
 pub(super) enum Shape {
@@ -77,10 +77,10 @@ impl Shape {
             (Self::OneOf(known), Value::String(text)) => check_one_of(text, known, path),
             (Self::Integer(min, max), Value::Number(number)) => {
                 let whole = number.as_i64().unwrap_or(i64::MAX);
-                check_bounds("integer", whole, *min, *max, path)
+                check_bounds("integer", &whole, min, max, path)
             }
             (Self::Number(min, max), Value::Number(number)) => {
-                check_bounds("decimal", number.as_f64().unwrap_or(f64::MAX), *min, *max, path)
+                check_bounds("decimal", &number.as_f64().unwrap_or(f64::MAX), min, max, path)
             }
             (Self::List(min, max, each), Value::Array(list)) => check_list(list, (*min, *max), each, path),
             (Self::Object(fields), Value::Object(object)) => check_object(object, fields, path),
@@ -132,23 +132,6 @@ fn join(path: &str, name: &str) -> String {
     if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }
 
-fn wrong_type(expected: &str, value: &Value, path: &str) -> Refusal {
-    let got = match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(number) if number.is_f64() => "a decimal",
-        Value::Number(_) => "an integer",
-        Value::String(_) => "a string",
-        Value::Array(_) => "an array",
-        Value::Object(_) => "an object",
-    };
-    Refusal::new(
-        "invalid_type",
-        format!("Invalid type for '{path}': expected {expected}, but got {got} instead."),
-    )
-    .at(path)
-}
-
 fn check_length(text: &str, max: usize, path: &str) -> Result<(), Refusal> {
     let length = text.chars().count();
     if length <= max {
@@ -177,59 +160,28 @@ fn check_one_of(text: &str, known: &[&str], path: &str) -> Result<(), Refusal> {
     if known.contains(&text) { Ok(()) } else { Err(unsupported(text, known.iter().copied(), path)) }
 }
 
-/// `invalid_value` with the list of what is known.
-fn unsupported<'a>(text: &str, known: impl Iterator<Item = &'a str>, path: &str) -> Refusal {
-    let known: Vec<String> = known.map(|one| format!("'{one}'")).collect();
-    Refusal::new(
-        "invalid_value",
-        format!("Invalid value: '{text}'. Supported values are: {}.", known.join(", ")),
-    )
-    .at(path)
-}
-
-/// `invalid_value` for a reason of its own.
-pub(super) fn invalid(path: &str, why: &str) -> Refusal {
-    Refusal::new("invalid_value", format!("Invalid '{path}': {why}.")).at(path)
-}
-
-/// `missing_required_parameter`.
-pub(super) fn missing(path: &str) -> Refusal {
-    Refusal::new("missing_required_parameter", format!("Missing required parameter: '{path}'.")).at(path)
-}
-
-fn unknown(path: &str) -> Refusal {
-    Refusal::new("unknown_parameter", format!("Unknown parameter: '{path}'.")).at(path)
-}
-
 fn check_bounds<N: PartialOrd + std::fmt::Display>(
     kind: &str,
-    number: N,
-    min: N,
-    max: N,
+    number: &N,
+    min: &N,
+    max: &N,
     path: &str,
 ) -> Result<(), Refusal> {
-    let (code, side, sign, bound) = if number < min {
-        (
-            if kind == "integer" { "integer_below_min_value" } else { "decimal_below_min_value" },
-            "below minimum",
-            ">=",
-            min,
-        )
+    let (code, expected) = if number < min {
+        ("below_min_value", format!("below minimum value. Expected a value >= {min}"))
     } else if number > max {
-        (
-            if kind == "integer" { "integer_above_max_value" } else { "decimal_above_max_value" },
-            "above maximum",
-            "<=",
-            max,
-        )
+        ("above_max_value", format!("above maximum value. Expected a value <= {max}"))
     } else {
         return Ok(());
     };
-    Err(Refusal::new(
-        code,
-        format!("Invalid '{path}': {kind} {side} value. Expected a value {sign} {bound}, but got {number} instead."),
-    )
-    .at(path))
+    let code = match (kind, code) {
+        ("integer", "below_min_value") => "integer_below_min_value",
+        ("integer", _) => "integer_above_max_value",
+        (_, "below_min_value") => "decimal_below_min_value",
+        _ => "decimal_above_max_value",
+    };
+    let why = format!("Invalid '{path}': {kind} {expected}, but got {number} instead.");
+    Err(Refusal::new(code, why).at(path))
 }
 
 fn check_list(list: &[Value], (min, max): (usize, usize), each: &Shape, path: &str) -> Result<(), Refusal> {

@@ -1,8 +1,10 @@
 //! The server as a client sees it: without a socket, and over one.
 
+mod consistency;
 mod order;
 mod refusals;
 mod socket;
+mod updates;
 
 use serde_json::{Value, json};
 

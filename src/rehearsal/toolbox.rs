@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::period::Wanted;
 use super::words::{Word, identifier_words, kin, stems, words};
 
 /// How much a word counts by where it stands in a tool.
@@ -145,6 +146,11 @@ impl Parameter {
             && ["reason", "summary", "context", "note", "notes"].contains(&self.name.as_str())
     }
 
+    /// Whether it wants a period or a date.
+    pub(super) fn is_about_time(&self) -> bool {
+        Wanted::by(&self.name, &self.description, &self.hint).is_some()
+    }
+
     /// Whether it names a row that an earlier output has shown.
     pub(super) fn is_id(&self) -> bool {
         self.name == "id" || self.name.ends_with("_id") || self.name.ends_with("Id")
@@ -212,9 +218,9 @@ fn is_acronym(word: &Word) -> bool {
     word.text.len() >= 3 && word.text.chars().all(char::is_uppercase)
 }
 
-fn hit(tool: &BTreeMap<String, f64>, stem: &str, family: &BTreeSet<String>) -> f64 {
+fn hit(tool: &BTreeMap<String, f64>, stem: &str, family: &BTreeSet<&str>) -> f64 {
     let itself = tool.get(stem).copied().unwrap_or(0.0);
-    let related = family.iter().filter_map(|one| tool.get(one)).fold(0.0, |best: f64, one| best.max(*one));
+    let related = family.iter().filter_map(|one| tool.get(*one)).fold(0.0, |best: f64, one| best.max(*one));
     itself.max(related * AS_KIN)
 }
 

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::item::{Body, Item, Part};
+use super::item::{Body, Item};
+use super::part::Part;
 
 const IMAGE_TOKENS: u64 = 85;
 

@@ -1,6 +1,7 @@
 //! Words as the rehearsal model compares them: lower case, stemmed, without the words that say nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
+use std::sync::LazyLock;
 
 use rust_stemmers::{Algorithm, Stemmer};
 
@@ -16,13 +17,16 @@ pub(super) struct Word {
 }
 
 /// Words that say nothing about what is wanted.
-const STOP: &str = "a about above again all also am an and another any anybody anyone anything are as at back be been \
-    before being but by can could did do does doing don for from get give go going got had has have having he hello \
-    help her here hers hey hi him his how however i if in into is it its just know let like ll looking may me might \
-    mine more most much must my need no not now of off ok okay on one or other our ours out over per please question \
-    questions re really say she should since so some something such talk tell than thank thanks that the their them \
-    then there these they thing things this those to told too under until up us use using ve very want was we well \
-    were what whats when where which while who whom whose why will with would yes you your yours";
+const STOP: &str = "a about above afternoon again all also am an and another any anybody anyone anything are as ask \
+    asking asks at be been before being but by caller can could day did do does doing don evening few \
+    for from get give go going good got great had has have having he hello help her here hers hey hi him \
+    his how however i if in into is it its just know let like ll looking may me might mine more morning \
+    most much must my name names need nice night no not now of off ok okay on one or other our ours out \
+    over per please question questions re really return returns say she should since so some something \
+    such talk tell than thank thanks that the their them then there these they thing things this those \
+    three to today told tomorrow tonight too two under until up us use using ve very want was we well \
+    were what whats when where which while who whom whose why will with word words would yes you your \
+    yours";
 
 /// Words that mean much the same, or of which one is a kind of the other. They count less than the word itself.
 const KIN: &[&str] = &[
@@ -33,12 +37,19 @@ const KIN: &[&str] = &[
     "dish food meal eat starter main dessert snack vegetarian vegan gluten allergen fish chicken beef pizza salad",
     "menu dish drink order serve",
     "pair pairing accompany goes match suit",
-    "waiter menu table reservation dish drink",
+    "waiter menu dish drink",
     "book booking reserve reservation appointment slot",
     "find search lookup look show list",
     "price cost charge",
     "person human agent operator",
 ];
+
+static STOP_WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| STOP.split_whitespace().collect());
+static FAMILIES: LazyLock<Vec<Vec<String>>> = LazyLock::new(|| {
+    let stemmer = Stemmer::create(Algorithm::English);
+    let family = |group: &&str| group.split_whitespace().map(|one| stemmer.stem(one).into_owned()).collect();
+    KIN.iter().map(family).collect()
+});
 
 /// The words of a text, in order. `2026-03`, `5.50` and `item_7` are one word each.
 pub(super) fn words(text: &str) -> Vec<Word> {
@@ -52,16 +63,9 @@ pub(super) fn stems(text: &str) -> BTreeSet<String> {
 }
 
 /// The stems that are close to this one, without itself.
-pub(super) fn kin(stem: &str) -> BTreeSet<String> {
-    let stemmer = Stemmer::create(Algorithm::English);
-    let mut close = BTreeSet::new();
-    for group in KIN {
-        let group: Vec<String> = group.split_whitespace().map(|one| stemmer.stem(one).into_owned()).collect();
-        if group.iter().any(|one| one == stem) {
-            close.extend(group.into_iter().filter(|one| one != stem));
-        }
-    }
-    close
+pub(super) fn kin(stem: &str) -> BTreeSet<&'static str> {
+    let families = FAMILIES.iter().filter(|family| family.iter().any(|one| one == stem));
+    families.flatten().map(String::as_str).filter(|one| *one != stem).collect()
 }
 
 /// `lookup_menu` and `lookupMenu` as words.
@@ -103,7 +107,7 @@ fn word(stemmer: &Stemmer, text: &str) -> Word {
     let bare = if bare.is_empty() { lower.as_str() } else { bare };
     // "US" is a country, "us" a pronoun; "IT" and "it" likewise
     let shouted = text.len() > 1 && text.chars().all(char::is_uppercase);
-    let counts = shouted || !STOP.split_whitespace().any(|stop| stop == bare);
+    let counts = shouted || !STOP_WORDS.contains(bare);
     Word { text: text.to_owned(), stem: stemmer.stem(bare).into_owned(), counts }
 }
 

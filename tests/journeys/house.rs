@@ -87,7 +87,7 @@ impl Service {
         let client = Client::new(app.address().unwrap());
         let (stop, stopped) = oneshot::channel();
         let served = tokio::spawn(async move {
-            app.serve(async { drop(stopped.await) }).await.unwrap();
+            app.serve(async { drop(stopped.await) }).await;
         });
         Self { client, home, stop: Some(stop), served }
     }

@@ -2,6 +2,7 @@
 //! Nothing here sleeps: a journey awaits the next thing that can be seen, with one deadline.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // helpers of a test are not seen as tests
+#![allow(unreachable_pub)] // the journeys share one crate
 
 mod asleep;
 mod doors;

@@ -91,7 +91,7 @@ async fn a_whole_turn_with_a_tool_call() {
         "output": r#"{"items":[{"name":"Primus","price":"2500","currency":"RWF"}]}"#});
     peer.send(json!({"type": "conversation.item.create", "item": output})).await;
     peer.send(json!({"type": "response.create"})).await;
-    assert_eq!(peer.until("response.output_text.done").await["text"], "I found Primus, 2500 RWF.");
+    assert_eq!(peer.until("response.output_text.done").await["text"], "Item: Primus, 2500 RWF.");
     peer.until("response.done").await;
     assert_eq!((rehearsal.connections(), rehearsal.open_connections()), (1, 1));
     // the peer must read for the goodbye to be answered
@@ -169,6 +169,34 @@ async fn more_connections_than_allowed_are_refused() {
     let _first = Peer::connect(&rehearsal).await;
     let refused = connect_async(format!("{}?model=m", rehearsal.url())).await.unwrap_err();
     assert!(matches!(refused, Error::Http(response) if response.status() == 503));
+}
+
+#[tokio::test]
+async fn a_ping_is_answered_while_a_response_waits() {
+    let options = RehearsalOptions { delay_ms: 3_600_000, ..RehearsalOptions::default() };
+    let rehearsal = start(options).await;
+    let mut peer = Peer::connect(&rehearsal).await;
+    peer.send(json!({"type": "response.create"})).await;
+    peer.until("rate_limits.updated").await;
+    peer.0.send(Message::Ping("there?".into())).await.unwrap();
+    let answer = tokio::time::timeout(SOON, peer.0.next()).await.unwrap().unwrap().unwrap();
+    assert_eq!(answer, Message::Pong("there?".into()));
+}
+
+#[tokio::test]
+async fn many_talk_at_once_and_none_hears_another() {
+    let rehearsal = start(RehearsalOptions::default()).await;
+    let talk = async |number: usize| {
+        let mut peer = Peer::connect(&rehearsal).await;
+        let session = json!({"type": "realtime", "output_modalities": ["text"], "tools": waiter_json()});
+        peer.send(json!({"type": "session.update", "session": session})).await;
+        peer.send(user(&format!("Do you have dish{number}x?"))).await;
+        peer.send(json!({"type": "response.create"})).await;
+        let call = peer.until("response.function_call_arguments.done").await;
+        assert_eq!(call["arguments"], json!({"query": format!("dish{number}x")}).to_string());
+    };
+    futures_util::future::join_all((0..30).map(talk)).await;
+    assert_eq!(rehearsal.connections(), 30);
 }
 
 #[tokio::test]
