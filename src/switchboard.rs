@@ -1,6 +1,8 @@
 //! The switchboard: the root actor. It starts calls, counts them, finds them, and drains them at the end.
 
 mod actor;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

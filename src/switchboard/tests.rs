@@ -1,0 +1,156 @@
+//! Calls on a switchboard, with the rehearsal model behind them: what breaks in one of them, and what does not.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use ractor::ActorCell;
+use tempfile::TempDir;
+
+use super::*;
+use crate::call::writer::JournalWriter;
+use crate::call::{CallLimits, Reply};
+use crate::persona::{Catalog, Library};
+use crate::rehearsal::{Rehearsal, RehearsalOptions};
+use crate::session::Endpoint;
+use crate::store::{Embedded, Store};
+
+const DEADLINE: Duration = Duration::from_secs(20);
+
+struct House {
+    switchboard: Switchboard,
+    _model: Rehearsal,
+    _home: TempDir,
+}
+
+async fn house(max_calls: u32) -> House {
+    let home = tempfile::tempdir().unwrap();
+    let store = Store::Embedded(Embedded::open(home.path()).await.unwrap());
+    let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
+    let model = Rehearsal::start(loopback, RehearsalOptions::default()).await.unwrap();
+    let dependencies = CallDependencies {
+        store: store.clone(),
+        library: Library::fixed(Catalog::load(Path::new("personas")).unwrap()),
+        endpoint: Endpoint::new(&model.url(), "gpt-realtime-2.1", None, DEADLINE).unwrap(),
+        journal: JournalWriter::start(store).0,
+        limits: CallLimits { turn: DEADLINE, idle: DEADLINE },
+        default_persona: "waiter".into(),
+        node: "test".into(),
+        replies: None,
+    };
+    let switchboard = Switchboard::start(dependencies, max_calls).await.unwrap();
+    House { switchboard, _model: model, _home: home }
+}
+
+async fn call(house: &House, id: &str) -> CallHandle {
+    house.switchboard.text_call(&id.parse().unwrap(), None).await.unwrap()
+}
+
+async fn say(call: &CallHandle, text: &str) -> Result<Reply, CallError> {
+    let said = async {
+        let taken = call.say(text.to_owned()).await?;
+        taken.reply.await.unwrap()
+    };
+    tokio::time::timeout(DEADLINE, said).await.expect("it was not answered in time")
+}
+
+/// The parts of a call by what they are: line, persona, session, in the order they were started.
+fn parts(call: &CallHandle) -> Vec<ActorCell> {
+    let mut parts = call.actor().get_children();
+    parts.sort_by_key(|part| part.get_id().pid());
+    parts
+}
+
+async fn killed(part: &ActorCell) {
+    part.kill();
+    tokio::time::timeout(DEADLINE, part.wait(None)).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_session_that_dies_is_started_again_with_the_conversation() {
+    let house = house(10).await;
+    let (mine, other) = (call(&house, "mine").await, call(&house, "other").await);
+    say(&mine, "What drinks do you have?").await.unwrap();
+    say(&other, "Hello").await.unwrap();
+    let [_, _, session] = &parts(&mine)[..] else { panic!("a call has three parts") };
+    killed(session).await;
+    let reply = say(&mine, "What drinks do you have?").await.unwrap();
+    assert_eq!(reply.tools.len(), 1);
+    assert_eq!(mine.snapshot().turns, 2);
+    say(&other, "Hello").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_persona_that_dies_is_started_again() {
+    let house = house(10).await;
+    let mine = call(&house, "mine").await;
+    say(&mine, "Hello").await.unwrap();
+    killed(&parts(&mine)[1]).await;
+    let reply = say(&mine, "What drinks do you have?").await.unwrap();
+    assert_eq!(reply.tools[0].name, "lookup_menu");
+    assert_eq!(mine.activate("cfo".into()).await, Ok("cfo".into()));
+}
+
+#[tokio::test]
+async fn a_call_whose_line_dies_is_over_and_written_to_its_end() {
+    let house = house(10).await;
+    let mine = call(&house, "mine").await;
+    say(&mine, "Hello").await.unwrap();
+    killed(&parts(&mine)[0]).await;
+    let ended = mine.watch().wait_for(|call| call.state == CallState::Ended).await.map(|_| ());
+    assert!(ended.is_ok());
+    let found = house.switchboard.find(&"mine".parse().unwrap()).await.map(|_| ());
+    assert_eq!(found, Err(SwitchboardError::UnknownCall("mine".parse().unwrap())));
+}
+
+#[tokio::test]
+async fn a_call_that_is_killed_is_taken_up_from_its_journal() {
+    let house = house(10).await;
+    let mine = call(&house, "mine").await;
+    mine.activate("cfo".into()).await.unwrap();
+    let cell = mine.actor().get_cell();
+    killed(&cell).await;
+    let again = house.switchboard.find(&"mine".parse().unwrap()).await.unwrap();
+    assert_eq!(again.snapshot().persona, "cfo".into());
+    say(&again, "Hello").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_full_switchboard_refuses_the_next_call_and_has_room_when_one_ends() {
+    let house = house(2).await;
+    let (first, _second) = (call(&house, "1").await, call(&house, "2").await);
+    let third = "3".parse().unwrap();
+    let refused = house.switchboard.text_call(&third, None).await.map(|_| ());
+    assert_eq!(refused, Err(SwitchboardError::AtCapacity { limit: 2 }));
+    first.hang_up().await.unwrap();
+    tokio::time::timeout(DEADLINE, async {
+        while house.switchboard.text_call(&third, None).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+    .unwrap();
+}
+
+#[tokio::test]
+async fn nobody_waits_for_ever_when_a_call_ends_under_them() {
+    let house = house(10).await;
+    let mine = call(&house, "mine").await;
+    let waiting: Vec<_> = (0..5)
+        .map(|_| {
+            let mine = mine.clone();
+            tokio::spawn(async move { say(&mine, "What drinks do you have?").await })
+        })
+        .collect();
+    let swapping = tokio::spawn({
+        let mine = mine.clone();
+        async move { mine.activate("cfo".into()).await }
+    });
+    mine.hang_up().await.unwrap();
+    for answered in waiting {
+        // Whoever was quick has a reply.
+        assert!(matches!(answered.await.unwrap(), Ok(_) | Err(CallError::Ended)));
+    }
+    assert!(matches!(swapping.await.unwrap(), Ok(_) | Err(CallError::Ended)));
+    assert_eq!(say(&mine, "Hello").await.map(|_| ()), Err(CallError::Ended));
+}
