@@ -9,8 +9,7 @@ use std::time::Duration;
 use notify_debouncer_full::notify::event::{AccessKind, AccessMode};
 use notify_debouncer_full::notify::{EventKind, RecommendedWatcher, RecursiveMode};
 use notify_debouncer_full::{DebounceEventResult, Debouncer, RecommendedCache, new_debouncer};
-use tokio::runtime::Handle;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use super::Catalog;
 use super::folder::Folder;
@@ -46,13 +45,19 @@ impl Library {
     /// When the system cannot watch the folder.
     pub async fn watch(folder: &Path, catalog: Catalog, store: Store) -> io::Result<Self> {
         let shelf = Arc::new(Shelf::holding(catalog));
-        let mut reader = Reader::new(folder.to_owned(), Arc::clone(&shelf), store.clone());
-        let mut first_reader = Reader::new(folder.to_owned(), Arc::clone(&shelf), store);
+        let mut reader = Reader::new(folder.to_owned(), Arc::clone(&shelf), store);
+        // The watcher's thread is none of the runtime's: it only says that something changed.
+        let (change, mut changes) = mpsc::channel(1);
         let mut watcher =
-            new_debouncer(QUIET, None, move |events| reader.on_events(events)).map_err(io::Error::other)?;
+            new_debouncer(QUIET, None, move |events| on_events(events, &change)).map_err(io::Error::other)?;
         watcher.watch(folder, RecursiveMode::Recursive).map_err(io::Error::other)?;
         // what changed between the load and the watch is seen by nobody else
-        first_reader.read_again().await;
+        reader.read_again().await;
+        tokio::spawn(async move {
+            while changes.recv().await.is_some() {
+                reader.read_again().await;
+            }
+        });
         Ok(Self { shelf, _watcher: Some(Arc::new(watcher)) })
     }
 
@@ -83,12 +88,25 @@ impl Shelf {
     }
 }
 
-/// Reads the folder again, on the watcher's own thread.
+/// What happened in the folder. A change that is still to be looked at stands for this one, too.
+fn on_events(events: DebounceEventResult, change: &mpsc::Sender<()>) {
+    match events {
+        Ok(events) if !events.iter().any(|event| may_change(&event.kind)) => return,
+        Ok(_) => {}
+        Err(errors) => {
+            for error in errors {
+                tracing::error!(%error, "the personas folder cannot be watched");
+            }
+        }
+    }
+    let _ = change.try_send(());
+}
+
+/// Reads the folder again.
 struct Reader {
     folder: PathBuf,
     shelf: Arc<Shelf>,
     store: Store,
-    runtime: Handle,
     /// The version last read, good or bad: each is judged, and logged, once.
     seen: u64,
 }
@@ -96,25 +114,7 @@ struct Reader {
 impl Reader {
     fn new(folder: PathBuf, shelf: Arc<Shelf>, store: Store) -> Self {
         let seen = shelf.current.borrow().fingerprint();
-        Self { folder, shelf, store, runtime: Handle::current(), seen }
-    }
-
-    fn on_events(&mut self, events: DebounceEventResult) {
-        match events {
-            Ok(events) if events.iter().any(|event| may_change(&event.kind)) => self.read_again_here(),
-            Ok(_) => {}
-            Err(errors) => {
-                for error in errors {
-                    tracing::error!(%error, folder = %self.folder.display(), "personas folder cannot be watched");
-                }
-                self.read_again_here();
-            }
-        }
-    }
-
-    fn read_again_here(&mut self) {
-        let runtime = self.runtime.clone();
-        runtime.block_on(self.read_again());
+        Self { folder, shelf, store, seen }
     }
 
     async fn read_again(&mut self) {
