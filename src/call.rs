@@ -92,6 +92,18 @@ impl CallHandle {
         answer.await.map_err(|_| CallError::JournalUnavailable)?
     }
 
+    /// Asks the call at once to say when nothing is under way any more, and gives what can be awaited for it.
+    pub fn drained(&self) -> impl Future<Output = ()> + use<> {
+        let (quiet, said) = oneshot::channel();
+        let told = self.tell(CallMessage::Drain { quiet });
+        async move {
+            if told.is_ok() {
+                // A call that is gone is quiet.
+                let _ = said.await;
+            }
+        }
+    }
+
     fn tell(&self, message: CallMessage) -> Result<(), CallError> {
         self.call.cast(message).map_err(|_| CallError::Ended)
     }

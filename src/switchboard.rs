@@ -153,10 +153,9 @@ impl Switchboard {
     }
 
     async fn until_quiet(&self) {
-        let calls: Vec<_> = self.shared.calls.load().values().map(CallHandle::watch).collect();
-        for mut call in calls {
-            // A call that is gone is quiet.
-            let _ = call.wait_for(|call| call.state != CallState::Answering).await;
+        let asked: Vec<_> = self.shared.calls.load().values().map(CallHandle::drained).collect();
+        for quiet in asked {
+            quiet.await;
         }
     }
 

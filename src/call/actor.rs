@@ -115,8 +115,11 @@ pub enum CallMessage {
         /// Answered when the journal is closed.
         reply: oneshot::Sender<Result<(), CallError>>,
     },
-    /// Leave the call as it is, to be taken up again from its journal.
-    Leave,
+    /// Say when nothing is under way any more, and everything is written.
+    Drain {
+        /// Told, or dropped when the call ends first.
+        quiet: oneshot::Sender<()>,
+    },
     /// From the session.
     Session(SessionEvent),
     /// From the line.
@@ -208,6 +211,7 @@ pub struct CallData {
     revisions: u64,
     requests: u64,
     restarts: u32,
+    draining: Option<oneshot::Sender<()>>,
     turn_alarm: Alarm,
     idle_alarm: Alarm,
     unsent_alarm: Alarm,
@@ -271,6 +275,7 @@ impl Actor for CallActor {
             revisions: 0,
             requests: 0,
             restarts: 0,
+            draining: None,
             turn_alarm: Alarm::default(),
             idle_alarm: Alarm::default(),
             unsent_alarm: Alarm::default(),
@@ -291,6 +296,7 @@ impl Actor for CallActor {
             call.session = Some(session);
             span.in_scope(|| call.open_floor());
         }
+        call.drain();
         call.show();
         Ok(())
     }
@@ -319,8 +325,8 @@ impl Actor for CallActor {
         myself: ActorRef<CallMessage>,
         _call: &mut CallData,
     ) -> Result<(), ActorProcessingErr> {
-        // A stopping parent would kill its children without their farewell to the model.
-        myself.stop_children_and_wait(None, Some(CHILD_STOP_LIMIT)).await;
+        // A stopping parent would kill its children: the line still has answers to give, the session a farewell.
+        myself.drain_children_and_wait(Some(CHILD_STOP_LIMIT)).await;
         Ok(())
     }
 }
@@ -384,7 +390,7 @@ impl CallData {
             CallMessage::Line(message) => self.for_line(message),
             CallMessage::Activate { persona, reply } => self.on_activate(persona, reply),
             CallMessage::HangUp { reply } => self.end(EndReason::HungUp, Some(reply)),
-            CallMessage::Leave => self.myself.stop(Some("left to its journal".to_owned())),
+            CallMessage::Drain { quiet } => self.draining = Some(quiet),
             CallMessage::Transport(TransportEvent::Said { saying, text }) => {
                 self.ask(Request::Say { saying, text });
             }

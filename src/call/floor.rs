@@ -76,8 +76,13 @@ impl Floor {
     }
 
     /// Nobody has the floor and nobody waits for it.
+    pub fn is_quiet(&self) -> bool {
+        !self.busy && self.waiting.is_empty()
+    }
+
+    /// Whoever asks next has the floor.
     pub fn is_free(&self) -> bool {
-        self.open && !self.busy && self.waiting.is_empty()
+        self.open && self.is_quiet()
     }
 
     /// How many wait.

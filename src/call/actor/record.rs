@@ -21,6 +21,7 @@ pub(super) enum Effect {
     Line(TextCommand<Reply, CallError>),
     Activated(oneshot::Sender<Result<PersonaKey, CallError>>, Result<PersonaKey, CallError>),
     Words(String),
+    Quiet(oneshot::Sender<()>),
     Ended(Option<oneshot::Sender<Result<(), CallError>>>),
 }
 
@@ -70,6 +71,7 @@ impl CallData {
                     replies(&words);
                 }
             }
+            Effect::Quiet(quiet) => drop(quiet.send(())),
             Effect::Ended(reply) => {
                 if let Some(reply) = reply {
                     let _ = reply.send(Ok(()));
@@ -102,6 +104,15 @@ impl CallData {
         tracing::info!(?reason, "the call ends");
         self.hold(Effect::Ended(reply));
         self.turn_alarm = self.later(Due::End, END_LIMIT);
+    }
+
+    /// Whoever wants to stop the call is told when that costs nobody an answer.
+    pub(super) fn drain(&mut self) {
+        if self.floor.is_quiet()
+            && let Some(quiet) = self.draining.take()
+        {
+            self.hold(Effect::Quiet(quiet));
+        }
     }
 
     /// Everyone who waits for the floor is told that they will not have it.
