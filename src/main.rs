@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::future::Future;
 use std::process::ExitCode;
 
 use ai_realtime::app::{self, App};
@@ -60,6 +61,8 @@ fn load_config() -> anyhow::Result<Config> {
 }
 
 async fn serve() -> anyhow::Result<()> {
+    // Before anyone can know that the service is there.
+    let stop = stop_signal()?;
     let config = load_config()?;
     let telemetry = Telemetry::install(&config.log_filter)?;
     let warnings = config.warnings().to_vec();
@@ -69,7 +72,7 @@ async fn serve() -> anyhow::Result<()> {
     for warning in warnings {
         tracing::warn!("{warning}");
     }
-    app.serve(stop_signal()).await;
+    app.serve(stop).await;
     Ok(())
 }
 
@@ -92,33 +95,34 @@ async fn check() -> anyhow::Result<()> {
 }
 
 async fn rehearse(args: RehearsalArgs) -> anyhow::Result<()> {
+    let stop = stop_signal()?;
     let address = args.addr();
     let options = RehearsalOptions::from(args);
     let rehearsal = ai_realtime::rehearsal::Rehearsal::start(address, options)
         .await
         .with_context(|| format!("cannot listen on {address}: choose another --port"))?;
     eprintln!("rehearsal model at {}", rehearsal.url());
-    stop_signal().await;
+    stop.await;
     rehearsal.stop().await;
     Ok(())
 }
 
-/// Comes when the process is asked to end: Ctrl-C, or SIGTERM.
-async fn stop_signal() {
-    let interrupt = tokio::signal::ctrl_c();
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        match signal(SignalKind::terminate()) {
-            Ok(mut terminate) => {
-                tokio::select! {
-                    _ = interrupt => {}
-                    _ = terminate.recv() => {}
-                }
-            }
-            Err(_) => drop(interrupt.await),
+/// Comes when the process is asked to end: Ctrl-C, or SIGTERM. Listened for from the moment it is called.
+#[cfg(unix)]
+fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
         }
-    }
-    #[cfg(not(unix))]
-    drop(interrupt.await);
+    })
+}
+
+/// Comes when the process is asked to end: Ctrl-C.
+#[cfg(not(unix))]
+fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
+    Ok(async { drop(tokio::signal::ctrl_c().await) })
 }
