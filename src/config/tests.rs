@@ -150,14 +150,6 @@ fn a_level_alone_is_for_our_own_lines() {
 }
 
 #[test]
-fn azure_is_known_by_its_host() {
-    let is_azure = |url: &str| load(&[("OPENAI_REALTIME_ENDPOINT", url)]).unwrap().endpoint_is_azure();
-    assert!(is_azure("wss://venue.openai.azure.com/openai/v1/realtime"));
-    assert!(!is_azure("wss://api.openai.com/v1/realtime"));
-    assert!(!is_azure("wss://openai.azure.com.example.org/v1/realtime"));
-}
-
-#[test]
 fn what_may_not_be_meant_is_said() {
     let warnings = |pairs: &[(&str, &str)]| load(pairs).unwrap().warnings().join("\n");
     let endpoint = ("OPENAI_REALTIME_ENDPOINT", "ws://model.example/v1");

@@ -61,10 +61,12 @@ pub(super) fn details(
             let prose = PROSE.iter().position(|prose| prose == key);
             let rank = match prose {
                 _ if is_wanted(key, about) => 0,
-                Some(at) => 1 + at,
+                Some(0) => 1,
                 None if key == "topic" => 1,
-                None if key == "authority" => 1 + PROSE.len(),
-                None => 2 + PROSE.len(),
+                // A rule is worth what stands behind it.
+                None if key == "authority" => 2,
+                Some(at) => 2 + at,
+                None => 3 + PROSE.len(),
             };
             (rank, detail(object, key, value))
         })

@@ -25,6 +25,8 @@ const PING_EVERY: Duration = Duration::from_secs(15);
 const SILENCE_LIMIT: Duration = Duration::from_secs(35);
 /// How long a closing socket may take to say goodbye.
 const GOODBYE_LIMIT: Duration = Duration::from_secs(1);
+/// Hosts that take the key as `api-key`.
+const AZURE: [&str; 3] = [".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com"];
 /// Largest event we read: the reference asks for at least this.
 const MAX_MESSAGE: usize = 16 << 20;
 /// Frames that wait to be written; a model that lets more pile up does not read.
@@ -82,7 +84,7 @@ impl Endpoint {
             url.query_pairs_mut().append_pair("model", model);
         }
         let tls = if url.scheme() == "wss" { Some(tls_config().map_err(EndpointError::Tls)?) } else { None };
-        let is_azure = url.host_str().is_some_and(|host| host.ends_with(".azure.com"));
+        let is_azure = url.host_str().is_some_and(|host| AZURE.iter().any(|azure| host.ends_with(azure)));
         let auth = match key {
             None => Auth::None,
             Some(key) if is_azure => Auth::ApiKey(key),
@@ -304,6 +306,8 @@ mod tests {
         let azure = headers("wss://acme.openai.azure.com/openai/v1/realtime?model=mine", Some("k"));
         assert_eq!(azure.headers()["api-key"], "k");
         assert_eq!(azure.uri().query(), Some("model=mine"));
+        let pretender = headers("wss://openai.azure.com.example.org/v1/realtime", Some("k"));
+        assert!(!pretender.headers().contains_key("api-key"));
     }
 
     #[test]

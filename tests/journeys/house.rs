@@ -169,8 +169,9 @@ impl Process {
     pub async fn end(mut self) -> (String, String) {
         self.terminate().await;
         let status = soon(self.child.wait()).await.unwrap();
-        assert!(status.success(), "{status}");
-        (self.logs.await.unwrap(), self.errors.await.unwrap())
+        let (logs, errors) = (self.logs.await.unwrap(), self.errors.await.unwrap());
+        assert!(status.success(), "{status}: {errors}{logs}");
+        (logs, errors)
     }
 
     /// SIGTERM.
