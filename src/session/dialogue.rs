@@ -340,7 +340,8 @@ impl Dialogue {
             self.owes_follow_up = false;
             self.sequencer.want();
         }
-        if self.up {
+        // An output may come while its response still asks for more tools: an answer now would not know theirs.
+        if self.up && self.open.is_empty() {
             let step = self.sequencer.release();
             self.perform(step, actions);
         }

@@ -108,6 +108,22 @@ fn several_tool_calls_of_one_response_are_followed_by_one_create() {
 }
 
 #[test]
+fn a_tool_call_announced_after_the_output_of_another_is_waited_for() {
+    let mut dialogue = open();
+    dialogue.say(1, "revenue of March and of April?".into());
+    dialogue.on_event(ServerEvent::ItemAdded { item_id: "h_1".into() });
+    dialogue.on_event(ServerEvent::ResponseCreated(response("r1", Some("rc_1"), "in_progress")));
+    let announced = |call| ServerEvent::OutputItemDone { response_id: "r1".into(), item: tool_item(call) };
+    dialogue.on_event(announced("march"));
+    dialogue.tool_output(&"march".into(), "{}".into());
+    dialogue.on_event(announced("april"));
+    let done = dialogue.on_event(ServerEvent::ResponseDone(response("r1", None, "completed")));
+    assert!(kinds(&done).is_empty(), "{done:?}");
+    let last = dialogue.tool_output(&"april".into(), "{}".into());
+    assert_eq!(kinds(&last), ["conversation.item.create", "response.create"]);
+}
+
+#[test]
 fn a_handoff_goes_update_ack_output_done_create() {
     let mut dialogue = open();
     dialogue.say(1, "VAT?".into());
@@ -302,6 +318,8 @@ impl Game {
                     "a create before an update's answer"
                 );
                 assert!(self.peer.creates.is_empty(), "a create while another is in flight");
+                let unanswered = self.announced.iter().find(|call| !self.peer.outputs.contains_key(*call));
+                assert_eq!(unanswered, None, "a create before the output of a tool call");
                 self.peer.creates.push_back(event_id);
             }
             ClientEvent::ResponseCancel { .. } => self.peer.cancels += 1,
