@@ -22,7 +22,7 @@ use crate::id::{ResponseId, ToolCallId};
 pub enum SessionEvent {
     /// A socket is open, configured, and knows the conversation.
     Connected(Connection),
-    /// The socket is gone; another is tried for when anything is owed.
+    /// The socket is gone; another is opened when anything is owed.
     Disconnected {
         /// Why.
         reason: String,
@@ -38,7 +38,7 @@ pub enum SessionEvent {
     ConfigureRejected {
         /// Which.
         revision: u64,
-        /// The model's own words.
+        /// The model's own word for it.
         why: String,
     },
     /// The model has taken what the caller said.
@@ -81,7 +81,10 @@ pub enum SessionEvent {
     /// A response ended.
     ResponseDone(ResponseEnd),
     /// The model owes nothing more: no response is under way, wanted, or waiting for a tool.
-    Settled,
+    Settled {
+        /// The turn that was the last to be begun.
+        turn: u64,
+    },
 }
 
 /// A socket that came about.
@@ -97,10 +100,10 @@ pub struct Connection {
     pub replayed_items: u64,
 }
 
-/// How a response ended.
+/// The end of a response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResponseEnd {
-    /// How.
+    /// How it ended.
     pub status: ResponseStatus,
     /// Tokens read.
     pub input_tokens: u64,

@@ -311,6 +311,8 @@ impl SessionState {
     fn try_again(&mut self, myself: &ActorRef<SessionMessage>, why: String, fatal: bool) -> Vec<Action> {
         if fatal {
             self.give_up(SessionError::Refused { code: why });
+        } else if !self.dialogue.is_unsettled() {
+            // Nothing is owed: the next word opens another.
         } else if self.attempt >= MAX_ATTEMPTS {
             self.give_up(SessionError::Unreachable { attempts: self.attempt, last: why });
         } else {

@@ -42,10 +42,12 @@ impl SessionConfig {
     /// The least that puts this persona in force: what is tried when the whole update was refused.
     pub fn minimal_patch(&self) -> SessionPatch {
         SessionPatch {
+            kind: SessionPatch::empty().kind,
+            output_modalities: Some([self.modality]),
             instructions: Some(self.instructions.clone()),
             tools: Some(self.tools.clone()),
             tool_choice: Some("auto"),
-            ..SessionPatch::empty()
+            audio: None,
         }
     }
 

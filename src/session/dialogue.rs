@@ -102,11 +102,15 @@ pub struct Dialogue {
     up: bool,
     sequencer: Sequencer,
     history: History,
+    /// What was asked for last.
     desired: SessionConfig,
+    /// What the model confirmed last, on this socket or an earlier one.
+    confirmed: SessionConfig,
     in_force: Option<SessionConfig>,
-    updates: VecDeque<Update>,
-    update_ids: u64,
-    /// Revisions asked for while there is no socket.
+    update: Option<Update>,
+    /// Numbers updates and cancels.
+    event_ids: u64,
+    /// Revisions that wait for a socket, or for the update in flight to be answered.
     waiting_revisions: Vec<u64>,
     /// Items that wait for the update in flight to be answered.
     held: Vec<NewItem>,
@@ -116,11 +120,12 @@ pub struct Dialogue {
     seen: VecDeque<ToolCallId>,
     /// Messages of the response under way that were told already.
     told: BTreeSet<ItemId>,
-    owes_follow_up: bool,
+    owes_answer: bool,
     retry_is_due: bool,
     retries: u32,
     speaking: bool,
     unsettled: bool,
+    turn: u64,
     replayed_items: u64,
 }
 
@@ -131,28 +136,30 @@ impl Dialogue {
             up: false,
             sequencer: Sequencer::default(),
             history,
-            desired: config,
+            desired: config.clone(),
+            confirmed: config,
             in_force: None,
-            updates: VecDeque::new(),
-            update_ids: 0,
+            update: None,
+            event_ids: 0,
             waiting_revisions: Vec::new(),
             held: Vec::new(),
             untaken: Vec::new(),
             open: BTreeSet::new(),
             seen: VecDeque::new(),
             told: BTreeSet::new(),
-            owes_follow_up: false,
+            owes_answer: false,
             retry_is_due: false,
             retries: 0,
             speaking: false,
             unsettled: false,
+            turn: 0,
             replayed_items: 0,
         }
     }
 
     /// Whether anything is owed: a socket that is lost now must be replaced at once.
     pub fn is_unsettled(&self) -> bool {
-        self.unsettled || !self.waiting_revisions.is_empty() || !self.updates.is_empty()
+        self.unsettled || !self.waiting_revisions.is_empty() || self.update.is_some()
     }
 
     /// How many things the limits of the history have cost so far.
@@ -179,58 +186,66 @@ impl Dialogue {
     /// The socket is gone. What is owed stays owed.
     pub fn on_lost(&mut self) -> Vec<Action> {
         let mut actions = Vec::new();
-        let owed = self.sequencer.on_socket_lost() || std::mem::take(&mut self.retry_is_due);
+        let owed = self.sequencer.on_socket_lost() | std::mem::take(&mut self.retry_is_due);
         self.up = false;
         self.in_force = None;
         self.held.clear();
         self.told.clear();
-        for update in self.updates.drain(..) {
+        if let Some(update) = self.update.take() {
             self.waiting_revisions.extend(update.revisions);
         }
         self.cut_message(&mut actions);
-        if owed && self.open.is_empty() {
-            self.sequencer.want();
-        }
-        self.owes_follow_up |= owed && !self.open.is_empty();
+        self.owes_answer |= owed;
         actions
     }
 
     /// No socket can be had. What was asked for will not come, and what the model never took was never said.
     pub fn on_given_up(&mut self) -> Vec<Action> {
         let mut actions = self.on_lost();
-        self.sequencer.on_socket_lost();
         self.retract_untaken();
+        self.answer_open_calls(&mut actions);
+        self.desired = self.confirmed.clone();
         for revision in self.waiting_revisions.drain(..) {
             let why = "the model cannot be reached".to_owned();
             actions.push(Action::Report(SessionEvent::ConfigureRejected { revision, why }));
         }
-        self.owes_follow_up = false;
+        self.owes_answer = false;
         self.unsettled = false;
         actions
     }
 
-    /// Who to be from here on.
+    /// Who to be from here on. While an update is in flight the newest wish waits for its answer.
     pub fn configure(&mut self, config: SessionConfig, revision: u64) -> Vec<Action> {
         let mut actions = Vec::new();
-        let newest = self.updates.back().map(|update| &update.config).or(self.in_force.as_ref());
-        let patch = config.patch_from(newest);
-        self.desired = config.clone();
-        match (self.up, patch, self.updates.back_mut()) {
-            (false, _, _) => self.waiting_revisions.push(revision),
-            (true, Some(patch), _) => {
-                let can_shrink = patch.audio.is_some() || patch.output_modalities.is_some();
-                self.send_update(config, patch, vec![revision], can_shrink, &mut actions);
-            }
-            (true, None, Some(in_flight)) => in_flight.revisions.push(revision),
-            (true, None, None) => actions.push(Action::Report(SessionEvent::Configured { revision })),
-        }
+        self.desired = config;
+        self.waiting_revisions.push(revision);
+        self.send_desired(&mut actions);
         actions
+    }
+
+    /// Sends what differs between what was asked for and what is in force, once that can be known.
+    fn send_desired(&mut self, actions: &mut Vec<Action>) {
+        if !self.up || self.update.is_some() || self.waiting_revisions.is_empty() {
+            return;
+        }
+        let revisions = std::mem::take(&mut self.waiting_revisions);
+        match self.desired.patch_from(self.in_force.as_ref()) {
+            Some(patch) => {
+                let can_shrink = patch.audio.is_some() || patch.output_modalities.is_some();
+                self.send_update(self.desired.clone(), patch, revisions, can_shrink, actions);
+            }
+            None => {
+                let told = |revision| Action::Report(SessionEvent::Configured { revision });
+                actions.extend(revisions.into_iter().map(told));
+            }
+        }
     }
 
     /// The caller says something, and wants an answer.
     pub fn say(&mut self, turn: u64, text: String) -> Vec<Action> {
         let mut actions = Vec::new();
         self.retries = 0;
+        self.turn = turn;
         self.unsettled = true;
         let content = Content::Caller(text);
         let item_id = self.history.add(content.clone());
@@ -258,7 +273,7 @@ impl Dialogue {
         }
         let mut actions = Vec::new();
         self.add(&Content::ToolOutput { id: id.clone(), output }, &mut actions);
-        self.owes_follow_up = true;
+        self.owes_answer = true;
         self.advance(&mut actions);
         actions
     }
@@ -281,17 +296,20 @@ impl Dialogue {
         let step = self.sequencer.cancel();
         self.perform(step, &mut actions);
         self.cut_message(&mut actions);
-        for id in std::mem::take(&mut self.open) {
-            self.add(&Content::ToolOutput { id, output: INTERRUPTED.to_owned() }, &mut actions);
-        }
-        self.owes_follow_up = false;
+        self.answer_open_calls(&mut actions);
+        self.owes_answer = false;
         self.retry_is_due = false;
-        self.unsettled = true;
         if !self.up {
             self.retract_untaken();
         }
         self.advance(&mut actions);
         actions
+    }
+
+    fn answer_open_calls(&mut self, actions: &mut Vec<Action>) {
+        for id in std::mem::take(&mut self.open) {
+            self.add(&Content::ToolOutput { id, output: INTERRUPTED.to_owned() }, actions);
+        }
     }
 
     /// What the model never took was never said.
@@ -306,7 +324,7 @@ impl Dialogue {
         let mut actions = Vec::new();
         match deadline {
             Deadline::Update(event_id) => {
-                if self.updates.iter().any(|update| update.event_id == *event_id) {
+                if self.update.as_ref().is_some_and(|update| update.event_id == *event_id) {
                     actions.push(Action::Replace("session.update was not answered".to_owned()));
                 }
             }
@@ -323,7 +341,7 @@ impl Dialogue {
             }
             Deadline::Retry => {
                 if std::mem::take(&mut self.retry_is_due) {
-                    self.sequencer.want();
+                    self.owes_answer = true;
                     self.advance(&mut actions);
                 }
             }
@@ -333,17 +351,21 @@ impl Dialogue {
 
     /// Asks for what may be asked for now, and says so when nothing more is owed.
     fn advance(&mut self, actions: &mut Vec<Action>) {
-        if !self.updates.is_empty() {
+        if self.update.is_some() {
             return;
         }
-        if self.owes_follow_up && self.open.is_empty() {
-            self.owes_follow_up = false;
-            self.sequencer.want();
-        }
         // An output may come while its response still asks for more tools: an answer now would not know theirs.
-        if self.up && self.open.is_empty() {
-            let step = self.sequencer.release();
-            self.perform(step, actions);
+        if self.open.is_empty() {
+            if std::mem::take(&mut self.owes_answer) {
+                self.sequencer.want();
+            }
+            if self.up
+                && let Some(create) = self.sequencer.release()
+            {
+                // Whatever was owed comes with this one.
+                self.retry_is_due = false;
+                self.perform(Some(create), actions);
+            }
         }
         let nothing_owed = self.sequencer.is_quiet()
             && self.open.is_empty()
@@ -351,11 +373,11 @@ impl Dialogue {
             && !self.retry_is_due;
         if self.unsettled && nothing_owed {
             self.unsettled = false;
-            actions.push(Action::Report(SessionEvent::Settled));
+            actions.push(Action::Report(SessionEvent::Settled { turn: self.turn }));
         }
     }
 
-    fn perform(&self, step: Option<Step>, actions: &mut Vec<Action>) {
+    fn perform(&mut self, step: Option<Step>, actions: &mut Vec<Action>) {
         match step {
             Some(Step::Create { token }) => {
                 let response = ResponseParams::marked(&token);
@@ -363,7 +385,8 @@ impl Dialogue {
                 actions.push(Action::Send(ClientEvent::ResponseCreate { event_id: token, response }));
             }
             Some(Step::Cancel { response_id }) if self.up => {
-                let event_id = "cancel".to_owned();
+                self.event_ids += 1;
+                let event_id = format!("cancel_{}", self.event_ids);
                 actions.push(Action::Send(ClientEvent::ResponseCancel { event_id, response_id }));
             }
             Some(Step::Cancel { .. }) | None => {}
@@ -379,7 +402,7 @@ impl Dialogue {
 
     /// Nothing is created between an update and its answer.
     fn send_item(&mut self, item: NewItem, actions: &mut Vec<Action>) {
-        if self.updates.is_empty() {
+        if self.update.is_none() {
             actions.push(create_item(item));
         } else {
             self.held.push(item);
@@ -394,9 +417,9 @@ impl Dialogue {
         can_shrink: bool,
         actions: &mut Vec<Action>,
     ) {
-        self.update_ids += 1;
-        let event_id = format!("su_{}", self.update_ids);
-        self.updates.push_back(Update { event_id: event_id.clone(), config, revisions, can_shrink });
+        self.event_ids += 1;
+        let event_id = format!("su_{}", self.event_ids);
+        self.update = Some(Update { event_id: event_id.clone(), config, revisions, can_shrink });
         actions.push(Action::Arm(Deadline::Update(event_id.clone()), UPDATE_LIMIT));
         actions.push(Action::Send(ClientEvent::SessionUpdate { event_id, session }));
     }

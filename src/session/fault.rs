@@ -57,6 +57,12 @@ fn known(word: &str) -> Option<Remedy> {
     })
 }
 
+/// The word for a close that its reason holds, if it holds one we know: reasons are free text otherwise.
+pub fn close_word(reason: &str) -> Option<&str> {
+    let word = reason.rsplit('.').next().unwrap_or(reason);
+    known(word).map(|_| word)
+}
+
 /// Whether a close code and its reason forbid another attempt.
 pub fn is_fatal_close(code: u16, reason: &str) -> bool {
     matches!(code, 3000 | 4000) || known(reason) == Some(Remedy::EndPolitely)
@@ -92,5 +98,7 @@ mod tests {
         }
         assert!(is_fatal_close(3000, "invalid_request_error.invalid_api_key"));
         assert!(is_fatal_close(1008, "insufficient_quota"));
+        assert_eq!(close_word("invalid_request_error.invalid_api_key"), Some("invalid_api_key"));
+        assert_eq!(close_word("Incorrect API key provided: sk-1"), None);
     }
 }

@@ -17,7 +17,7 @@ use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config};
 use url::Url;
 
-use super::fault::is_fatal_close;
+use super::fault::{close_word, is_fatal_close};
 use crate::protocol::openai::ServerEvent;
 
 /// How often the model is asked for a sign of life; two in a row unanswered mean that the socket is dead.
@@ -237,9 +237,10 @@ async fn read(mut source: SplitStream<Stream>, mut deliver: impl FnMut(Incoming)
             Message::Close(close) => {
                 let (code, reason) = close
                     .map_or((1005, String::new()), |close| (close.code.into(), close.reason.to_string()));
-                let fatal = is_fatal_close(code, &reason);
-                let told = if reason.is_empty() { format!("closed ({code})") } else { reason };
-                return lost(&mut deliver, &told, fatal);
+                // The text is the provider's, and may quote a key: a known word of it is told, the rest is not.
+                tracing::debug!(code, close_reason = reason, "the model closed the socket");
+                let word = close_word(&reason).map_or_else(|| format!("closed_{code}"), str::to_owned);
+                return lost(&mut deliver, &word, is_fatal_close(code, &reason));
             }
             // The protocol has no binary frames; pings are answered below us.
             Message::Binary(_) | Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
@@ -277,9 +278,13 @@ async fn write(mut sink: SplitSink<Stream, Message>, mut queue: mpsc::Receiver<S
             },
             _ = pings.tick() => Message::Ping(tungstenite::Bytes::new()),
         };
-        if sink.send(message).await.is_err() {
-            // The reader sees the same end, and tells.
-            return;
+        match tokio::time::timeout(SILENCE_LIMIT, sink.send(message)).await {
+            Ok(Ok(())) => {}
+            // The reader sees the same end, and tells; or the next frame finds the queue full.
+            Ok(Err(_)) | Err(_) => {
+                while queue.recv().await.is_some() {}
+                break;
+            }
         }
     }
     // Closing is a courtesy: a peer that does not answer it is left.

@@ -111,7 +111,8 @@ impl ServerEvent {
         let head: Head<'_> =
             serde_json::from_str(frame).map_err(|source| ParseError { kind: String::new(), source })?;
         let kind = head.kind.as_ref();
-        Self::parse_as(kind, frame).map_err(|source| ParseError { kind: kind.to_owned(), source })
+        let named = || kind.chars().take(LONGEST_KIND).collect();
+        Self::parse_as(kind, frame).map_err(|source| ParseError { kind: named(), source })
     }
 
     fn parse_as(kind: &str, frame: &str) -> Result<Self, serde_json::Error> {
@@ -135,10 +136,13 @@ impl ServerEvent {
             }
             "response.done" => Self::ResponseDone(from_str::<ResponseFrame>(frame)?.response),
             known if UNUSED.contains(&known) => Self::Unused,
-            unknown => Self::Unknown(unknown.to_owned()),
+            unknown => Self::Unknown(unknown.chars().take(LONGEST_KIND).collect()),
         })
     }
 }
+
+/// What is kept of the name of an unknown type.
+const LONGEST_KIND: usize = 64;
 
 /// The documented types a text session has no use for.
 const UNUSED: &[&str] = &[
@@ -185,12 +189,16 @@ const UNUSED: &[&str] = &[
 #[serde(default)]
 pub struct EchoedSession {
     /// The session's id.
+    #[serde(deserialize_with = "lenient")]
     pub id: Option<String>,
     /// When the session ends, in Unix seconds.
+    #[serde(deserialize_with = "lenient")]
     pub expires_at: Option<i64>,
     /// The system prompt in force.
+    #[serde(deserialize_with = "lenient")]
     pub instructions: Option<String>,
     /// The tools in force.
+    #[serde(deserialize_with = "lenient")]
     pub tools: Option<Vec<EchoedTool>>,
 }
 
@@ -206,15 +214,19 @@ pub struct EchoedTool {
 #[serde(default)]
 pub struct ApiError {
     /// The kind of error.
-    #[serde(rename = "type")]
+    #[serde(rename = "type", deserialize_with = "lenient")]
     pub kind: Option<String>,
     /// Its code; often absent for server errors.
+    #[serde(deserialize_with = "lenient")]
     pub code: Option<String>,
     /// A sentence for people.
+    #[serde(deserialize_with = "lenient")]
     pub message: Option<String>,
     /// Which field it is about.
+    #[serde(deserialize_with = "lenient")]
     pub param: Option<String>,
     /// Which event of ours caused it; may be absent though there was one.
+    #[serde(deserialize_with = "lenient")]
     pub event_id: Option<String>,
 }
 
@@ -230,8 +242,10 @@ impl ApiError {
 #[serde(default)]
 pub struct Response {
     /// Absent only in events that are no use to anyone.
+    #[serde(deserialize_with = "lenient")]
     pub id: Option<ResponseId>,
     /// `in_progress`, `completed`, `cancelled`, `incomplete`, `failed`, or something new.
+    #[serde(deserialize_with = "lenient")]
     pub status: Option<String>,
     /// Why it ended as it did; seen as an object and as a bare string.
     #[serde(deserialize_with = "status_details")]
@@ -240,9 +254,10 @@ pub struct Response {
     #[serde(deserialize_with = "readable_items")]
     pub output: Vec<Item>,
     /// What it cost.
+    #[serde(deserialize_with = "lenient")]
     pub usage: Option<UsageReport>,
     /// What we marked it with.
-    #[serde(deserialize_with = "or_default")]
+    #[serde(deserialize_with = "lenient")]
     pub metadata: Metadata,
 }
 
@@ -257,6 +272,7 @@ impl Response {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(default)]
 pub struct Metadata {
+    #[serde(deserialize_with = "lenient")]
     token: Option<String>,
 }
 
@@ -272,8 +288,10 @@ impl Metadata {
 #[serde(default)]
 pub struct StatusDetails {
     /// `turn_detected`, `client_cancelled`, `max_output_tokens`, `content_filter`, …
+    #[serde(deserialize_with = "lenient")]
     pub reason: Option<String>,
     /// What failed.
+    #[serde(deserialize_with = "lenient")]
     pub error: Option<ApiError>,
 }
 
@@ -282,8 +300,10 @@ pub struct StatusDetails {
 #[serde(default)]
 pub struct UsageReport {
     /// Read by the model.
+    #[serde(deserialize_with = "lenient")]
     pub input_tokens: u64,
     /// Written by the model.
+    #[serde(deserialize_with = "lenient")]
     pub output_tokens: u64,
 }
 
@@ -292,19 +312,25 @@ pub struct UsageReport {
 #[serde(default)]
 pub struct Item {
     /// Its id.
+    #[serde(deserialize_with = "lenient")]
     pub id: Option<ItemId>,
     /// `message`, `function_call`, or something else.
-    #[serde(rename = "type")]
+    #[serde(rename = "type", deserialize_with = "lenient")]
     pub kind: String,
     /// `completed`, `incomplete`, or absent.
+    #[serde(deserialize_with = "lenient")]
     pub status: Option<String>,
     /// A message's parts.
+    #[serde(deserialize_with = "lenient")]
     pub content: Vec<ItemPart>,
     /// A tool call's tool.
+    #[serde(deserialize_with = "lenient")]
     pub name: Option<String>,
     /// A tool call's id.
+    #[serde(deserialize_with = "lenient")]
     pub call_id: Option<ToolCallId>,
     /// A tool call's arguments: JSON text, possibly empty, possibly cut off.
+    #[serde(deserialize_with = "lenient")]
     pub arguments: Option<String>,
 }
 
@@ -332,48 +358,54 @@ impl Item {
 #[serde(default)]
 pub struct ItemPart {
     /// Of a text part.
+    #[serde(deserialize_with = "lenient")]
     pub text: Option<String>,
     /// Of an audio part.
+    #[serde(deserialize_with = "lenient")]
     pub transcript: Option<String>,
 }
 
-fn or_default<'de, T: Default + Deserialize<'de>, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<T, D::Error> {
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+/// A value of a shape we know, or one that counts as absent.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Seen<T> {
+    Known(T),
+    Odd(serde::de::IgnoredAny),
+}
+
+impl<T> Seen<T> {
+    fn known(self) -> Option<T> {
+        match self {
+            Self::Known(value) => Some(value),
+            Self::Odd(_) => None,
+        }
+    }
+}
+
+/// Reads a field that is not keyed on: what is odd in it does not lose the event.
+fn lenient<'de, T: Default + Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+    Ok(Seen::deserialize(deserializer)?.known().unwrap_or_default())
+}
+
+/// Reads the items it can; one of a new shape is passed over.
+fn readable_items<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Item>, D::Error> {
+    let seen: Vec<Seen<Item>> = lenient(deserializer)?;
+    Ok(seen.into_iter().filter_map(Seen::known).collect())
 }
 
 fn status_details<'de, D: Deserializer<'de>>(deserializer: D) -> Result<StatusDetails, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
-    enum Seen {
+    enum Details {
         Object(StatusDetails),
         Word(String),
-        Other(serde::de::IgnoredAny),
     }
-    Ok(match Seen::deserialize(deserializer)? {
-        Seen::Object(details) => details,
-        Seen::Word(reason) => StatusDetails { reason: Some(reason), error: None },
-        Seen::Other(_) => StatusDetails::default(),
+    let seen: Seen<Details> = Seen::deserialize(deserializer)?;
+    Ok(match seen.known() {
+        Some(Details::Object(details)) => details,
+        Some(Details::Word(reason)) => StatusDetails { reason: Some(reason), error: None },
+        None => StatusDetails::default(),
     })
-}
-
-/// Reads the items it can; one of a new shape is passed over.
-fn readable_items<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Item>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Seen {
-        Item(Item),
-        Other(serde::de::IgnoredAny),
-    }
-    let seen = Option::<Vec<Seen>>::deserialize(deserializer)?.unwrap_or_default();
-    Ok(seen
-        .into_iter()
-        .filter_map(|item| match item {
-            Seen::Item(item) => Some(item),
-            Seen::Other(_) => None,
-        })
-        .collect())
 }
 
 #[cfg(test)]
@@ -422,6 +454,33 @@ mod tests {
         assert_eq!(done(r#""content_filter""#).status_details.reason.as_deref(), Some("content_filter"));
         assert_eq!(done("null").status_details, StatusDetails::default());
         assert_eq!(done("17").status_details, StatusDetails::default());
+    }
+
+    #[test]
+    fn an_event_is_read_whatever_is_odd_inside() {
+        for inside in [
+            r#""usage":{"input_tokens":null,"output_tokens":3}"#,
+            r#""usage":{"input_tokens":12.0}"#,
+            r#""metadata":{"token":7}"#,
+            r#""metadata":[]"#,
+            r#""output":{}"#,
+        ] {
+            let frame = format!(
+                r#"{{"type":"response.done","response":{{"id":"r","status":"completed",{inside}}}}}"#
+            );
+            let Ok(ServerEvent::ResponseDone(response)) = ServerEvent::parse(&frame) else {
+                panic!("{inside}")
+            };
+            assert_eq!((response.id, response.status.as_deref()), (Some("r".into()), Some("completed")));
+        }
+        for odd in [
+            r#"{"type":"session.updated","session":{"id":"s","tools":["odd"]}}"#,
+            r#"{"type":"error","error":{"code":429,"event_id":"rc_1"}}"#,
+            r#"{"type":"response.output_item.done","response_id":"r","item":{"id":"i","type":"function_call",
+                "status":"completed","call_id":"c","name":"n","arguments":"{}","content":null}}"#,
+        ] {
+            assert!(ServerEvent::parse(odd).is_ok(), "{odd}");
+        }
     }
 
     #[test]

@@ -35,24 +35,24 @@ impl Dialogue {
     }
 
     fn on_updated(&mut self, echo: &EchoedSession, actions: &mut Vec<Action>) {
-        let Some(update) = self.updates.pop_front() else {
+        let Some(update) = self.update.take() else {
             return;
         };
         if let Some(what) = update.config.mismatch(echo) {
             actions.push(Action::Notice(Notice::Mismatch(what)));
         }
+        self.confirmed = update.config.clone();
         if self.in_force.replace(update.config).is_none() {
             actions.push(Action::Ready { replayed_items: self.replayed_items });
         }
         for revision in update.revisions {
             actions.push(Action::Report(SessionEvent::Configured { revision }));
         }
-        self.release_held(actions);
-        self.advance(actions);
+        self.on_update_answered(actions);
     }
 
     fn on_update_refused(&mut self, error: &ApiError, actions: &mut Vec<Action>) {
-        let Some(update) = self.updates.pop_front() else {
+        let Some(update) = self.update.take() else {
             return;
         };
         if update.can_shrink {
@@ -60,32 +60,45 @@ impl Dialogue {
             self.send_update(update.config, patch, update.revisions, false, actions);
             return;
         }
-        match &self.in_force {
-            // Without any configuration in force the model would speak with its own.
-            None => actions.push(Action::GiveUp { code: error.word().to_owned() }),
-            Some(old) => {
-                self.desired = old.clone();
-                let why = error.message.clone().unwrap_or_else(|| error.word().to_owned());
-                for revision in update.revisions {
-                    let why = why.clone();
-                    actions.push(Action::Report(SessionEvent::ConfigureRejected { revision, why }));
-                }
-            }
+        for revision in update.revisions {
+            let why = error.word().to_owned();
+            actions.push(Action::Report(SessionEvent::ConfigureRejected { revision, why }));
         }
-        self.release_held(actions);
-        self.advance(actions);
+        if self.waiting_revisions.is_empty() {
+            self.desired = self.confirmed.clone();
+        }
+        // Without any configuration in force the model would speak with its own: the last good one is tried.
+        if self.in_force.is_none() {
+            match self.desired.patch_from(None).filter(|_| update.config != self.desired) {
+                Some(patch) => {
+                    let revisions = std::mem::take(&mut self.waiting_revisions);
+                    self.send_update(self.desired.clone(), patch, revisions, true, actions);
+                }
+                None => actions.push(Action::GiveUp { code: error.word().to_owned() }),
+            }
+            return;
+        }
+        self.on_update_answered(actions);
     }
 
-    fn release_held(&mut self, actions: &mut Vec<Action>) {
-        if self.updates.is_empty() {
+    fn on_update_answered(&mut self, actions: &mut Vec<Action>) {
+        self.send_desired(actions);
+        if self.update.is_none() {
             actions.extend(self.held.drain(..).map(create_item));
         }
+        self.advance(actions);
     }
 
     fn on_error(&mut self, error: &ApiError, actions: &mut Vec<Action>) {
         let about = error.event_id.as_deref();
         let code = error.word();
-        let refuses_update = match (about, self.updates.front()) {
+        // Whatever it is about: the session, or our standing with the provider, is at its end.
+        match remedy(error) {
+            Remedy::Replace => return actions.push(Action::Replace(code.to_owned())),
+            Remedy::EndPolitely => return actions.push(Action::GiveUp { code: code.to_owned() }),
+            Remedy::Ignore | Remedy::Retry | Remedy::Resync => {}
+        }
+        let refuses_update = match (about, self.update.as_ref()) {
             (Some(about), Some(update)) => about == update.event_id,
             // Seen on the wire: a refused update whose error names no event.
             (None, Some(_)) => {
@@ -101,8 +114,7 @@ impl Dialogue {
         let already_active = code == "conversation_already_has_active_response";
         if already_active || about.is_some_and(|about| about.starts_with("rc_")) {
             if self.sequencer.on_refused(about, already_active) == Refused::Lost {
-                let fatal = remedy(error) == Remedy::EndPolitely;
-                self.response_failed(code, fatal, 0, 0, actions);
+                self.response_failed(code, false, 0, 0, actions);
             }
             self.advance(actions);
             return;
@@ -116,14 +128,8 @@ impl Dialogue {
             self.advance(actions);
             return;
         }
-        match remedy(error) {
-            Remedy::Replace => actions.push(Action::Replace(code.to_owned())),
-            Remedy::EndPolitely => actions.push(Action::GiveUp { code: code.to_owned() }),
-            // Trouble that belongs to no request of ours: the answers themselves will tell.
-            Remedy::Ignore | Remedy::Retry | Remedy::Resync => {
-                actions.push(Action::Notice(Notice::Error(code.to_owned())));
-            }
-        }
+        // Trouble that belongs to no request of ours: the answers themselves will tell.
+        actions.push(Action::Notice(Notice::Error(code.to_owned())));
     }
 
     fn on_item_added(&mut self, item_id: &ItemId, actions: &mut Vec<Action>) {
@@ -235,9 +241,7 @@ impl Dialogue {
         }
         let status = match response.status.as_deref() {
             Some("failed") => {
-                let fatal = remedy(&error) == Remedy::EndPolitely;
-                self.response_failed(error.word(), fatal, input_tokens, output_tokens, actions);
-                self.advance(actions);
+                self.on_failed(&error, input_tokens, output_tokens, actions);
                 return;
             }
             Some("cancelled") => ResponseStatus::Cancelled,
@@ -252,5 +256,16 @@ impl Dialogue {
         let end = ResponseEnd { status, input_tokens, output_tokens };
         actions.push(Action::Report(SessionEvent::ResponseDone(end)));
         self.advance(actions);
+    }
+
+    fn on_failed(&mut self, error: &ApiError, input: u64, output: u64, actions: &mut Vec<Action>) {
+        let what = remedy(error);
+        let tried_before = self.retries > 0;
+        self.response_failed(error.word(), what == Remedy::EndPolitely, input, output, actions);
+        self.advance(actions);
+        // A session whose answers fail one after the other will not recover: the next one shall have another.
+        if what == Remedy::Replace || (tried_before && error.word() == "server_error") {
+            actions.push(Action::Replace(error.word().to_owned()));
+        }
     }
 }

@@ -150,7 +150,7 @@ fn a_refused_update_leaves_the_old_persona_and_says_why() {
         ..ApiError::default()
     };
     let actions = dialogue.on_event(ServerEvent::Error(refused));
-    let why = "no such thing".to_owned();
+    let why = "invalid_value".to_owned();
     assert_eq!(reported(&actions), [&SessionEvent::ConfigureRejected { revision: 1, why }]);
     assert!(
         dialogue
@@ -177,7 +177,7 @@ fn a_failed_response_is_tried_once_more_and_then_told() {
     let told = dialogue.on_event(failed("r2"));
     let status = ResponseStatus::Failed { code: "server_error".into(), fatal: false };
     let end = ResponseEnd { status, input_tokens: 0, output_tokens: 0 };
-    assert_eq!(reported(&told), [&SessionEvent::ResponseDone(end), &SessionEvent::Settled]);
+    assert_eq!(reported(&told), [&SessionEvent::ResponseDone(end), &SessionEvent::Settled { turn: 1 }]);
 }
 
 #[test]
@@ -205,7 +205,7 @@ fn what_an_abandoned_response_still_says_is_taken_out_of_the_models_memory() {
     let late = dialogue.on_event(ServerEvent::OutputItemDone { response_id: "r1".into(), item });
     assert_eq!(kinds(&late), ["conversation.item.delete"]);
     let done = dialogue.on_event(ServerEvent::ResponseDone(response("r1", None, "cancelled")));
-    assert_eq!(reported(&done), [&SessionEvent::Settled]);
+    assert_eq!(reported(&done), [&SessionEvent::Settled { turn: 1 }]);
 }
 
 #[test]
@@ -219,6 +219,123 @@ fn a_message_only_the_safety_net_saw_is_told_once() {
     let actions = dialogue.on_event(ServerEvent::ResponseDone(done));
     assert_eq!(reported(&actions)[0], &SessionEvent::Message { text: "Hello!".into() });
     assert_eq!(reported(&actions).len(), 3);
+}
+
+fn instructions(actions: &[Action]) -> Option<String> {
+    sent(actions).into_iter().find_map(|event| match event {
+        ClientEvent::SessionUpdate { session, .. } => session.instructions.clone(),
+        _ => None,
+    })
+}
+
+#[test]
+fn a_persona_that_was_told_as_refused_is_not_in_force_on_the_next_socket() {
+    let mut dialogue = open();
+    dialogue.on_lost();
+    dialogue.configure(config("cfo"), 1);
+    let given_up = dialogue.on_given_up();
+    assert!(matches!(reported(&given_up)[..], [&SessionEvent::ConfigureRejected { revision: 1, .. }]));
+    dialogue.say(1, "hello".into());
+    assert_eq!(instructions(&dialogue.on_opened()).as_deref(), Some("waiter"));
+}
+
+#[test]
+fn a_response_that_failed_after_its_tool_call_is_answered_once() {
+    let mut dialogue = open();
+    dialogue.say(1, "drinks?".into());
+    dialogue.on_event(ServerEvent::ItemAdded { item_id: "h_1".into() });
+    dialogue.on_event(ServerEvent::ResponseCreated(response("r1", Some("rc_1"), "in_progress")));
+    let item = tool_item("a");
+    dialogue.on_event(ServerEvent::OutputItemDone { response_id: "r1".into(), item });
+    dialogue.on_event(ServerEvent::ResponseDone(response("r1", None, "failed")));
+    assert_eq!(
+        kinds(&dialogue.tool_output(&"a".into(), "{}".into())),
+        ["conversation.item.create", "response.create"]
+    );
+    dialogue.on_event(ServerEvent::ResponseCreated(response("r2", Some("rc_2"), "in_progress")));
+    dialogue.on_deadline(&Deadline::Retry);
+    let done = dialogue.on_event(ServerEvent::ResponseDone(response("r2", None, "completed")));
+    assert!(kinds(&done).is_empty(), "a second answer to one question: {done:?}");
+}
+
+#[test]
+fn nothing_is_asked_for_while_a_tool_call_is_open() {
+    let mut dialogue = open();
+    dialogue.say(1, "drinks?".into());
+    dialogue.on_event(ServerEvent::ItemAdded { item_id: "h_1".into() });
+    dialogue.on_event(ServerEvent::ResponseCreated(response("r1", Some("rc_1"), "in_progress")));
+    let item = tool_item("a");
+    dialogue.on_event(ServerEvent::OutputItemDone { response_id: "r1".into(), item });
+    dialogue.on_event(ServerEvent::ResponseDone(response("r1", None, "failed")));
+    let retried = dialogue.on_deadline(&Deadline::Retry);
+    assert!(kinds(&retried).is_empty(), "a create before the output of `a`: {retried:?}");
+}
+
+#[test]
+fn a_retry_that_dies_with_its_socket_does_not_keep_the_turn_open_for_ever() {
+    let mut dialogue = open();
+    dialogue.say(1, "drinks?".into());
+    dialogue.on_event(ServerEvent::ItemAdded { item_id: "h_1".into() });
+    dialogue.on_event(ServerEvent::ResponseCreated(response("r1", Some("rc_1"), "in_progress")));
+    let item = tool_item("a");
+    dialogue.on_event(ServerEvent::OutputItemDone { response_id: "r1".into(), item });
+    dialogue.on_event(ServerEvent::ResponseDone(response("r1", None, "failed")));
+    dialogue.tool_output(&"a".into(), "{}".into());
+    dialogue.on_lost();
+    dialogue.on_opened();
+    dialogue.on_event(updated());
+    dialogue.on_event(ServerEvent::ResponseCreated(response("r3", Some("rc_3"), "in_progress")));
+    let done = dialogue.on_event(ServerEvent::ResponseDone(response("r3", None, "completed")));
+    assert!(reported(&done).contains(&&SessionEvent::Settled { turn: 1 }), "{dialogue:?}");
+}
+
+#[test]
+fn what_has_settled_does_not_settle_again() {
+    let mut dialogue = open();
+    dialogue.say(1, "hello".into());
+    dialogue.on_event(ServerEvent::ItemAdded { item_id: "h_1".into() });
+    dialogue.on_event(ServerEvent::ResponseCreated(response("r1", Some("rc_1"), "in_progress")));
+    let done = dialogue.on_event(ServerEvent::ResponseDone(response("r1", None, "completed")));
+    assert!(reported(&done).contains(&&SessionEvent::Settled { turn: 1 }));
+    assert!(!reported(&dialogue.abandon()).contains(&&SessionEvent::Settled { turn: 1 }));
+}
+
+#[test]
+fn a_tool_that_ends_after_the_giving_up_asks_for_no_answer_in_a_later_turn() {
+    let mut dialogue = open();
+    dialogue.say(1, "drinks?".into());
+    dialogue.on_event(ServerEvent::ItemAdded { item_id: "h_1".into() });
+    dialogue.on_event(ServerEvent::ResponseCreated(response("r1", Some("rc_1"), "in_progress")));
+    let item = tool_item("a");
+    dialogue.on_event(ServerEvent::OutputItemDone { response_id: "r1".into(), item });
+    dialogue.on_given_up();
+    dialogue.say(2, "hello?".into());
+    dialogue.on_opened();
+    dialogue.on_event(updated());
+    dialogue.on_event(ServerEvent::ItemAdded { item_id: "h_4".into() });
+    dialogue.on_event(ServerEvent::ItemAdded { item_id: "h_3".into() });
+    dialogue.on_event(ServerEvent::ItemAdded { item_id: "h_2".into() });
+    dialogue.on_event(ServerEvent::ResponseCreated(response("r2", Some("rc_2"), "in_progress")));
+    let done = dialogue.on_event(ServerEvent::ResponseDone(response("r2", None, "completed")));
+    assert!(
+        reported(&done).contains(&&SessionEvent::Settled { turn: 2 }),
+        "turn 2 waits for turn 1's tool: {dialogue:?}"
+    );
+}
+
+#[test]
+fn an_update_behind_a_refused_one_says_everything_that_differs_from_what_is_in_force() {
+    let mut dialogue = open();
+    let cfo = SessionConfig { tools: Vec::new(), ..config("cfo") };
+    let host = SessionConfig { instructions: "host".into(), ..cfo.clone() };
+    dialogue.configure(cfo, 1);
+    let mut frames = dialogue.configure(host.clone(), 2);
+    frames.extend(dialogue.on_event(error("invalid_value", Some("su_2"))));
+    frames.extend(dialogue.on_event(updated()));
+    let cleared = sent(&frames).into_iter().any(|event| {
+        matches!(event, ClientEvent::SessionUpdate { session, .. } if session.tools.as_ref() == Some(&host.tools))
+    });
+    assert!(cleared, "the host keeps the waiter's tools: {frames:?}");
 }
 
 /// The model's side, as far as the rules need it; it starts responses of its own, too.
