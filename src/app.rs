@@ -103,7 +103,7 @@ impl App {
         let catalog = load_personas(&config, &store).await?;
         let keys = catalog.keys();
         let folder = config.personas_dir.clone();
-        let library = Library::watch(&folder, catalog, store.clone())
+        let library = Library::watch(&folder, catalog, store.clone(), config.default_persona.clone())
             .await
             .map_err(|source| AppError::Watch { folder, source })?;
         let address = SocketAddr::new(config.host, config.port);

@@ -25,6 +25,8 @@ pub enum PersonaMessage {
         key: PersonaKey,
         /// Whether it can hand the caller back.
         can_go_back: bool,
+        /// When the call began: prompts say it, and it stays the same so that a prompt does.
+        started_at: Timestamp,
     },
     /// Run a tool.
     RunTool {
@@ -106,8 +108,6 @@ pub enum Unprepared {
 pub struct PersonaArguments {
     /// Whose it is.
     pub call_id: CallId,
-    /// When the call began: prompts say it, and it stays the same so that a prompt does.
-    pub started_at: Timestamp,
     /// Whose rows its tools may read.
     pub business_id: Option<String>,
     /// Where personas and tools come from.
@@ -155,8 +155,8 @@ impl Actor for PersonaActor {
         state: &mut PersonaState,
     ) -> Result<(), ActorProcessingErr> {
         let event = match message {
-            PersonaMessage::Prepare { revision, key, can_go_back } => {
-                match state.arguments.render(&key, can_go_back) {
+            PersonaMessage::Prepare { revision, key, can_go_back, started_at } => {
+                match state.arguments.render(&key, can_go_back, started_at) {
                     Ok(rendition) => PersonaEvent::Prepared { revision, rendition: Box::new(rendition) },
                     Err(why) => PersonaEvent::Unprepared { revision, why },
                 }
@@ -168,10 +168,7 @@ impl Actor for PersonaActor {
                 }
             }
             PersonaMessage::CatalogChanged => PersonaEvent::Changed,
-            PersonaMessage::ToolEnded { id, outcome } => {
-                while state.running.try_join_next().is_some() {}
-                PersonaEvent::ToolDone { id, outcome }
-            }
+            PersonaMessage::ToolEnded { id, outcome } => PersonaEvent::ToolDone { id, outcome },
         };
         state.arguments.owner.cast(event)?;
         Ok(())
@@ -179,14 +176,18 @@ impl Actor for PersonaActor {
 }
 
 impl PersonaArguments {
-    fn render(&self, key: &PersonaKey, can_go_back: bool) -> Result<Rendition, Unprepared> {
+    fn render(
+        &self,
+        key: &PersonaKey,
+        can_go_back: bool,
+        started_at: Timestamp,
+    ) -> Result<Rendition, Unprepared> {
         let catalog = self.library.catalog();
         let Some(persona) = catalog.persona(key) else {
             let known = catalog.keys().iter().map(ToString::to_string).collect();
             return Err(Unprepared::Unknown { known });
         };
-        let context =
-            TemplateContext::for_text_call(persona, &self.call_id, self.started_at, self.started_at);
+        let context = TemplateContext::for_text_call(persona, &self.call_id, started_at, started_at);
         let instructions =
             persona.prompt.render(&context).map_err(|error| Unprepared::Prompt(error.to_string()))?;
         let toolbox = catalog.toolbox();
@@ -214,6 +215,7 @@ impl PersonaState {
                 allowed.tools.join(", ")
             )));
         }
+        while self.running.try_join_next().is_some() {}
         if self.running.len() >= MAX_RUNNING {
             return Err(refused(&format!("{MAX_RUNNING} tools are running already: wait for one to end")));
         }

@@ -11,8 +11,9 @@ use notify_debouncer_full::notify::{EventKind, RecommendedWatcher, RecursiveMode
 use notify_debouncer_full::{DebounceEventResult, Debouncer, RecommendedCache, new_debouncer};
 use tokio::sync::{mpsc, watch};
 
-use super::Catalog;
 use super::folder::Folder;
+use super::{Catalog, CatalogError, CatalogErrors};
+use crate::id::PersonaKey;
 use crate::store::Store;
 
 /// How long the folder must be quiet before it is read again: an editor's save is several changes.
@@ -43,9 +44,14 @@ impl Library {
     ///
     /// # Errors
     /// When the system cannot watch the folder.
-    pub async fn watch(folder: &Path, catalog: Catalog, store: Store) -> io::Result<Self> {
+    pub async fn watch(
+        folder: &Path,
+        catalog: Catalog,
+        store: Store,
+        default_persona: PersonaKey,
+    ) -> io::Result<Self> {
         let shelf = Arc::new(Shelf::holding(catalog));
-        let mut reader = Reader::new(folder.to_owned(), Arc::clone(&shelf), store);
+        let mut reader = Reader::new(folder.to_owned(), Arc::clone(&shelf), store, default_persona);
         // The watcher's thread is none of the runtime's: it only says that something changed.
         let (change, mut changes) = mpsc::channel(1);
         let mut watcher =
@@ -107,14 +113,16 @@ struct Reader {
     folder: PathBuf,
     shelf: Arc<Shelf>,
     store: Store,
+    /// New calls begin with it: a version without it is refused.
+    default_persona: PersonaKey,
     /// The version last read, good or bad: each is judged, and logged, once.
     seen: u64,
 }
 
 impl Reader {
-    fn new(folder: PathBuf, shelf: Arc<Shelf>, store: Store) -> Self {
+    fn new(folder: PathBuf, shelf: Arc<Shelf>, store: Store, default_persona: PersonaKey) -> Self {
         let seen = shelf.current.borrow().fingerprint();
-        Self { folder, shelf, store, seen }
+        Self { folder, shelf, store, default_persona, seen }
     }
 
     async fn read_again(&mut self) {
@@ -124,6 +132,12 @@ impl Reader {
             return;
         }
         let read = match Catalog::build(&folder) {
+            Ok(catalog) if catalog.persona(&self.default_persona).is_none() => {
+                let file = format!("{}.md", self.default_persona);
+                let what =
+                    "the default persona is gone: bring it back, or restart with another DEFAULT_PERSONA";
+                Err(CatalogErrors(vec![CatalogError { file, line: 1, what: what.to_owned() }]))
+            }
             Ok(catalog) => catalog.check_tables(&self.store).await.map(|()| catalog),
             Err(errors) => Err(errors),
         };
@@ -172,7 +186,6 @@ mod tests {
     use tokio::time::timeout;
 
     use super::*;
-    use crate::id::PersonaKey;
     use crate::store::Embedded;
 
     const DEADLINE: Duration = Duration::from_secs(10);
@@ -186,7 +199,7 @@ mod tests {
         fs::write(folder.path().join("waiter.md"), persona("one")).unwrap();
         let store = Store::Embedded(Embedded::open(&folder.path().join(".data")).await.unwrap());
         let catalog = Catalog::load(folder.path()).unwrap();
-        let library = Library::watch(folder.path(), catalog, store.clone()).await.unwrap();
+        let library = Library::watch(folder.path(), catalog, store.clone(), "waiter".into()).await.unwrap();
         (folder, library, store)
     }
 
@@ -222,7 +235,8 @@ mod tests {
         let (folder, library, store) = watched().await;
         let mut changes = library.changes();
         let file = folder.path().join("waiter.md");
-        let mut reader = Reader::new(folder.path().to_owned(), Arc::clone(&library.shelf), store);
+        let mut reader =
+            Reader::new(folder.path().to_owned(), Arc::clone(&library.shelf), store, "waiter".into());
         fs::write(&file, "+++\nname = 5\n+++\n").unwrap();
         reader.read_again().await;
         assert!(!changes.has_changed().unwrap());
@@ -234,7 +248,8 @@ mod tests {
     #[tokio::test]
     async fn a_tool_whose_table_is_not_there_keeps_the_old_version() {
         let (folder, library, store) = watched().await;
-        let mut reader = Reader::new(folder.path().to_owned(), Arc::clone(&library.shelf), store);
+        let mut reader =
+            Reader::new(folder.path().to_owned(), Arc::clone(&library.shelf), store, "waiter".into());
         fs::create_dir(folder.path().join("tools")).unwrap();
         let tool = "name = \"find\"\ndescription = \"Finds.\"\neffect = \"read\"\n[table]\nfrom = \"no_such_table\"\n\
                     select = [\"id\"]\nlimit = 1\nas = \"found\"\n";
@@ -242,6 +257,16 @@ mod tests {
         assert!(Catalog::load(folder.path()).is_ok(), "nothing else is wrong with it");
         reader.read_again().await;
         assert_eq!(library.reloads(), 0);
+    }
+
+    #[tokio::test]
+    async fn the_default_persona_cannot_be_taken_away() {
+        let (folder, library, store) = watched().await;
+        let mut reader =
+            Reader::new(folder.path().to_owned(), Arc::clone(&library.shelf), store, "waiter".into());
+        fs::rename(folder.path().join("waiter.md"), folder.path().join("host.md")).unwrap();
+        reader.read_again().await;
+        assert!(greeting(&library.catalog(), "waiter").is_some() && library.reloads() == 0);
     }
 
     #[test]
