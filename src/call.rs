@@ -23,6 +23,7 @@ pub use actor::{CallActor, CallArguments, CallDependencies, CallLimits, CallMess
 pub use event::{CallEvent, EndReason, Logged, PersonaCause, TurnStatus, Usage};
 
 use crate::id::{CallId, PersonaKey};
+use crate::persona::Catalog;
 use crate::tool::ToolStatus;
 use crate::transport::text::{TextMessage, TextTaken};
 
@@ -53,6 +54,14 @@ impl CallHandle {
     /// The call as it stands.
     pub fn snapshot(&self) -> CallSnapshot {
         self.snapshot.borrow().clone()
+    }
+
+    /// Whether the call talks, or is about to: it holds one of the places there are.
+    pub fn is_awake(&self) -> bool {
+        match self.snapshot.borrow().state {
+            CallState::Starting | CallState::Listening | CallState::Answering => true,
+            CallState::Asleep | CallState::Ended => false,
+        }
     }
 
     /// Follows the call: it changes when an event has been journaled, and closes when the call is gone.
@@ -90,6 +99,12 @@ impl CallHandle {
         let (reply, answer) = oneshot::channel();
         self.tell(CallMessage::HangUp { reply })?;
         answer.await.map_err(|_| CallError::JournalUnavailable)?
+    }
+
+    /// Lets a call that sleeps go to its journal; one that is awake stays.
+    pub fn retire(&self) {
+        // One that is gone is gone already.
+        let _ = self.tell(CallMessage::Retire);
     }
 
     /// Asks the call at once to say when nothing is under way any more, and gives what can be awaited for it.
@@ -132,6 +147,9 @@ pub struct CallSnapshot {
     pub turns: u64,
     /// The node that holds the call.
     pub node: Arc<str>,
+    /// Since when it has been asleep.
+    #[serde(skip)]
+    pub asleep_since: Option<Timestamp>,
     /// The newest event that is safely in the journal.
     #[serde(skip)]
     pub journaled: u64,
@@ -241,7 +259,9 @@ pub enum CallError {
     #[error("the model cannot be reached: try again in a moment")]
     ModelUnavailable,
     /// The model refuses us; someone must mend the key, the model's name or the account.
-    #[error("the model refuses this service ({code}): check OPENAI_API_KEY and OPENAI_REALTIME_MODEL")]
+    #[error(
+        "the model refuses this service ({code}): check OPENAI_API_KEY, OPENAI_REALTIME_MODEL and the persona's tools"
+    )]
     ModelRefused {
         /// The model's own word for it.
         code: String,
@@ -267,6 +287,12 @@ pub enum CallError {
 }
 
 impl CallError {
+    /// There is no such persona in this catalog.
+    pub fn unknown_persona(key: &PersonaKey, catalog: &Catalog) -> Self {
+        let known = catalog.keys().iter().map(ToString::to_string).collect();
+        Self::UnknownPersona { key: key.to_string(), known }
+    }
+
     /// The error's code, as clients and the journal see it.
     pub fn code(&self) -> &'static str {
         match self {

@@ -21,6 +21,9 @@ use actor::{SwitchboardActor, SwitchboardArguments, SwitchboardMessage};
 /// Calls that have nothing under way are stopped within this at a shutdown.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
 
+/// A call that is taken up from its journal knows itself within this.
+const READY_LIMIT: Duration = Duration::from_secs(5);
+
 /// What the outside holds of the switchboard. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Switchboard {
@@ -34,6 +37,22 @@ struct Shared {
     calls: ArcSwap<BTreeMap<CallId, CallHandle>>,
     draining: AtomicBool,
     default_persona: PersonaKey,
+    max_calls: u32,
+}
+
+impl Shared {
+    /// Whether one more call may talk: those that sleep hold no place.
+    fn check_room(&self) -> Result<(), SwitchboardError> {
+        let calls = self.calls.load();
+        let limit = self.max_calls;
+        if calls.len() < limit as usize
+            || calls.values().filter(|call| call.is_awake()).count() < limit as usize
+        {
+            return Ok(());
+        }
+        metrics::counter!("ai_realtime_calls_refused_total").increment(1);
+        Err(SwitchboardError::AtCapacity { limit })
+    }
 }
 
 /// Why the switchboard gives no call.
@@ -66,12 +85,10 @@ impl Switchboard {
             calls: ArcSwap::default(),
             draining: AtomicBool::new(false),
             default_persona: dependencies.default_persona.clone(),
-        });
-        let arguments = SwitchboardArguments {
-            dependencies: Arc::new(dependencies),
             max_calls,
-            shared: Arc::clone(&shared),
-        };
+        });
+        let arguments =
+            SwitchboardArguments { dependencies: Arc::new(dependencies), shared: Arc::clone(&shared) };
         let (actor, _) = Actor::spawn(None, SwitchboardActor, arguments).await?;
         let switchboard = Self { actor, shared };
         // Whether there is one or not: it shall be there before anyone asks how it is.
@@ -92,7 +109,13 @@ impl Switchboard {
     ) -> Result<CallHandle, SwitchboardError> {
         // The actor need not be asked for a call that is there.
         if let Some(handle) = self.live(id) {
-            return if self.is_draining() { Err(SwitchboardError::Draining) } else { Ok(handle) };
+            if self.is_draining() {
+                return Err(SwitchboardError::Draining);
+            }
+            if !handle.is_awake() {
+                self.shared.check_room()?;
+            }
+            return Ok(handle);
         }
         let persona = persona.cloned();
         self.ask(|reply| SwitchboardMessage::Start { id: id.clone(), persona, reply }).await
@@ -108,8 +131,12 @@ impl Switchboard {
             None => self.ask(|reply| SwitchboardMessage::Find { id: id.clone(), reply }).await?,
         };
         // A call that is reading its journal does not know yet what it is; one that is gone never will.
-        let _ = handle.watch().wait_for(|call| call.state != CallState::Starting).await;
-        Ok(handle)
+        let mut watch = handle.watch();
+        let known = watch.wait_for(|call| call.state != CallState::Starting);
+        match tokio::time::timeout(READY_LIMIT, known).await {
+            Ok(_) => Ok(handle),
+            Err(_) => Err(CallError::JournalUnavailable.into()),
+        }
     }
 
     /// The calls held now, oldest first.

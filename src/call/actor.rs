@@ -40,6 +40,8 @@ const MAX_RESTARTS: u32 = 3;
 const CHILD_STOP_LIMIT: Duration = Duration::from_secs(2);
 /// A call that ends waits this long for its journal.
 const END_LIMIT: Duration = Duration::from_secs(10);
+/// A call's journal is read within this.
+const RECALL_LIMIT: Duration = Duration::from_secs(10);
 /// Events read at once from the journal.
 const RECALL_PAGE: usize = 1_000;
 
@@ -120,6 +122,8 @@ pub enum CallMessage {
         /// Told, or dropped when the call ends first.
         quiet: oneshot::Sender<()>,
     },
+    /// Go, if you sleep: you will be taken up again from your journal.
+    Retire,
     /// From the session.
     Session(SessionEvent),
     /// From the line.
@@ -143,6 +147,8 @@ pub enum Due {
     Clearing(u64),
     /// Nobody has said anything since this many requests.
     Idle(u64),
+    /// What waits for the journal, at this event, has waited long enough.
+    Held(u64),
     /// The writer may have room again.
     Unsent,
     /// The journal cannot be closed.
@@ -212,7 +218,14 @@ pub struct CallData {
     requests: u64,
     restarts: u32,
     draining: Option<oneshot::Sender<()>>,
+    /// The files changed: what is in force must be looked at again, between two turns.
+    reload_is_due: bool,
+    asleep_since: Option<Timestamp>,
+    /// What was to be shown waited for the journal in vain: nothing is promised until it writes again.
+    journal_is_stuck: bool,
     turn_alarm: Alarm,
+    end_alarm: Alarm,
+    held_alarm: Alarm,
     idle_alarm: Alarm,
     unsent_alarm: Alarm,
 }
@@ -244,8 +257,8 @@ impl Actor for CallActor {
         let CallArguments { call_id, persona, dependencies, snapshot } = arguments;
         let started_at = snapshot.borrow().started_at;
         let line = spawn_line(&myself).await?;
-        let persona_actor = spawn_persona(&myself, &call_id, started_at, &dependencies).await?;
-        recall(&myself, &dependencies.store, &call_id);
+        let persona_actor = spawn_persona(&myself, &call_id, &dependencies).await?;
+        recall(&myself, &dependencies, &call_id);
         let first = persona.unwrap_or_else(|| dependencies.default_persona.clone());
         Ok(CallData {
             span: tracing::info_span!("call", call_id = %call_id),
@@ -276,7 +289,12 @@ impl Actor for CallActor {
             requests: 0,
             restarts: 0,
             draining: None,
+            reload_is_due: false,
+            asleep_since: None,
+            journal_is_stuck: false,
             turn_alarm: Alarm::default(),
+            end_alarm: Alarm::default(),
+            held_alarm: Alarm::default(),
             idle_alarm: Alarm::default(),
             unsent_alarm: Alarm::default(),
         })
@@ -340,12 +358,10 @@ async fn spawn_line(myself: &ActorRef<CallMessage>) -> Result<ActorRef<TextLineM
 async fn spawn_persona(
     myself: &ActorRef<CallMessage>,
     call_id: &CallId,
-    started_at: Timestamp,
     dependencies: &CallDependencies,
 ) -> Result<ActorRef<PersonaMessage>, ActorProcessingErr> {
     let arguments = PersonaArguments {
         call_id: call_id.clone(),
-        started_at,
         business_id: None,
         library: dependencies.library.clone(),
         store: dependencies.store.clone(),
@@ -356,10 +372,18 @@ async fn spawn_persona(
 }
 
 /// Reads the journal aside, page by page, and brings what it says as a message.
-fn recall(myself: &ActorRef<CallMessage>, store: &Store, call_id: &CallId) {
-    let (myself, store, call_id) = (myself.clone(), store.clone(), call_id.clone());
+fn recall(myself: &ActorRef<CallMessage>, dependencies: &CallDependencies, call_id: &CallId) {
+    let (store, journal) = (dependencies.store.clone(), dependencies.journal.clone());
+    let (myself, call_id) = (myself.clone(), call_id.clone());
     tokio::spawn(async move {
-        let recalled = read_journal(&store, &call_id).await;
+        let limit_ms = u64::try_from(RECALL_LIMIT.as_millis()).unwrap_or(u64::MAX);
+        let reading = async {
+            // What an earlier part of this call recorded may still be on its way.
+            journal.flushed().await;
+            read_journal(&store, &call_id).await
+        };
+        let read = tokio::time::timeout(RECALL_LIMIT, reading).await;
+        let recalled = read.unwrap_or(Err(StoreError::Timeout { limit_ms }));
         // A call that is gone needs no memory.
         let _ = myself.cast(CallMessage::Recalled(Box::new(recalled)));
     });
@@ -367,12 +391,16 @@ fn recall(myself: &ActorRef<CallMessage>, store: &Store, call_id: &CallId) {
 
 async fn read_journal(store: &Store, call_id: &CallId) -> Result<Recollection, StoreError> {
     let mut recollection = Recollection::default();
+    // Conversations that ended before are over.
+    let began = store.latest_event(call_id, Some("call.started")).await?;
+    recollection.last_seq = began.map_or(0, |event| event.seq - 1);
     loop {
         let page = store.events_after(call_id, recollection.last_seq, RECALL_PAGE).await?;
         let Some(last) = page.last().map(|record| record.seq) else {
             return Ok(recollection);
         };
-        for record in page {
+        // Of what was said, the whole messages are kept; their pieces are most of the journal.
+        for record in page.iter().filter(|record| record.kind != "assistant.delta") {
             match serde_json::from_str::<Logged>(&record.body) {
                 Ok(logged) => recollection.take(logged),
                 Err(error) => {
@@ -391,6 +419,10 @@ impl CallData {
             CallMessage::Activate { persona, reply } => self.on_activate(persona, reply),
             CallMessage::HangUp { reply } => self.end(EndReason::HungUp, Some(reply)),
             CallMessage::Drain { quiet } => self.draining = Some(quiet),
+            CallMessage::Retire if self.phase == Phase::Asleep && self.floor.is_free() => {
+                self.myself.stop(Some("left to its journal".to_owned()));
+            }
+            CallMessage::Retire => {}
             CallMessage::Transport(TransportEvent::Said { saying, text }) => {
                 self.ask(Request::Say { saying, text });
             }
@@ -415,10 +447,12 @@ impl CallData {
                 return;
             }
         };
-        if self.journal.last() == 0 {
+        let restarted = self.journal.last() > 0;
+        if !restarted {
             self.journal = Journal::after(self.call_id.clone(), recollection.last_seq);
         }
         match recollection.conversation {
+            Some(conversation) if restarted => self.recalled = Some(Box::new(conversation)),
             Some(conversation) => self.go_on(conversation),
             None => {
                 self.first_seq = self.journal.last() + 1;
@@ -429,20 +463,17 @@ impl CallData {
     }
 
     fn go_on(&mut self, mut conversation: Conversation) {
-        let restarted = self.session.is_some() || self.restarts > 0;
         self.first_seq = conversation.first_seq;
         self.started_at = conversation.started_at;
-        self.turns = self.turns.max(conversation.turns);
-        self.connections = self.connections.max(conversation.connections);
+        self.turns = conversation.turns;
+        self.connections = conversation.connections;
         if let Some(handoffs) = conversation.handoffs.take() {
             self.handoffs = handoffs;
         }
-        if !restarted {
-            self.record(CallEvent::CallResumed {});
-            if let Some(turn) = conversation.cut_turn {
-                let (event, _) = Turn::cut_off(turn).finish(self.handoffs.active().clone(), 0);
-                self.record(event);
-            }
+        self.record(CallEvent::CallResumed {});
+        if let Some(turn) = conversation.cut_turn {
+            let (event, _) = Turn::cut_off(turn).finish(self.handoffs.active().clone(), 0);
+            self.record(event);
         }
         self.recalled = Some(Box::new(conversation));
     }
@@ -468,10 +499,9 @@ impl CallData {
             self.floor.close();
             self.session = None;
             self.fail_under_way(&CallError::ModelFailed { code: "session_failed".to_owned() });
-            recall(&self.myself, &self.dependencies.store, &self.call_id);
+            recall(&self.myself, &self.dependencies, &self.call_id);
         } else {
-            self.persona =
-                spawn_persona(&self.myself, &self.call_id, self.started_at, &self.dependencies).await?;
+            self.persona = spawn_persona(&self.myself, &self.call_id, &self.dependencies).await?;
             self.on_persona_lost();
         }
         Ok(())

@@ -51,6 +51,9 @@ pub enum CallEvent {
         /// After a handoff: what of the conversation it was given.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         carry: Option<Carry>,
+        /// After a handoff: whether the caller went back to who had handed them over.
+        #[serde(default, skip_serializing_if = "is_false")]
+        back: bool,
     },
     /// The model asks to hand the caller over.
     #[serde(rename = "handoff.requested")]
@@ -139,6 +142,9 @@ pub enum CallEvent {
         turn: u64,
         /// How it ended.
         status: TurnStatus,
+        /// Whether the model took what the caller said; if not, it was never said.
+        #[serde(default = "yes", skip_serializing_if = "is_true")]
+        taken: bool,
         /// What it cost, over all its responses.
         usage: Usage,
         /// From its start to the first word, in milliseconds; null when no word came.
@@ -196,8 +202,6 @@ pub enum CallEvent {
 pub enum EndReason {
     /// Someone ended it through the API.
     HungUp,
-    /// Nobody said anything for too long.
-    Idle,
     /// It could not go on.
     Failed,
 }
@@ -237,6 +241,21 @@ pub struct Usage {
     pub input_tokens: u64,
     /// Tokens the model wrote.
     pub output_tokens: u64,
+}
+
+fn yes() -> bool {
+    true
+}
+
+// serde gives a reference.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_true(flag: &bool) -> bool {
+    *flag
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 impl Usage {

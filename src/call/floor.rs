@@ -58,10 +58,9 @@ impl Floor {
         Ok(None)
     }
 
-    /// The call is ready: the first request has the floor.
-    pub fn open(&mut self) -> Option<Request> {
+    /// The call is ready: requests may have the floor.
+    pub fn open(&mut self) {
         self.open = true;
-        self.next()
     }
 
     /// The call cannot go on for now: requests wait until it is opened again.
@@ -69,10 +68,16 @@ impl Floor {
         self.open = false;
     }
 
-    /// Whoever had the floor is done: the next request has it.
-    pub fn release(&mut self) -> Option<Request> {
+    /// Whoever had the floor is done.
+    pub fn free(&mut self) {
         self.busy = false;
-        self.next()
+    }
+
+    /// Takes the floor, if nobody has it, before all who wait for it.
+    pub fn claim(&mut self) -> bool {
+        let free = self.open && !self.busy;
+        self.busy |= free;
+        free
     }
 
     /// Nobody has the floor and nobody waits for it.
@@ -96,7 +101,8 @@ impl Floor {
         self.waiting.drain(..).collect()
     }
 
-    fn next(&mut self) -> Option<Request> {
+    /// The first request that waits has the floor, if nobody else has.
+    pub fn admit(&mut self) -> Option<Request> {
         if !self.open || self.busy {
             return None;
         }
@@ -121,11 +127,16 @@ mod tests {
         let mut floor = Floor::default();
         assert_eq!(floor.ask(say(1)), Ok(None));
         assert_eq!(floor.ask(say(2)), Ok(None));
-        assert_eq!(floor.open(), Some(say(1)));
+        floor.open();
+        assert_eq!(floor.admit(), Some(say(1)));
         assert_eq!(floor.ask(say(3)), Ok(None));
-        assert_eq!(floor.release(), Some(say(2)));
-        assert_eq!(floor.release(), Some(say(3)));
-        assert_eq!(floor.release(), None);
+        assert_eq!(floor.admit(), None, "it is not free");
+        for n in [2, 3] {
+            floor.free();
+            assert_eq!(floor.admit(), Some(say(n)));
+        }
+        floor.free();
+        assert_eq!(floor.admit(), None);
         assert!(floor.is_free());
         assert_eq!(floor.ask(say(4)), Ok(Some(say(4))));
     }
@@ -139,6 +150,19 @@ mod tests {
             assert_eq!(floor.ask(say(n)), Ok(None));
         }
         assert_eq!(floor.ask(say(17)), Err(FloorFull(say(17))));
+    }
+
+    #[test]
+    fn who_claims_the_floor_comes_before_all_who_wait() {
+        let mut floor = Floor::default();
+        assert!(!floor.claim(), "it is not open");
+        floor.open();
+        assert!(floor.claim() && !floor.claim());
+        assert_eq!(floor.ask(say(1)), Ok(None));
+        floor.free();
+        assert!(floor.claim());
+        floor.free();
+        assert_eq!(floor.admit(), Some(say(1)));
     }
 
     proptest! {
@@ -155,8 +179,15 @@ mod tests {
                             Err(FloorFull(_)) => { prop_assert_eq!(floor.waiting(), MAX_WAITING); None }
                         }
                     }
-                    2 if holds => { holds = false; floor.release() }
-                    _ => floor.open(),
+                    2 => {
+                        holds = false;
+                        floor.free();
+                        floor.admit()
+                    }
+                    _ => {
+                        floor.open();
+                        floor.admit()
+                    }
                 };
                 if let Some(request) = begins {
                     prop_assert!(!holds, "two at once");

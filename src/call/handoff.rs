@@ -43,7 +43,8 @@ pub struct Handoff {
     pub summary: String,
     /// What of it goes along.
     pub carry: Carry,
-    back: bool,
+    /// Whether the caller goes back to who handed them over.
+    pub back: bool,
 }
 
 /// The personas a caller went through.
@@ -150,19 +151,9 @@ impl Handoffs {
     /// for the first time.
     pub fn confirm(&mut self) -> Option<(Handoff, bool)> {
         let handoff = self.under_way.take()?;
-        if handoff.back {
-            self.stack.pop();
-        } else {
-            if self.stack.len() == MAX_STACK {
-                self.stack.remove(0);
-            }
-            self.stack.push(handoff.from.clone());
-        }
-        *self.visits.entry(handoff.to.clone()).or_default() += 1;
         self.in_turn += 1;
         self.left_in_turn.insert(handoff.from.clone());
-        self.active = handoff.to.clone();
-        let first_meeting = self.met.insert(handoff.to.clone());
+        let first_meeting = self.moved(handoff.to.clone(), handoff.back);
         Some((handoff, first_meeting))
     }
 
@@ -177,16 +168,19 @@ impl Handoffs {
         self.under_way.as_ref().is_some_and(|handoff| !handoff.back || self.stack.len() > 1)
     }
 
-    /// What the journal says of a handoff by the model: the caller went to this persona.
-    pub fn recall(&mut self, persona: PersonaKey) {
-        if self.stack.last() == Some(&persona) {
+    /// The caller went to this persona by a handoff; answers whether they meet for the first time.
+    pub fn moved(&mut self, to: PersonaKey, back: bool) -> bool {
+        if back {
             self.stack.pop();
         } else {
+            if self.stack.len() >= MAX_STACK {
+                self.stack.remove(0);
+            }
             self.stack.push(self.active.clone());
         }
-        *self.visits.entry(persona.clone()).or_default() += 1;
-        self.met.insert(persona.clone());
-        self.active = persona;
+        *self.visits.entry(to.clone()).or_default() += 1;
+        self.active = to.clone();
+        self.met.insert(to)
     }
 
     /// A person, or a changed file, put a persona in force: there is no one to hand back to.
@@ -296,6 +290,24 @@ mod tests {
         assert!(again.unwrap_err().contains("just handed"));
         handoffs.on_turn();
         assert!(handoffs.ask(asked("r3", Some("waiter")), &[rule("waiter", 0)], anyone).is_ok());
+    }
+
+    #[test]
+    fn what_is_recalled_is_what_was() {
+        let mut live = Handoffs::new("waiter".into());
+        let mut recalled = Handoffs::new("waiter".into());
+        for (response, to) in [("r1", Some("cfo")), ("r2", Some("waiter")), ("r3", None)] {
+            live.on_turn();
+            let rules = [rule("cfo", 0), rule("waiter", 0)];
+            live.ask(asked(response, to), &rules, anyone).unwrap();
+            let (handoff, _) = live.confirm().unwrap();
+            recalled.moved(handoff.to, handoff.back);
+            assert_eq!((recalled.active(), &recalled.stack), (live.active(), &live.stack));
+        }
+        for to in ["cfo", "host", "chef"].iter().cycle().take(40) {
+            recalled.moved((*to).into(), false);
+        }
+        assert_eq!(recalled.stack.len(), MAX_STACK);
     }
 
     #[test]

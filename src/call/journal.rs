@@ -49,6 +49,16 @@ impl<E> Journal<E> {
         None
     }
 
+    /// Whether anything waits to be shown.
+    pub fn holds_anything(&self) -> bool {
+        !self.held.is_empty()
+    }
+
+    /// Gives back everything that waits, written or not: nobody shall wait any longer.
+    pub fn give_up_held(&mut self) -> Vec<E> {
+        self.held.drain(..).map(|(_, effect)| effect).collect()
+    }
+
     /// Everything up to `through` is written: what waited for it.
     pub fn on_written(&mut self, through: u64) -> Vec<E> {
         self.journaled = self.journaled.max(through);
@@ -67,11 +77,6 @@ impl<E> Journal<E> {
     /// The writer could not take it now.
     pub fn not_sent(&mut self, record: EventRecord) {
         self.unsent.push_front(record);
-    }
-
-    /// Whether events wait that the writer has not been given.
-    pub fn has_unsent(&self) -> bool {
-        !self.unsent.is_empty()
     }
 
     /// Whether too much waits to be written for anything more to be promised.

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::event::{CallEvent, Logged, PersonaCause, TurnStatus};
+use super::event::{CallEvent, Logged, PersonaCause};
 use super::handoff::Handoffs;
 use crate::id::PersonaKey;
 use crate::persona::Carry;
@@ -43,8 +43,6 @@ pub struct Conversation {
     pub connections: u64,
     /// Where the turn under way begins in `contents`.
     turn_begins: usize,
-    heard_anything: bool,
-    failed: bool,
     summary: String,
 }
 
@@ -76,45 +74,39 @@ impl Conversation {
             cut_turn: None,
             connections: 0,
             turn_begins: 0,
-            heard_anything: false,
-            failed: false,
             summary: String::new(),
         }
     }
 
     fn take(&mut self, event: CallEvent) {
         match event {
-            CallEvent::PersonaActivated { persona, by, carry } => self.activated(persona, by, carry),
+            CallEvent::PersonaActivated { persona, by, carry, back } => {
+                self.activated(persona, by, carry.unwrap_or_default(), back);
+            }
             CallEvent::HandoffRequested { summary, .. } => self.summary = summary,
             CallEvent::TurnStarted { turn } => {
                 self.turns = turn;
                 self.cut_turn = Some(turn);
                 self.turn_begins = self.contents.len();
-                (self.heard_anything, self.failed) = (false, false);
             }
-            CallEvent::TurnDone { status, .. } => {
+            CallEvent::TurnDone { taken, .. } => {
                 self.cut_turn = None;
-                if status == TurnStatus::Failed && self.failed && !self.heard_anything {
-                    // The caller was told that it came to nothing, and will say it again.
+                if !taken {
+                    // The caller was told so, and will say it again.
                     self.contents.truncate(self.turn_begins);
                 }
             }
             CallEvent::CallerText { text } | CallEvent::CallerTranscript { text } => {
                 self.push(Content::Caller(text));
             }
-            CallEvent::AssistantText { text } => {
-                self.heard_anything = true;
-                self.push(Content::Persona(text));
-            }
+            CallEvent::AssistantText { text } => self.push(Content::Persona(text)),
             CallEvent::ToolStarted { name, arguments, tool_call_id } => {
-                self.heard_anything = true;
                 self.push(Content::ToolCall { id: tool_call_id, name, arguments: as_text(arguments) });
             }
             CallEvent::ToolDone { output, tool_call_id, .. } => {
                 self.push(Content::ToolOutput { id: tool_call_id, output: as_text(output) });
             }
             CallEvent::ModelConnected { .. } | CallEvent::ModelReconnected { .. } => self.connections += 1,
-            CallEvent::Error { .. } => self.failed = true,
             CallEvent::CallStarted { .. }
             | CallEvent::CallResumed {}
             | CallEvent::CallEnded { .. }
@@ -123,18 +115,19 @@ impl Conversation {
             | CallEvent::AssistantInterrupted { .. }
             | CallEvent::ModelDisconnected { .. }
             | CallEvent::Dtmf { .. }
-            | CallEvent::TransferStarted { .. } => {}
+            | CallEvent::TransferStarted { .. }
+            | CallEvent::Error { .. } => {}
         }
     }
 
-    fn activated(&mut self, persona: PersonaKey, by: PersonaCause, carry: Option<Carry>) {
+    fn activated(&mut self, persona: PersonaKey, by: PersonaCause, carry: Carry, back: bool) {
         let Some(handoffs) = &mut self.handoffs else {
             self.handoffs = Some(Handoffs::new(persona));
             return;
         };
         if by == PersonaCause::Model {
-            handoffs.recall(persona);
-            self.carry(carry.unwrap_or_default());
+            handoffs.moved(persona, back);
+            self.carry(carry);
             return;
         }
         let swapped = persona != *handoffs.active();
@@ -160,10 +153,18 @@ impl Conversation {
 
     fn push(&mut self, content: Content) {
         self.contents.push_back(content);
-        if self.contents.len() > MAX_CONTENTS {
-            self.contents.pop_front();
-            self.turn_begins = self.turn_begins.saturating_sub(1);
+        if self.contents.len() > MAX_CONTENTS && self.turn_begins > 0 {
+            self.drop_oldest_turn();
         }
+    }
+
+    /// A tool's output must not stay without its call: the oldest turn goes as a whole.
+    fn drop_oldest_turn(&mut self) {
+        let is_caller = |content: &Content| matches!(content, Content::Caller(_));
+        let next = self.contents.iter().skip(1).position(is_caller).map_or(self.turn_begins, |at| at + 1);
+        let gone = next.min(self.turn_begins);
+        self.contents.drain(..gone);
+        self.turn_begins -= gone;
     }
 }
 
@@ -185,7 +186,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::call::event::{EndReason, Usage};
+    use crate::call::event::{EndReason, TurnStatus, Usage};
     use crate::tool::ToolStatus;
 
     fn recalled(events: Vec<CallEvent>) -> Recollection {
@@ -205,7 +206,7 @@ mod tests {
     }
 
     fn activated(persona: &str, by: PersonaCause, carry: Option<Carry>) -> CallEvent {
-        CallEvent::PersonaActivated { persona: persona.into(), by, carry }
+        CallEvent::PersonaActivated { persona: persona.into(), by, carry, back: false }
     }
 
     fn said(turn: u64, text: &str) -> Vec<CallEvent> {
@@ -214,7 +215,8 @@ mod tests {
 
     fn done(turn: u64, status: TurnStatus) -> CallEvent {
         let usage = Usage::default();
-        CallEvent::TurnDone { turn, status, usage, first_token_ms: None, duration_ms: 1 }
+        let taken = status == TurnStatus::Completed;
+        CallEvent::TurnDone { turn, status, taken, usage, first_token_ms: None, duration_ms: 1 }
     }
 
     #[test]
@@ -267,15 +269,28 @@ mod tests {
     }
 
     #[test]
-    fn a_turn_cut_off_keeps_the_callers_words_and_one_that_came_to_nothing_does_not() {
+    fn a_turn_cut_off_keeps_the_callers_words_and_one_the_model_never_took_does_not() {
         let mut events = started();
         events.extend(said(1, "lost"));
-        events.push(CallEvent::Error { code: "model_unavailable".into(), error: "e".into() });
         events.push(done(1, TurnStatus::Failed));
         events.extend(said(2, "kept"));
         let conversation = recalled(events).conversation.unwrap();
         assert_eq!(conversation.cut_turn, Some(2));
         assert_eq!(Vec::from(conversation.contents), [Content::Caller("kept".into())]);
+    }
+
+    #[test]
+    fn the_oldest_turns_go_as_a_whole() {
+        let mut events = started();
+        for turn in 1..=200 {
+            events.extend(said(turn, "drinks?"));
+            events.push(CallEvent::AssistantText { text: "None.".into() });
+            events.push(CallEvent::AssistantText { text: "Really.".into() });
+            events.push(done(turn, TurnStatus::Completed));
+        }
+        let contents = recalled(events).conversation.unwrap().contents;
+        assert!(contents.len() <= MAX_CONTENTS && contents.len() > MAX_CONTENTS - 6);
+        assert_eq!(contents[0], Content::Caller("drinks?".into()));
     }
 
     #[test]

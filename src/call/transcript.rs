@@ -135,7 +135,6 @@ impl Transcript {
 fn ended(reason: EndReason) -> &'static str {
     match reason {
         EndReason::HungUp => "it was hung up",
-        EndReason::Idle => "nobody said anything for too long",
         EndReason::Failed => "it could not go on",
     }
 }
@@ -189,7 +188,12 @@ mod tests {
     }
 
     fn active(persona: &str) -> CallEvent {
-        CallEvent::PersonaActivated { persona: persona.into(), by: PersonaCause::Start, carry: None }
+        CallEvent::PersonaActivated {
+            persona: persona.into(),
+            by: PersonaCause::Start,
+            carry: None,
+            back: false,
+        }
     }
 
     #[test]
@@ -217,6 +221,7 @@ mod tests {
                 delta("ne."),
                 CallEvent::AssistantText { text: "None.".into() },
                 CallEvent::TurnDone {
+                    taken: true,
                     turn: 1,
                     status: TurnStatus::Completed,
                     usage: Usage::default(),

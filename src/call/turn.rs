@@ -25,6 +25,7 @@ pub struct Turn {
     status: TurnStatus,
     error: Option<CallError>,
     cancelled: bool,
+    taken: bool,
 }
 
 impl Turn {
@@ -42,13 +43,19 @@ impl Turn {
             status: TurnStatus::Completed,
             error: None,
             cancelled: false,
+            taken: false,
         }
     }
 
     /// A turn that the end of the process cut off.
     pub fn cut_off(number: u64) -> Self {
         let error = Some(CallError::ModelFailed { code: "cut_off_by_a_restart".to_owned() });
-        Self { error, ..Self::new(number, 0, 0) }
+        Self { error, taken: true, ..Self::new(number, 0, 0) }
+    }
+
+    /// The model has taken what the caller said.
+    pub fn on_taken(&mut self) {
+        self.taken = true;
     }
 
     /// A word came.
@@ -116,6 +123,7 @@ impl Turn {
         let event = CallEvent::TurnDone {
             turn: self.number,
             status: if self.error.is_some() { TurnStatus::Failed } else { self.status },
+            taken: self.taken,
             usage: self.usage,
             first_token_ms: self.first_token_ms,
             duration_ms,
@@ -155,6 +163,7 @@ mod tests {
     #[test]
     fn a_reply_holds_what_happened_in_order() {
         let mut turn = Turn::new(3, 1, 17);
+        turn.on_taken();
         turn.on_tool_started("c1".into(), "lookup_menu".into(), json!({"query": "beer"}));
         turn.on_response(&end(ResponseStatus::Completed));
         let outcome = ToolOutcome { output: "{}".into(), status: ToolStatus::Ok, duration_ms: 4 };
@@ -169,6 +178,7 @@ mod tests {
             CallEvent::TurnDone {
                 turn: 3,
                 status: TurnStatus::Completed,
+                taken: true,
                 usage,
                 first_token_ms: Some(25),
                 duration_ms: 40

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use ractor::DerivedActorRef;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::id::CallId;
@@ -28,9 +28,13 @@ pub struct Written {
 }
 
 #[derive(Debug)]
-struct Entry {
-    record: EventRecord,
-    owner: DerivedActorRef<Written>,
+enum Entry {
+    Event {
+        record: EventRecord,
+        owner: DerivedActorRef<Written>,
+    },
+    /// Everything before it is written once this is answered.
+    Flush(oneshot::Sender<()>),
 }
 
 /// A hand on the writer. Cheap to clone.
@@ -51,26 +55,50 @@ impl JournalWriter {
     /// # Errors
     /// The event itself, when there is no room now.
     pub fn write(&self, record: EventRecord, owner: &DerivedActorRef<Written>) -> Result<(), EventRecord> {
-        let entry = Entry { record, owner: owner.clone() };
-        self.entries.try_send(entry).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(entry) | mpsc::error::TrySendError::Closed(entry) => entry.record,
-        })
+        match self.entries.try_reserve() {
+            Ok(place) => {
+                place.send(Entry::Event { record, owner: owner.clone() });
+                Ok(())
+            }
+            Err(_) => Err(record),
+        }
+    }
+
+    /// Comes when everything that was queued before is written: what is read then is whole.
+    pub async fn flushed(&self) {
+        let (done, written) = oneshot::channel();
+        // A writer that is gone has written everything.
+        if self.entries.send(Entry::Flush(done)).await.is_ok() {
+            let _ = written.await;
+        }
     }
 }
 
 async fn write(store: Store, mut queue: mpsc::Receiver<Entry>) {
     let mut batch = Vec::with_capacity(MAX_BATCH);
     while queue.recv_many(&mut batch, MAX_BATCH).await > 0 {
-        let records: Vec<_> = batch.iter().map(|entry| entry.record.clone()).collect();
-        commit(&store, records).await;
-        let mut owners: HashMap<CallId, Entry> = HashMap::new();
-        // Of each call the newest event is enough to tell.
+        let mut records = Vec::with_capacity(batch.len());
+        let mut newest: HashMap<CallId, (DerivedActorRef<Written>, u64)> = HashMap::new();
+        let mut flushed = Vec::new();
         for entry in batch.drain(..) {
-            owners.insert(entry.record.call_id.clone(), entry);
+            match entry {
+                Entry::Event { record, owner } => {
+                    // Of each call the newest event is enough to tell.
+                    newest.insert(record.call_id.clone(), (owner, record.seq));
+                    records.push(record);
+                }
+                Entry::Flush(done) => flushed.push(done),
+            }
         }
-        for entry in owners.into_values() {
+        if !records.is_empty() {
+            commit(&store, records).await;
+        }
+        for (owner, through) in newest.into_values() {
             // A call that is gone waits for nothing.
-            let _ = entry.owner.cast(Written { through: entry.record.seq });
+            let _ = owner.cast(Written { through });
+        }
+        for done in flushed {
+            let _ = done.send(());
         }
     }
 }

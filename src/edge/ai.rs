@@ -136,9 +136,8 @@ async fn text_call(edge: &Edge, id: &CallId, persona: Option<&PersonaKey>) -> Re
         known_persona(edge, key)?;
     }
     let call = edge.state.switchboard.text_call(id, persona).await?;
-    if let Some(key) = persona
-        && call.snapshot().persona != *key
-    {
+    if let Some(key) = persona {
+        // The call knows best whether it is in force already; it may just be handing over.
         call.activate(key.clone()).await?;
     }
     Ok(call)
@@ -150,8 +149,7 @@ fn known_persona(edge: &Edge, key: &PersonaKey) -> Result<(), ApiError> {
     if catalog.persona(key).is_some() {
         return Ok(());
     }
-    let known = catalog.keys().iter().map(ToString::to_string).collect();
-    Err(CallError::UnknownPersona { key: key.to_string(), known }.into())
+    Err(CallError::unknown_persona(key, &catalog).into())
 }
 
 fn wants_events(headers: &HeaderMap) -> bool {

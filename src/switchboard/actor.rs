@@ -16,6 +16,9 @@ use crate::call::{
 use crate::id::{CallId, PersonaKey};
 use crate::store::{Store, StoreError};
 
+/// Calls that sleep are kept at hand up to this many times those that may talk; then the one that has slept for
+/// longest is left to its journal.
+const ASLEEP_PER_CALL: usize = 4;
 /// Stopping calls have this long.
 const CALLS_STOP_LIMIT: Duration = Duration::from_secs(4);
 
@@ -35,7 +38,6 @@ pub(super) enum SwitchboardMessage {
 #[derive(Debug)]
 pub(super) struct SwitchboardArguments {
     pub(super) dependencies: Arc<CallDependencies>,
-    pub(super) max_calls: u32,
     pub(super) shared: Arc<Shared>,
 }
 
@@ -126,9 +128,12 @@ impl SwitchboardArguments {
         if let Some(live) = calls.get(&id).filter(|call| call.snapshot().state != CallState::Ended) {
             return Ok(live.clone());
         }
-        if calls.len() >= self.max_calls as usize {
-            metrics::counter!("ai_realtime_calls_refused_total").increment(1);
-            return Err(SwitchboardError::AtCapacity { limit: self.max_calls });
+        self.shared.check_room()?;
+        // Calls that sleep hold no place of those who talk, but not without end.
+        if calls.len() >= ASLEEP_PER_CALL * self.shared.max_calls as usize
+            && let Some(longest) = longest_asleep(&calls)
+        {
+            longest.retire();
         }
         if let Some(key) = &persona {
             self.check_persona(key)?;
@@ -141,11 +146,10 @@ impl SwitchboardArguments {
 
     fn check_persona(&self, key: &PersonaKey) -> Result<(), CallError> {
         let catalog = self.dependencies.library.catalog();
-        if catalog.persona(key).is_some() {
-            return Ok(());
+        match catalog.persona(key) {
+            Some(_) => Ok(()),
+            None => Err(CallError::unknown_persona(key, &catalog)),
         }
-        let known = catalog.keys().iter().map(ToString::to_string).collect();
-        Err(CallError::UnknownPersona { key: key.to_string(), known })
     }
 
     async fn spawn(
@@ -165,6 +169,7 @@ impl SwitchboardArguments {
             started_at: Timestamp::now(),
             turns: 0,
             node: Arc::clone(&self.dependencies.node),
+            asleep_since: None,
             journaled: 0,
             first_seq: 0,
         });
@@ -183,7 +188,8 @@ impl SwitchboardArguments {
     /// Asks the journal aside whether the call goes on.
     fn find(&self, myself: &ActorRef<SwitchboardMessage>, id: CallId, reply: Reply) {
         if let Some(live) = self.shared.calls.load().get(&id) {
-            let _ = reply.send(Ok(live.clone()));
+            let ended = live.snapshot().state == CallState::Ended;
+            let _ = reply.send(if ended { Err(SwitchboardError::UnknownCall(id)) } else { Ok(live.clone()) });
             return;
         }
         let (myself, store) = (myself.clone(), self.dependencies.store.clone());
@@ -205,6 +211,14 @@ impl SwitchboardArguments {
         metrics::gauge!("ai_realtime_calls").set(calls.len() as f64);
         self.shared.calls.store(Arc::new(calls));
     }
+}
+
+/// The call that has been asleep for longest; the default one is never let go.
+fn longest_asleep(calls: &BTreeMap<CallId, CallHandle>) -> Option<&CallHandle> {
+    let asleep = calls.values().filter(|call| call.snapshot().state == CallState::Asleep);
+    asleep
+        .filter(|call| call.id().as_str() != CallId::DEFAULT)
+        .min_by_key(|call| call.snapshot().asleep_since)
 }
 
 async fn goes_on(store: &Store, id: &CallId) -> Result<bool, StoreError> {

@@ -118,7 +118,10 @@ async fn a_call_that_is_killed_is_taken_up_from_its_journal() {
 #[tokio::test]
 async fn a_full_switchboard_refuses_the_next_call_and_has_room_when_one_ends() {
     let house = house(2).await;
-    let (first, _second) = (call(&house, "1").await, call(&house, "2").await);
+    let (first, second) = (call(&house, "1").await, call(&house, "2").await);
+    for talking in [&first, &second] {
+        say(talking, "Hello").await.unwrap();
+    }
     let third = "3".parse().unwrap();
     let refused = house.switchboard.text_call(&third, None).await.map(|_| ());
     assert_eq!(refused, Err(SwitchboardError::AtCapacity { limit: 2 }));

@@ -16,5 +16,6 @@ mod restart;
 mod secrets;
 mod shutdown;
 mod streams;
+mod stuck_journal;
 mod talk;
 mod wrong_requests;

@@ -3,9 +3,10 @@
 
 use std::fs;
 
+use ai_realtime::rehearsal::RehearsalOptions;
 use serde_json::json;
 
-use crate::house::{Client, Service, soon};
+use crate::house::{Client, Service, model, soon, with_model};
 
 async fn until_there_is(client: &Client, key: &str) {
     soon(async {
@@ -62,5 +63,24 @@ async fn a_changed_file_reaches_a_live_call_and_a_broken_one_does_not() {
         json!([]),
         "it has that tool no more"
     );
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_saved_during_a_handoff_does_not_hand_the_caller_back() {
+    let model = model(RehearsalOptions { delay_ms: 700, ..RehearsalOptions::default() }).await;
+    let service = Service::start_with(with_model(&model)).await;
+    let client = service.client.clone();
+    let turn = tokio::spawn(async move {
+        client.say("f", "I have a question about VAT on restaurant meals in the EU").await
+    });
+    let mut events = service.client.follow_when_there("f").await;
+    events.until("caller.text").await;
+    let file = service.home.path().join("personas/waiter.md");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, format!("{text}\nBe kind.\n")).unwrap();
+    assert_eq!(turn.await.unwrap()["persona"], "cfo");
+    let reply = service.client.say("f", "Thank you").await;
+    assert_eq!(reply["persona"], "cfo", "nobody asked for the waiter");
     service.stop().await;
 }

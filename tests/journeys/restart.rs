@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::house::Process;
+use crate::house::{Process, Service};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_kill_nine_what_was_shown_is_there_and_the_default_call_goes_on() {
@@ -57,4 +57,18 @@ async fn another_call_is_found_again_when_it_is_asked_for() {
     assert!(call["transcript"].to_string().contains("VAT on restaurant meals"));
     assert_eq!(second.client.say("t1", "Thank you").await["persona"], "cfo");
     second.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_persona_asked_for_is_in_force_also_in_a_call_taken_up_from_its_journal() {
+    let service = Service::start().await;
+    service.client.say("p", "Hello").await;
+    let (status, _) = service.client.post("/ai/persona", json!({"key": "cfo", "call_id": "p"})).await;
+    assert_eq!(status, 200);
+    let home = service.stop().await;
+    let service = Service::start_at(home, Vec::new()).await;
+    let said = json!({"text": "Hello", "call_id": "p", "persona": "waiter", "wait": true});
+    let (status, body) = service.client.post("/ai/say", said).await;
+    assert_eq!((status, &body["reply"]["persona"]), (200, &json!("waiter")), "{body}");
+    service.stop().await;
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
+use super::alarm::Alarm;
 use super::{CallData, Due, END_LIMIT, Phase, TextLineMessage};
 use crate::call::event::{CallEvent, EndReason};
 use crate::call::floor::Request;
@@ -12,6 +13,8 @@ use crate::call::{CallError, CallState, Reply};
 use crate::id::PersonaKey;
 use crate::transport::{TextCommand, TextMessage};
 
+/// What waits for the journal is given up after this long without anything written.
+const HELD_LIMIT: Duration = Duration::from_secs(5);
 /// When the writer had no room, it is asked again after this.
 const UNSENT_WAIT: Duration = Duration::from_millis(50);
 
@@ -35,8 +38,38 @@ impl CallData {
 
     /// Does something visible once everything recorded so far is written.
     pub(super) fn hold(&mut self, effect: Effect) {
+        if !self.journal.holds_anything() {
+            self.held_alarm = self.later(Due::Held(self.journal.journaled()), HELD_LIMIT);
+        }
         if let Some(effect) = self.journal.hold(effect) {
             self.perform(effect);
+        }
+    }
+
+    /// What waits for the journal is not kept waiting for ever: whoever asked is told that nothing is promised.
+    pub(super) fn on_held_too_long(&mut self, journaled: u64) {
+        if !self.journal.holds_anything() {
+            return;
+        }
+        if self.journal.journaled() > journaled {
+            self.held_alarm = self.later(Due::Held(self.journal.journaled()), HELD_LIMIT);
+            return;
+        }
+        self.journal_is_stuck = true;
+        let unwritten = CallError::JournalUnavailable;
+        for effect in self.journal.give_up_held() {
+            match effect {
+                Effect::Line(TextCommand::Taken { saying, .. } | TextCommand::Done { saying, .. }) => {
+                    self.for_line(TextMessage::Command(TextCommand::Done {
+                        saying,
+                        outcome: Err(unwritten.clone()),
+                    }));
+                }
+                Effect::Activated(reply, _) => drop(reply.send(Err(unwritten.clone()))),
+                Effect::Ended(Some(reply)) => drop(reply.send(Err(unwritten.clone()))),
+                // Dropping it says as much.
+                Effect::Quiet(_) | Effect::Words(_) | Effect::Ended(None) => {}
+            }
         }
     }
 
@@ -53,7 +86,11 @@ impl CallData {
     }
 
     pub(super) fn on_written(&mut self, through: u64) {
+        self.journal_is_stuck = false;
         let effects = self.journal.on_written(through);
+        if !self.journal.holds_anything() {
+            self.held_alarm = Alarm::default();
+        }
         // Whoever is answered now may look at the call next: it shows itself first.
         self.show();
         for effect in effects {
@@ -89,9 +126,7 @@ impl CallData {
     /// Ends the call: whoever waits is told, the journal is closed, then the actor stops.
     pub(super) fn end(&mut self, reason: EndReason, reply: Option<oneshot::Sender<Result<(), CallError>>>) {
         if self.phase == Phase::Ended {
-            if let Some(reply) = reply {
-                let _ = reply.send(Ok(()));
-            }
+            self.hold(Effect::Ended(reply));
             return;
         }
         self.phase = Phase::Ended;
@@ -103,7 +138,7 @@ impl CallData {
         self.record(CallEvent::CallEnded { reason });
         tracing::info!(?reason, "the call ends");
         self.hold(Effect::Ended(reply));
-        self.turn_alarm = self.later(Due::End, END_LIMIT);
+        self.end_alarm = self.later(Due::End, END_LIMIT);
     }
 
     /// Whoever wants to stop the call is told when that costs nobody an answer.
@@ -121,16 +156,21 @@ impl CallData {
             self.refuse(&request, error.clone());
         }
         for (_, reply) in std::mem::take(&mut self.swap_replies) {
-            self.hold(Effect::Activated(reply, Err(error.clone())));
+            let _ = reply.send(Err(error.clone()));
         }
     }
 
+    /// Nothing of a refused request was recorded: its answer waits for nothing.
     pub(super) fn refuse(&mut self, request: &Request, error: CallError) {
         match *request {
             Request::Say { saying, .. } => {
-                self.hold(Effect::Line(TextCommand::Done { saying, outcome: Err(error) }));
+                self.for_line(TextMessage::Command(TextCommand::Done { saying, outcome: Err(error) }));
             }
-            Request::Swap { swap, .. } => self.answer_swap(swap, Err(error)),
+            Request::Swap { swap, .. } => {
+                if let Some(reply) = self.swap_replies.remove(&swap) {
+                    let _ = reply.send(Err(error));
+                }
+            }
         }
     }
 
@@ -149,6 +189,7 @@ impl CallData {
             let mut next = shown.clone();
             next.journaled = journaled;
             next.first_seq = self.first_seq;
+            next.asleep_since = self.asleep_since;
             if settled {
                 next.persona = self.handoffs.active().clone();
                 next.state = state;

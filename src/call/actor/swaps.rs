@@ -1,5 +1,6 @@
 //! How a persona comes into force: at the start, by request, by a changed file, by a handoff of the model.
 
+use jiff::Timestamp;
 use tokio::sync::oneshot;
 
 use super::{CallData, Phase};
@@ -14,6 +15,7 @@ use crate::persona::actor::{PersonaEvent, PersonaMessage, Rendition, Unprepared}
 use crate::persona::{HandoffRequest, Target};
 use crate::protocol::openai::{FunctionTool, Modality};
 use crate::session::{SessionArguments, SessionConfig, SessionMessage};
+use crate::tool::ToolStatus;
 
 /// A persona on its way into force.
 #[derive(Debug)]
@@ -44,8 +46,7 @@ impl CallData {
     ) {
         let catalog = self.dependencies.library.catalog();
         if catalog.persona(&persona).is_none() {
-            let known = catalog.keys().iter().map(ToString::to_string).collect();
-            let _ = reply.send(Err(CallError::UnknownPersona { key: persona.to_string(), known }));
+            let _ = reply.send(Err(CallError::unknown_persona(&persona, &catalog)));
             return;
         }
         self.revisions += 1;
@@ -61,27 +62,45 @@ impl CallData {
             self.next();
             return;
         }
-        let can_go_back = by == PersonaCause::Config && self.handoffs.can_go_back();
-        self.prepare(Why::Request { swap, by }, persona, can_go_back);
+        self.prepare(Why::Request { swap, by }, persona, false);
+    }
+
+    /// The files changed: who speaks is rendered anew, before whoever waits for the floor. A call that sleeps does
+    /// it when it is spoken to.
+    pub(super) fn reload_if_due(&mut self) -> bool {
+        if !self.reload_is_due || !self.floor.claim() {
+            return false;
+        }
+        self.reload_is_due = false;
+        let active = self.handoffs.active().clone();
+        let why = Why::Request { swap: 0, by: PersonaCause::Config };
+        self.prepare(why, active, self.handoffs.can_go_back());
+        true
     }
 
     fn prepare(&mut self, why: Why, key: PersonaKey, can_go_back: bool) {
+        debug_assert!(self.swapping.is_none(), "one persona at a time comes into force");
         self.revisions += 1;
         let revision = self.revisions;
+        let started_at = self.started_at;
         self.swapping = Some(Swapping { revision, why, rendition: None });
         // A persona that is gone is started again, and the swap fails with it.
-        let _ = self.persona.cast(PersonaMessage::Prepare { revision, key, can_go_back });
+        let _ = self.persona.cast(PersonaMessage::Prepare { revision, key, can_go_back, started_at });
     }
 
     pub(super) fn on_persona(&mut self, event: PersonaEvent) {
+        if self.phase == Phase::Ended {
+            return;
+        }
         match event {
             PersonaEvent::Prepared { revision, rendition } => self.on_prepared(revision, *rendition),
             PersonaEvent::Unprepared { revision, why } => self.on_unprepared(revision, &why),
             PersonaEvent::ToolDone { id, outcome } => self.on_tool_done(&id, &outcome),
             PersonaEvent::Changed => {
-                let persona = self.handoffs.active().clone();
-                self.revisions += 1;
-                self.ask(Request::Swap { swap: self.revisions, persona, by: PersonaCause::Config });
+                self.reload_is_due = true;
+                if self.phase == Phase::Awake {
+                    self.reload_if_due();
+                }
             }
         }
     }
@@ -125,7 +144,7 @@ impl CallData {
 
     fn activated(&mut self, persona: PersonaKey, by: PersonaCause) {
         tracing::info!(persona = %persona, ?by, "persona activated");
-        self.record(CallEvent::PersonaActivated { persona, by, carry: None });
+        self.record(CallEvent::PersonaActivated { persona, by, carry: None, back: false });
     }
 
     fn on_unprepared(&mut self, revision: u64, why: &Unprepared) {
@@ -202,17 +221,27 @@ impl CallData {
                 self.next();
             }
             Some(Why::Handoff) => self.refuse_handoff("the handoff failed: go on yourself"),
-            Some(Why::Start) | None => {}
+            Some(Why::Start) => self.begin_start(),
+            None => {}
+        }
+    }
+
+    /// A handoff whose turn was given up does not come into force, and what the model was told of it is taken back.
+    pub(super) fn undo_swap(&mut self, error: &CallError) {
+        if self.swapping.is_none() {
+            return;
+        }
+        self.fail_swap(error);
+        if let Some(config) = self.rendition.as_ref().map(session_config) {
+            let revision = 0; // of which nobody waits for the answer
+            self.for_session(SessionMessage::Configure { config: Box::new(config), revision });
         }
     }
 
     /// The persona's actor was started again: what it was doing is lost.
     pub(super) fn on_persona_lost(&mut self) {
         self.fail_swap(&CallError::ModelFailed { code: "persona_failed".to_owned() });
-        self.fail_tools();
-        if self.phase == Phase::Starting && self.session.is_none() {
-            self.begin_start();
-        }
+        self.fail_tools(ToolStatus::Error);
     }
 
     /// The model asks for a handoff.
@@ -268,6 +297,7 @@ impl CallData {
         tracing::info!(persona = %handoff.to, by = "model", "persona activated");
         let carry = Some(handoff.carry);
         self.record(CallEvent::PersonaActivated {
+            back: handoff.back,
             persona: handoff.to.clone(),
             by: PersonaCause::Model,
             carry,
@@ -293,7 +323,9 @@ impl CallData {
     /// The session knows who to be: requests may come.
     pub(super) fn open_floor(&mut self) {
         self.phase = Phase::Asleep;
-        if let Some(request) = self.floor.open() {
+        self.asleep_since = Some(Timestamp::now());
+        self.floor.open();
+        if let Some(request) = self.floor.admit() {
             self.begin(request);
         }
     }

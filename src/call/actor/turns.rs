@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::alarm::Alarm;
@@ -11,6 +12,7 @@ use super::{CallData, Due, Phase};
 use crate::call::CallError;
 use crate::call::event::CallEvent;
 use crate::call::floor::{FloorFull, MAX_WAITING, Request};
+use crate::call::handoff;
 use crate::call::turn::{Turn, json_or_text};
 use crate::id::{ResponseId, ToolCallId};
 use crate::persona::actor::PersonaMessage;
@@ -29,11 +31,12 @@ impl CallData {
             self.refuse(&request, CallError::Ended);
             return;
         }
-        if self.journal.is_stalled() {
+        if self.journal_is_stuck || self.journal.is_stalled() {
             self.refuse(&request, CallError::JournalUnavailable);
             return;
         }
         self.requests += 1;
+        self.reload_if_due();
         match self.floor.ask(request) {
             Ok(Some(request)) => self.begin(request),
             Ok(None) => {}
@@ -47,6 +50,7 @@ impl CallData {
     /// A request has the floor.
     pub(super) fn begin(&mut self, request: Request) {
         self.phase = Phase::Awake;
+        self.asleep_since = None;
         match request {
             Request::Say { saying, text } => self.begin_turn(saying, text),
             Request::Swap { swap, persona, by } => self.begin_swap(swap, persona, by),
@@ -55,7 +59,11 @@ impl CallData {
 
     /// Whoever had the floor is done.
     pub(super) fn next(&mut self) {
-        match self.floor.release() {
+        self.floor.free();
+        if self.reload_if_due() {
+            return;
+        }
+        match self.floor.admit() {
             Some(request) => self.begin(request),
             None if self.floor.is_free() => {
                 self.idle_alarm = self.later(Due::Idle(self.requests), self.dependencies.limits.idle);
@@ -109,7 +117,7 @@ impl CallData {
                 let error = self.turn.as_mut().and_then(|(turn, _)| turn.on_response(&end));
                 error.into_iter().for_each(|error| self.record_error(&error));
             }
-            SessionEvent::Settled => self.on_settled(),
+            SessionEvent::Settled { turn } => self.on_settled(turn),
         }
     }
 
@@ -150,7 +158,8 @@ impl CallData {
     }
 
     fn on_taken(&mut self, number: u64) {
-        if let Some((turn, _)) = self.turn.as_ref().filter(|(turn, _)| turn.number == number) {
+        if let Some((turn, _)) = self.turn.as_mut().filter(|(turn, _)| turn.number == number) {
+            turn.on_taken();
             let (saying, first_seq) = (turn.saying, turn.first_seq);
             self.hold(Effect::Line(TextCommand::Taken { saying, turn: number, first_seq }));
         }
@@ -164,9 +173,11 @@ impl CallData {
     }
 
     fn on_delta(&mut self, text: String) {
-        if let Some((turn, began)) = &mut self.turn {
-            turn.on_word(elapsed_ms(*began));
-        }
+        // Of a turn that was given up nobody wants to hear more.
+        let Some((turn, began)) = &mut self.turn else {
+            return;
+        };
+        turn.on_word(elapsed_ms(*began));
         self.record(CallEvent::AssistantDelta { text: text.clone() });
         if self.dependencies.replies.is_some() {
             self.hold(Effect::Words(text));
@@ -184,6 +195,12 @@ impl CallData {
     }
 
     fn on_tool_called(&mut self, response: ResponseId, id: ToolCallId, name: String, arguments: String) {
+        if self.turn.is_none() {
+            // Nobody waits for it any more; it is answered all the same.
+            let output = handoff::refused_output("the caller no longer waits for this");
+            self.for_session(SessionMessage::ToolOutput { id, output });
+            return;
+        }
         if let Some(request) = parse_handoff(&name, &arguments) {
             self.on_handoff_asked(response, id, request);
             return;
@@ -227,19 +244,21 @@ impl CallData {
     }
 
     /// The tools under way will bring nothing: the model is told so.
-    pub(super) fn fail_tools(&mut self) {
+    pub(super) fn fail_tools(&mut self, status: ToolStatus) {
         let output = r#"{"error":"the tool failed"}"#.to_owned();
-        let outcome = ToolOutcome { output, status: ToolStatus::Error, duration_ms: 0 };
+        let outcome = ToolOutcome { output, status, duration_ms: 0 };
         for id in self.running.keys().cloned().collect::<Vec<_>>() {
             self.on_tool_done(&id, &outcome);
         }
     }
 
-    fn on_settled(&mut self) {
-        if let Some((turn, began)) = self.turn.take() {
+    /// The model owes nothing more for this turn. What is said of an older one says nothing of the present one.
+    fn on_settled(&mut self, number: u64) {
+        if let Some((turn, began)) = self.turn.take_if(|(turn, _)| turn.number == number) {
+            self.restarts = 0;
             self.close_turn(turn, began);
             self.next();
-        } else if self.clearing.take().is_some() {
+        } else if self.clearing.take_if(|clearing| *clearing == number).is_some() {
             self.next();
         }
     }
@@ -262,6 +281,8 @@ impl CallData {
         };
         let number = turn.number;
         self.record_error(&error);
+        self.fail_tools(ToolStatus::Timeout);
+        self.undo_swap(&error);
         turn.fail(error);
         self.close_turn(turn, began);
         self.clearing = Some(number);
@@ -292,9 +313,11 @@ impl CallData {
             Due::Idle(requests) => {
                 if self.requests == requests && self.floor.is_free() && self.phase == Phase::Awake {
                     self.phase = Phase::Asleep;
+                    self.asleep_since = Some(Timestamp::now());
                     self.for_session(SessionMessage::Sleep);
                 }
             }
+            Due::Held(journaled) => self.on_held_too_long(journaled),
             Due::Unsent => self.send_unsent(),
             Due::End => self.myself.stop(Some("the journal cannot be closed".to_owned())),
         }

@@ -60,6 +60,7 @@ fn snapshot(journaled: u64) -> CallSnapshot {
         started_at: Timestamp::UNIX_EPOCH,
         turns: 0,
         node: "here".into(),
+        asleep_since: None,
         journaled,
         first_seq: 1,
     }
