@@ -192,7 +192,8 @@ impl Dialogue {
         self.held.clear();
         self.told.clear();
         if let Some(update) = self.update.take() {
-            self.waiting_revisions.extend(update.revisions);
+            // They were asked for before those that wait.
+            self.waiting_revisions.splice(0..0, update.revisions);
         }
         self.cut_message(&mut actions);
         self.owes_answer |= owed;
