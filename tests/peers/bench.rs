@@ -64,6 +64,12 @@ impl Report {
         self.complaints.iter().map(|complaint| complaint["what"].as_str().unwrap()).collect()
     }
 
+    /// What was wrong with what the client said.
+    pub(crate) fn complaints_about_client(&self) -> Vec<&str> {
+        let of_client = self.complaints.iter().filter(|complaint| complaint["side"] == "client");
+        of_client.map(|complaint| complaint["what"].as_str().unwrap()).collect()
+    }
+
     /// The kinds of errors the model has answered with.
     pub(crate) fn errors(&self) -> Vec<&str> {
         self.judged.keys().filter_map(|kind| kind.strip_prefix("server error/")).collect()

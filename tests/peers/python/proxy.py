@@ -11,10 +11,11 @@ import json
 import sys
 from urllib.parse import parse_qs, urlsplit
 
-from talk import Report, Talk
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
+
+from talk import Report, Talk
 
 # 15 MiB of audio are 20 MiB of base64.
 LARGEST_FRAME = 24 << 20
@@ -54,12 +55,14 @@ async def attend(client: ServerConnection, upstream: str, report: Report) -> Non
     headers = {name.lower(): value for name, value in request.headers.raw_items()}
     talk.handshake(where.path, parse_qs(where.query), headers)
     passed_on = {name: headers[name] for name in PASSED_ON if name in headers}
-    async with connect(
-        upstream + request.path, additional_headers=passed_on, max_size=LARGEST_FRAME, compression=None, proxy=None
-    ) as server:
-        async with asyncio.TaskGroup() as both:
-            both.create_task(carry("client", client, server, talk))
-            both.create_task(carry("server", server, client, talk))
+    async with (
+        connect(
+            upstream + request.path, additional_headers=passed_on, max_size=LARGEST_FRAME, compression=None, proxy=None
+        ) as server,
+        asyncio.TaskGroup() as both,
+    ):
+        both.create_task(carry("client", client, server, talk))
+        both.create_task(carry("server", server, client, talk))
 
 
 async def main(upstream: str) -> None:

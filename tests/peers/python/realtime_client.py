@@ -13,6 +13,7 @@ from typing import Any
 
 from openai import AsyncOpenAI
 from openai.resources.realtime.realtime import AsyncRealtimeConnection
+
 from talk import Report, Talk
 
 MODEL = "gpt-realtime-2.1"

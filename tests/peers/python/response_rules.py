@@ -74,7 +74,9 @@ def _usage(shown: Event) -> Iterator[str]:
         "output_tokens": (usage["output_tokens"], written["text_tokens"] + written["audio_tokens"]),
         "cached_tokens": (read["cached_tokens"], sum(cached.values())),
     }
-    yield from (f"usage.{name} is {told}, and its parts make {sum_}" for name, (told, sum_) in sums.items() if told != sum_)
+    yield from (
+        f"usage.{name} is {told}, and its parts make {sum_}" for name, (told, sum_) in sums.items() if told != sum_
+    )
     for kind in ("text", "audio", "image"):
         if cached[f"{kind}_tokens"] > read[f"{kind}_tokens"]:
             yield f"more {kind} tokens are cached than read"

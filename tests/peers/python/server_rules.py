@@ -29,7 +29,9 @@ def carries(shown: Any, given: Any) -> bool:
     """Whether all that was given is shown; the answer may hold more fields, and leaves audio out."""
     if isinstance(given, dict):
         return isinstance(shown, dict) and all(
-            name in shown and carries(shown[name], part) for name, part in given.items() if name != "audio" or not isinstance(part, str)
+            name in shown and carries(shown[name], part)
+            for name, part in given.items()
+            if name != "audio" or not isinstance(part, str)
         )
     if isinstance(given, list):
         return isinstance(shown, list) and len(shown) == len(given) and all(map(carries, shown, given))

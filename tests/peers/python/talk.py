@@ -51,6 +51,9 @@ class Talk:
         except ValueError as error:
             self.complain(side, f"no JSON: {error}", {"frame": frame})
             return
+        if not isinstance(event, dict):
+            self.complain(side, "no JSON object", {"frame": frame})
+            return
         self._report.judged[f"{side} {_kind(event)}"] += 1
         for what in shapes.complaints(side, event):
             self.complain(side, what, event)
