@@ -6,8 +6,9 @@ use std::time::Duration;
 use ai_realtime::rehearsal::{Rehearsal, RehearsalOptions};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
+use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::{connect_async, tungstenite};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async, tungstenite};
 
 use crate::bench::{Judge, Service, run, script, soon};
 
@@ -23,7 +24,7 @@ async fn a_client_that_makes_mistakes_is_complained_about() {
     let model =
         Rehearsal::start(SocketAddr::from(([127, 0, 0, 1], 0)), RehearsalOptions::default()).await.unwrap();
     let judge = Judge::before(model.addr()).await;
-    let (mut socket, _) = soon(connect_async(format!("{}?model=m", judge.url()))).await.unwrap();
+    let mut socket = dial(&judge).await;
     for event in [
         json!({"type": "response.create", "event_id": "e"}),
         json!({"type": "session.update", "event_id": "e", "session": {"type": "realtime", "voice": "ash"}}),
@@ -41,6 +42,7 @@ async fn a_client_that_makes_mistakes_is_complained_about() {
         }
     }
     soon(socket.close(None)).await.unwrap();
+    while soon(socket.next()).await.is_some() {}
     let report = judge.report().await;
     let complaints = report.complaints();
     for expected in [
@@ -78,7 +80,7 @@ async fn a_socket_that_one_side_cuts_is_cut_to_the_other() {
     let model =
         Rehearsal::start(SocketAddr::from(([127, 0, 0, 1], 0)), RehearsalOptions::default()).await.unwrap();
     let judge = Judge::before(model.addr()).await;
-    let (mut socket, _) = soon(connect_async(format!("{}?model=m", judge.url()))).await.unwrap();
+    let mut socket = dial(&judge).await;
     soon(socket.next()).await.unwrap().unwrap();
     model.drop_all();
     let end = soon(socket.next()).await.unwrap();
@@ -87,4 +89,10 @@ async fn a_socket_that_one_side_cuts_is_cut_to_the_other() {
         "no close frame: {end:?}"
     );
     judge.report().await;
+}
+
+/// A client without a key.
+async fn dial(judge: &Judge) -> WebSocketStream<MaybeTlsStream<TcpStream>> {
+    let opened = Box::pin(connect_async(format!("{}?model=m", judge.url())));
+    soon(opened).await.unwrap().0
 }

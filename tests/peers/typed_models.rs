@@ -35,6 +35,17 @@ async fn a_day_of_calls_is_spoken_without_a_mistake() {
     assert_eq!(reply["handoffs"][0]["to"], "cfo");
     assert_eq!(service.delete("/ai/calls/tax").await, 200);
 
+    // Everything at once on one call: it is done in order, and nothing is asked for between an update and its answer.
+    let swap = async |key: &str| service.post("/ai/persona", json!({"key": key, "call_id": "busy"})).await.0;
+    let (_, first, _, second, _) = tokio::join!(
+        service.say("busy", "What drinks do you have?"),
+        swap("cfo"),
+        service.say("busy", "What was our revenue in 2026-03?"),
+        swap("waiter"),
+        service.say("busy", "What wines do you have?"),
+    );
+    assert_eq!((first, second), (200, 200));
+
     // A socket that falls while the model speaks, and one that is closed because nobody does: both are replayed.
     let asked = json!({"text": "What cocktails do you have?", "call_id": "cut"});
     assert_eq!(service.post("/ai/say", asked).await.0, 200);
@@ -46,20 +57,37 @@ async fn a_day_of_calls_is_spoken_without_a_mistake() {
 
     let report = judge.report().await;
     report.praise(&[
-        ("client session.update", 7),
-        ("client conversation.item.create/user", 9),
+        ("client session.update", 10),
+        ("client conversation.item.create/user", 12),
         ("client conversation.item.create/assistant", 1),
         ("client conversation.item.create/function_call", 1),
-        ("client conversation.item.create/function_call_output", 7),
-        ("client response.create", 14),
-        ("server session.updated", 7),
+        ("client conversation.item.create/function_call_output", 9),
+        ("client response.create", 18),
+        ("server session.updated", 10),
         ("server conversation.item.added", 20),
-        ("server response.function_call_arguments.done", 7),
+        ("server response.function_call_arguments.done", 9),
         ("server response.output_text.delta", 50),
-        ("server response.done/completed", 12),
+        ("server response.done/completed", 16),
     ]);
     assert_eq!(report.errors(), [""; 0], "nothing was refused");
-    assert!(report.sockets >= 4, "{} sockets", report.sockets);
+    assert!(report.sockets >= 5, "{} sockets", report.sockets);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Python with OpenAI's package: make test-services"]
+async fn answers_that_take_too_long_are_stopped_without_a_mistake() {
+    let model = model(RehearsalOptions { delay_ms: 2_000, ..RehearsalOptions::default() }).await;
+    let judge = Judge::before(model.addr()).await;
+    let service = Service::start_before(&judge, &[("TURN_TIMEOUT_SECONDS", "0.5".to_owned())]).await;
+    for _ in 0..3 {
+        let said = json!({"text": "Hello", "call_id": "slow", "wait": true});
+        assert_eq!(service.post("/ai/say", said).await.0, 504);
+    }
+    service.end().await;
+
+    let report = judge.report().await;
+    report.praise(&[("client response.cancel", 2), ("server response.done/cancelled", 2)]);
+    assert_eq!(report.errors(), [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
