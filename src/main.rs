@@ -36,24 +36,54 @@ enum Command {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    if let Err(error) = dotenvy::dotenv()
-        && !error.not_found()
-    {
-        eprintln!("ai-realtime: .env cannot be read: {error}");
-        return ExitCode::FAILURE;
-    }
-    let result = match Cli::parse().command {
-        None | Some(Command::Serve) => serve().await,
-        Some(Command::Check) => check().await,
-        Some(Command::Rehearsal(args)) => rehearse(args).await,
-    };
-    match result {
+    match run(Cli::parse().command.unwrap_or(Command::Serve)).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("ai-realtime: {error:#}");
+            for line in told(&error).lines() {
+                eprintln!("ai-realtime: {line}");
+            }
             ExitCode::FAILURE
         }
     }
+}
+
+async fn run(command: Command) -> anyhow::Result<()> {
+    read_dotenv()?;
+    match command {
+        Command::Serve => serve().await,
+        Command::Check => check().await,
+        Command::Rehearsal(args) => rehearse(args).await,
+    }
+}
+
+/// Puts what `.env` holds into the environment, where it does not stand already.
+fn read_dotenv() -> anyhow::Result<()> {
+    match dotenvy::dotenv() {
+        Ok(_) => Ok(()),
+        Err(error) if error.not_found() => Ok(()),
+        // The error quotes the line, which may hold a key: the variable before it says where to look.
+        Err(dotenvy::Error::LineParse(..)) => {
+            let good = dotenvy::dotenv_iter()?.map_while(Result::ok).last();
+            let place =
+                good.map_or_else(|| "at its beginning".to_owned(), |(name, _)| format!("after {name}"));
+            anyhow::bail!(
+                ".env cannot be read {place}: write NAME=value, and put a value with spaces or `#` in quotes"
+            )
+        }
+        Err(error) => Err(error).context(".env cannot be read"),
+    }
+}
+
+/// An error with its causes; a cause that the words before it hold already is not told again.
+fn told(error: &anyhow::Error) -> String {
+    let mut told = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !told.contains(&cause) {
+            told.push_str(": ");
+            told.push_str(&cause);
+        }
+    }
+    told
 }
 
 fn load_config() -> anyhow::Result<Config> {
@@ -125,4 +155,16 @@ fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
 #[cfg(not(unix))]
 fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
     Ok(async { drop(tokio::signal::ctrl_c().await) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let error = anyhow::anyhow!("no such folder").context("cannot open data: no such folder");
+        assert_eq!(told(&error), "cannot open data: no such folder");
+        assert_eq!(told(&error.context("no store")), "no store: cannot open data: no such folder");
+    }
 }
