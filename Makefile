@@ -1,0 +1,39 @@
+# What a person does with this project. `make` alone lists it.
+
+.DEFAULT_GOAL := help
+.PHONY: help run check test fmt lint doc audit
+
+# cargo-nextest where it is installed, else cargo test; both end with their own summary.
+RUN_TESTS = if cargo nextest --version >/dev/null 2>&1; \
+	then cargo test --locked --doc --quiet && cargo nextest run --locked; \
+	else cargo test --locked; fi
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## Build for release and serve on 127.0.0.1:7070
+	@cargo run --release --locked
+
+check: ## Check the settings, the persona files and the store, without serving
+	@cargo run --release --locked -- check
+
+test: lint doc ## All checks that need nothing but Rust: format, clippy, docs, tests
+	@$(RUN_TESTS)
+
+fmt: ## Format the code
+	@cargo fmt
+
+lint: ## Check the format, then clippy on all targets
+	@cargo fmt --check
+	@cargo clippy --locked --all-targets -- -D warnings
+
+doc: ## Build the documentation of the crate
+	@RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
+
+audit: ## Check licences and known vulnerabilities with cargo-deny (needs the network)
+	@cargo deny --version >/dev/null 2>&1 || \
+		{ echo "cargo-deny is missing: cargo install --locked cargo-deny" >&2; exit 1; }
+	@cargo deny check
+
+# test-services: the tests that need servers, and what starts those.
+-include services.mk
