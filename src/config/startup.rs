@@ -28,7 +28,13 @@ impl fmt::Display for StartUpLine<'_> {
         let endpoint = &self.config.openai_realtime_endpoint;
         match (&self.config.openai_api_key, endpoint.host_str()) {
             (None, _) => f.write_str("rehearsal (no OPENAI_API_KEY)")?,
-            (Some(_), Some(host)) => write!(f, "{} at {host}", self.config.openai_realtime_model)?,
+            (Some(_), Some(host)) => {
+                write!(f, "{} at {host}", self.config.openai_realtime_model)?;
+                // Only when it is not the scheme's own.
+                if let Some(port) = endpoint.port() {
+                    write!(f, ":{port}")?;
+                }
+            }
             (Some(_), None) => f.write_str(&self.config.openai_realtime_model)?,
         }
         write!(f, " · store {} at {} · personas ", self.store, self.store_location)?;
@@ -75,5 +81,16 @@ mod tests {
         let line = line(&config, &[]);
         assert!(line.contains("model gpt-realtime-2.1 at api.openai.com"), "{line}");
         assert!(line.ends_with("personas none") && !line.contains("secret"), "{line}");
+    }
+
+    #[test]
+    fn a_model_on_a_port_of_its_own_is_named_with_it() {
+        let config = Config::load(|name| match name {
+            "OPENAI_API_KEY" => Some("sk-x".to_owned()),
+            "OPENAI_REALTIME_ENDPOINT" => Some("ws://127.0.0.1:9099/v1/realtime".to_owned()),
+            _ => None,
+        })
+        .unwrap();
+        assert!(line(&config, &[]).contains("model gpt-realtime-2.1 at 127.0.0.1:9099 ·"));
     }
 }
