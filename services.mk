@@ -6,9 +6,9 @@ PEERS_VENV := target/peers-venv
 PEERS_NEEDS := tests/peers/python/requirements.txt
 
 .PHONY: test-services
-test-services: $(PEERS_VENV)/installed
-	@if cargo nextest --version >/dev/null 2>&1; then run='nextest run --test peers --run-ignored all'; \
-	else run='test --test peers -- --include-ignored'; fi; \
+test-services: $(PEERS_VENV)/installed ## Tests against other people's software, which it installs first (needs Python 3.11)
+	@if cargo nextest --version >/dev/null 2>&1; then run='nextest run --locked --test peers --run-ignored all'; \
+	else run='test --locked --test peers -- --include-ignored'; fi; \
 	PEERS_PYTHON="$(CURDIR)/$(PEERS_VENV)/bin/python" cargo $$run
 
 # Made anew when the pinned versions change, and after an attempt that broke off.

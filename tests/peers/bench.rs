@@ -24,6 +24,8 @@ pub(crate) fn script(name: &str) -> Command {
         .expect("PEERS_PYTHON names no Python with the peers' packages: run `make test-services`");
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/python");
     let mut command = Command::new(python);
+    // All talk stays on this machine.
+    command.env("NO_PROXY", "127.0.0.1");
     // No __pycache__ among the sources.
     command.arg("-B").arg(folder.join(name)).stdin(Stdio::null()).kill_on_drop(true);
     command
@@ -170,7 +172,8 @@ impl Service {
         settings.extend(more.iter().cloned());
         let program = Program::start(home.path(), &[], &settings).await;
         let base = format!("http://{}", program.address_after("http://"));
-        Self { program, http: reqwest::Client::new(), base, _home: home }
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        Self { program, http, base, _home: home }
     }
 
     /// The service with a model that a judge stands before.

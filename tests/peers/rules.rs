@@ -43,6 +43,7 @@ async fn a_client_that_makes_mistakes_is_complained_about() {
     }
     soon(socket.close(None)).await.unwrap();
     while soon(socket.next()).await.is_some() {}
+    drop(socket);
     let report = judge.report().await;
     let complaints = report.complaints();
     for expected in [
