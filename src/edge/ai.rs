@@ -31,14 +31,14 @@ pub(super) struct SayRequest {
         length(min = 1, max = 5000, message = "must be 1 to 5000 characters"),
         custom(function = not_blank)
     )]
-    #[schema(min_length = 1, max_length = 5000)]
+    #[schema(min_length = 1, max_length = 5000, pattern = "\\S")]
     text: String,
     /// The call: 1 to 128 characters of `A-Za-z0-9._:-`; `default` when absent. A call that is not there begins.
     #[schema(value_type = Option<String>, pattern = "^[A-Za-z0-9._:-]{1,128}$")]
     call_id: Option<CallId>,
     /// Who shall answer. A call that begins, begins with this persona; a live one gets it before it hears the text.
     #[validate(custom(function = persona_key))]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 128)]
     persona: Option<PersonaKey>,
     /// Answer when the turn has ended, with the reply.
     #[serde(default)]
@@ -52,7 +52,7 @@ pub(super) struct SayRequest {
 pub(super) struct PersonaRequest {
     /// The persona.
     #[validate(custom(function = persona_key))]
-    #[schema(value_type = String)]
+    #[schema(value_type = String, min_length = 1, max_length = 128)]
     key: PersonaKey,
     /// The call; `default` when absent. A call that is not there begins.
     #[schema(value_type = Option<String>, pattern = "^[A-Za-z0-9._:-]{1,128}$")]

@@ -113,18 +113,18 @@ impl From<SwitchboardError> for ApiError {
 
 impl From<CallError> for ApiError {
     fn from(error: CallError) -> Self {
-        let (status, code, retry_after) = match &error {
-            CallError::TurnQueueFull { .. } => (StatusCode::TOO_MANY_REQUESTS, "turn_queue_full", Some(1)),
-            CallError::UnknownPersona { .. } => (StatusCode::BAD_REQUEST, "unknown_persona", None),
-            CallError::PersonaRejected { .. } => (StatusCode::BAD_GATEWAY, "persona_rejected", None),
-            CallError::ModelUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "model_unavailable", Some(2)),
-            CallError::ModelRefused { .. } => (StatusCode::BAD_GATEWAY, "model_refused", None),
-            CallError::ModelTimeout { .. } => (StatusCode::GATEWAY_TIMEOUT, "model_timeout", None),
-            CallError::ModelFailed { .. } => (StatusCode::BAD_GATEWAY, "model_failed", None),
-            CallError::Ended => (StatusCode::CONFLICT, "call_ended", None),
-            CallError::JournalUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", Some(2)),
+        let (status, retry_after) = match &error {
+            CallError::TurnQueueFull { .. } => (StatusCode::TOO_MANY_REQUESTS, Some(1)),
+            CallError::UnknownPersona { .. } => (StatusCode::BAD_REQUEST, None),
+            CallError::PersonaRejected { .. } => (StatusCode::BAD_GATEWAY, None),
+            CallError::ModelUnavailable => (StatusCode::SERVICE_UNAVAILABLE, Some(2)),
+            CallError::ModelRefused { .. } => (StatusCode::BAD_GATEWAY, None),
+            CallError::ModelTimeout { .. } => (StatusCode::GATEWAY_TIMEOUT, None),
+            CallError::ModelFailed { .. } => (StatusCode::BAD_GATEWAY, None),
+            CallError::Ended => (StatusCode::CONFLICT, None),
+            CallError::JournalUnavailable => (StatusCode::SERVICE_UNAVAILABLE, Some(2)),
         };
-        let refused = Self::new(status, code, error.to_string());
+        let refused = Self::new(status, error.code(), error.to_string());
         retry_after.map_or(refused.clone(), |seconds| refused.retry_after(seconds))
     }
 }
