@@ -36,4 +36,4 @@ audit: ## Check licences and known vulnerabilities with cargo-deny (needs the ne
 	@cargo deny check
 
 # test-services: the tests that need servers, and what starts those.
--include services.mk
+include services.mk
