@@ -4,13 +4,14 @@
 //! Source: <https://platform.openai.com/docs/api-reference/realtime>
 
 mod client;
+mod parts;
 mod server;
 
 pub use client::{
     AudioOutputPatch, AudioPatch, ClientEvent, ContentPart, FunctionTool, Modality, NewItem,
     ResponseMetadata, ResponseParams, Role, SessionPatch,
 };
-pub use server::{
-    ApiError, EchoedSession, EchoedTool, Item, ItemPart, Metadata, ParseError, Response, ServerEvent,
-    StatusDetails, UsageReport,
+pub use parts::{
+    ApiError, EchoedSession, EchoedTool, Item, ItemPart, Metadata, Response, StatusDetails, UsageReport,
 };
+pub use server::{ParseError, ServerEvent};
