@@ -220,6 +220,18 @@ pub enum PersonaCause {
     Config,
 }
 
+impl PersonaCause {
+    /// As the journal writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Api => "api",
+            Self::Model => "model",
+            Self::Config => "config",
+        }
+    }
+}
+
 /// How a turn ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -95,6 +95,11 @@ impl<E> Journal<E> {
     }
 }
 
+/// A time as the journal keeps it, and as clients are shown it.
+pub fn to_the_millisecond(time: Timestamp) -> Timestamp {
+    Timestamp::from_millisecond(time.as_millisecond()).unwrap_or(time)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

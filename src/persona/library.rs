@@ -150,12 +150,9 @@ impl Reader {
             }
             Err(errors) => {
                 for error in &errors.0 {
-                    tracing::error!(
-                        file = error.file,
-                        line = error.line,
-                        what = error.what,
-                        "persona file refused"
-                    );
+                    // `file` and `line` would be taken for those of this source.
+                    let at = format!("{}:{}", error.file, error.line);
+                    tracing::error!(at, what = error.what, "persona file refused");
                 }
                 tracing::error!(
                     mistakes = errors.0.len(),

@@ -10,6 +10,7 @@ use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::sync::{oneshot, watch};
 
 use super::{Shared, SwitchboardError};
+use crate::call::journal::to_the_millisecond;
 use crate::call::{
     CallActor, CallArguments, CallDependencies, CallError, CallHandle, CallSnapshot, CallState,
 };
@@ -166,7 +167,7 @@ impl SwitchboardArguments {
             from: None,
             to: None,
             business_id: None,
-            started_at: Timestamp::now(),
+            started_at: to_the_millisecond(Timestamp::now()),
             turns: 0,
             node: Arc::clone(&self.dependencies.node),
             asleep_since: None,

@@ -10,6 +10,9 @@ const UPKEEP: Duration = Duration::from_secs(5);
 /// Upper bounds of the buckets of every figure in seconds: from a lookup to the longest turn.
 const SECONDS: [f64; 12] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0];
 
+/// Upper bounds of the buckets of every figure in events.
+const COUNTS: [f64; 6] = [1.0, 4.0, 16.0, 64.0, 256.0, 1_024.0];
+
 /// A handle on the figures. Cheap to clone.
 #[derive(Clone)]
 pub struct Figures {
@@ -62,7 +65,9 @@ impl std::fmt::Debug for Figures {
 }
 
 fn builder() -> Result<PrometheusBuilder, BuildError> {
-    PrometheusBuilder::new().set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &SECONDS)
+    PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &SECONDS)?
+        .set_buckets_for_metric(Matcher::Suffix("_events".into()), &COUNTS)
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use super::alarm::Alarm;
 use super::{CallData, Due, END_LIMIT, Phase, TextLineMessage};
 use crate::call::event::{CallEvent, EndReason};
 use crate::call::floor::Request;
+use crate::call::journal::to_the_millisecond;
 use crate::call::{CallError, CallState, Reply};
 use crate::id::PersonaKey;
 use crate::transport::{TextCommand, TextMessage};
@@ -31,7 +32,7 @@ pub(super) enum Effect {
 impl CallData {
     /// Numbers an event and hands it to the writer.
     pub(super) fn record(&mut self, event: CallEvent) -> u64 {
-        let seq = self.journal.record(event, now());
+        let seq = self.journal.record(event, to_the_millisecond(Timestamp::now()));
         self.send_unsent();
         seq
     }
@@ -212,10 +213,4 @@ impl CallData {
             Phase::Asleep => CallState::Asleep,
         }
     }
-}
-
-/// The time as the journal keeps it: to the millisecond.
-fn now() -> Timestamp {
-    let now = Timestamp::now();
-    Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
 }

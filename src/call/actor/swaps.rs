@@ -143,7 +143,7 @@ impl CallData {
     }
 
     fn activated(&mut self, persona: PersonaKey, by: PersonaCause) {
-        tracing::info!(persona = %persona, ?by, "persona activated");
+        tracing::info!(persona = %persona, by = by.as_str(), "persona activated");
         self.record(CallEvent::PersonaActivated { persona, by, carry: None, back: false });
     }
 
@@ -294,7 +294,7 @@ impl CallData {
         let persona = &rendition.persona;
         let greeting = if first_meeting { &persona.greeting } else { &persona.return_greeting };
         let output = handoff::accepted_output(&handoff, &persona.name, greeting.as_deref());
-        tracing::info!(persona = %handoff.to, by = "model", "persona activated");
+        tracing::info!(persona = %handoff.to, by = PersonaCause::Model.as_str(), "persona activated");
         let carry = Some(handoff.carry);
         self.record(CallEvent::PersonaActivated {
             back: handoff.back,
