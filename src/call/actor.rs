@@ -2,6 +2,8 @@
 //! handoffs and the journal decide.
 
 mod alarm;
+mod message;
+mod recall;
 mod record;
 mod swaps;
 mod turns;
@@ -17,22 +19,26 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
 use self::alarm::Alarm;
+
+use self::recall::recall;
 use self::record::Effect;
 use self::swaps::Swapping;
-use super::event::{CallEvent, EndReason, Logged};
+use super::event::EndReason;
 use super::floor::{Floor, Request};
 use super::handoff::Handoffs;
 use super::journal::Journal;
-use super::recollection::{Conversation, Recollection};
+use super::recollection::Conversation;
 use super::turn::Turn;
-use super::writer::{JournalWriter, Written};
-use super::{CallError, CallSnapshot, Reply};
+use super::writer::Written;
+use super::{CallError, CallSnapshot};
 use crate::id::{CallId, PersonaKey, ToolCallId};
-use crate::persona::Library;
-use crate::persona::actor::{PersonaActor, PersonaArguments, PersonaEvent, PersonaMessage, Rendition};
-use crate::session::{Endpoint, SessionActor, SessionArguments, SessionEvent, SessionMessage};
-use crate::store::{Store, StoreError};
-use crate::transport::{TextLine, TextMessage, TransportEvent};
+use crate::persona::actor::{PersonaActor, PersonaArguments, PersonaMessage, Rendition};
+use crate::session::{SessionActor, SessionArguments, SessionMessage};
+use crate::transport::{TextLine, TransportEvent};
+
+pub use self::message::{
+    CallArguments, CallDependencies, CallLimits, CallMessage, Due, ReplySink, TextLineMessage,
+};
 
 /// A child that fails may be started again so often in one call; then the call ends.
 const MAX_RESTARTS: u32 = 3;
@@ -40,145 +46,6 @@ const MAX_RESTARTS: u32 = 3;
 const CHILD_STOP_LIMIT: Duration = Duration::from_secs(2);
 /// A call that ends waits this long for its journal.
 const END_LIMIT: Duration = Duration::from_secs(10);
-/// A call's journal is read within this.
-const RECALL_LIMIT: Duration = Duration::from_secs(10);
-/// Events read at once from the journal.
-const RECALL_PAGE: usize = 1_000;
-
-/// Where the words of replies go besides the line: `LOG_REPLIES`.
-pub type ReplySink = Arc<dyn Fn(&str) + Send + Sync>;
-
-/// The line of a text call, as the call speaks to it.
-pub type TextLineMessage = TextMessage<Reply, CallError>;
-
-/// How long things may take in a call.
-#[derive(Debug, Clone, Copy)]
-pub struct CallLimits {
-    /// A turn, from the caller's words to the model's last.
-    pub turn: Duration,
-    /// Silence, until the model's socket is closed.
-    pub idle: Duration,
-}
-
-/// What every call stands on; made once.
-#[derive(Clone)]
-pub struct CallDependencies {
-    /// Rows and journals.
-    pub store: Store,
-    /// Personas and tools.
-    pub library: Library,
-    /// Where the model is.
-    pub endpoint: Endpoint,
-    /// The writer of the journals.
-    pub journal: JournalWriter,
-    /// How long things may take.
-    pub limits: CallLimits,
-    /// Who speaks when nobody says.
-    pub default_persona: PersonaKey,
-    /// The name of this node.
-    pub node: Arc<str>,
-    /// Where the words of replies go besides the line.
-    pub replies: Option<ReplySink>,
-}
-
-impl fmt::Debug for CallDependencies {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CallDependencies").field("limits", &self.limits).finish_non_exhaustive()
-    }
-}
-
-/// What a call begins with.
-#[derive(Debug)]
-pub struct CallArguments {
-    /// Its id.
-    pub call_id: CallId,
-    /// Who speaks first, if the journal knows no better.
-    pub persona: Option<PersonaKey>,
-    /// What it stands on.
-    pub dependencies: Arc<CallDependencies>,
-    /// Where it shows itself.
-    pub snapshot: watch::Sender<CallSnapshot>,
-}
-
-/// Everything a call can be told.
-#[derive(Debug)]
-pub enum CallMessage {
-    /// For the line.
-    Line(TextLineMessage),
-    /// Put a persona in force between two turns.
-    Activate {
-        /// Which.
-        persona: PersonaKey,
-        /// Answered when the model has confirmed it.
-        reply: oneshot::Sender<Result<PersonaKey, CallError>>,
-    },
-    /// End the call.
-    HangUp {
-        /// Answered when the journal is closed.
-        reply: oneshot::Sender<Result<(), CallError>>,
-    },
-    /// Say when nothing is under way any more, and everything is written.
-    Drain {
-        /// Told, or dropped when the call ends first.
-        quiet: oneshot::Sender<()>,
-    },
-    /// Go, if you sleep: you will be taken up again from your journal.
-    Retire,
-    /// From the session.
-    Session(SessionEvent),
-    /// From the line.
-    Transport(TransportEvent),
-    /// From the persona.
-    Persona(PersonaEvent),
-    /// From the journal's writer.
-    Written(Written),
-    /// The journal has been read.
-    Recalled(Box<Result<Recollection, StoreError>>),
-    /// Something is due.
-    Due(Due),
-}
-
-/// What becomes due in a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Due {
-    /// The turn of this number has had its time.
-    Turn(u64),
-    /// What was under way when that turn was given up has had its time.
-    Clearing(u64),
-    /// Nobody has said anything since this many requests.
-    Idle(u64),
-    /// What waits for the journal, at this event, has waited long enough.
-    Held(u64),
-    /// The writer may have room again.
-    Unsent,
-    /// The journal cannot be closed.
-    End,
-}
-
-macro_rules! from_child {
-    ($event:ty, $variant:ident) => {
-        impl From<$event> for CallMessage {
-            fn from(event: $event) -> Self {
-                Self::$variant(event)
-            }
-        }
-        impl TryFrom<CallMessage> for $event {
-            type Error = CallMessage;
-
-            fn try_from(message: CallMessage) -> Result<Self, CallMessage> {
-                match message {
-                    CallMessage::$variant(event) => Ok(event),
-                    other => Err(other),
-                }
-            }
-        }
-    };
-}
-
-from_child!(SessionEvent, Session);
-from_child!(TransportEvent, Transport);
-from_child!(PersonaEvent, Persona);
-from_child!(Written, Written);
 
 /// The call's actor.
 #[derive(Debug)]
@@ -371,47 +238,6 @@ async fn spawn_persona(
     Ok(persona)
 }
 
-/// Reads the journal aside, page by page, and brings what it says as a message.
-fn recall(myself: &ActorRef<CallMessage>, dependencies: &CallDependencies, call_id: &CallId) {
-    let (store, journal) = (dependencies.store.clone(), dependencies.journal.clone());
-    let (myself, call_id) = (myself.clone(), call_id.clone());
-    tokio::spawn(async move {
-        let limit_ms = u64::try_from(RECALL_LIMIT.as_millis()).unwrap_or(u64::MAX);
-        let reading = async {
-            // What an earlier part of this call recorded may still be on its way.
-            journal.flushed().await;
-            read_journal(&store, &call_id).await
-        };
-        let read = tokio::time::timeout(RECALL_LIMIT, reading).await;
-        let recalled = read.unwrap_or(Err(StoreError::Timeout { limit_ms }));
-        // A call that is gone needs no memory.
-        let _ = myself.cast(CallMessage::Recalled(Box::new(recalled)));
-    });
-}
-
-async fn read_journal(store: &Store, call_id: &CallId) -> Result<Recollection, StoreError> {
-    let mut recollection = Recollection::default();
-    // Conversations that ended before are over.
-    let began = store.latest_event(call_id, Some("call.started")).await?;
-    recollection.last_seq = began.map_or(0, |event| event.seq - 1);
-    loop {
-        let page = store.events_after(call_id, recollection.last_seq, RECALL_PAGE).await?;
-        let Some(last) = page.last().map(|record| record.seq) else {
-            return Ok(recollection);
-        };
-        // Of what was said, the whole messages are kept; their pieces are most of the journal.
-        for record in page.iter().filter(|record| record.kind != "assistant.delta") {
-            match serde_json::from_str::<Logged>(&record.body) {
-                Ok(logged) => recollection.take(logged),
-                Err(error) => {
-                    tracing::warn!(seq = record.seq, error = %error, "an event of the journal cannot be read");
-                }
-            }
-        }
-        recollection.last_seq = last;
-    }
-}
-
 impl CallData {
     fn take(&mut self, message: CallMessage) {
         match message {
@@ -432,50 +258,6 @@ impl CallData {
             CallMessage::Recalled(recalled) => self.on_recalled(*recalled),
             CallMessage::Due(due) => self.on_due(due),
         }
-    }
-
-    fn on_recalled(&mut self, recalled: Result<Recollection, StoreError>) {
-        if self.phase == Phase::Ended {
-            return;
-        }
-        let recollection = match recalled {
-            Ok(recollection) => recollection,
-            Err(error) => {
-                tracing::error!(error = %error, "the journal cannot be read, the call cannot begin");
-                self.refuse_everyone(&CallError::JournalUnavailable);
-                self.myself.stop(Some("the journal cannot be read".to_owned()));
-                return;
-            }
-        };
-        let restarted = self.journal.last() > 0;
-        if !restarted {
-            self.journal = Journal::after(self.call_id.clone(), recollection.last_seq);
-        }
-        match recollection.conversation {
-            Some(conversation) if restarted => self.recalled = Some(Box::new(conversation)),
-            Some(conversation) => self.go_on(conversation),
-            None => {
-                self.first_seq = self.journal.last() + 1;
-                self.record(CallEvent::CallStarted { transport: "text".to_owned() });
-            }
-        }
-        self.begin_start();
-    }
-
-    fn go_on(&mut self, mut conversation: Conversation) {
-        self.first_seq = conversation.first_seq;
-        self.started_at = conversation.started_at;
-        self.turns = conversation.turns;
-        self.connections = conversation.connections;
-        if let Some(handoffs) = conversation.handoffs.take() {
-            self.handoffs = handoffs;
-        }
-        self.record(CallEvent::CallResumed {});
-        if let Some(turn) = conversation.cut_turn {
-            let (event, _) = Turn::cut_off(turn).finish(self.handoffs.active().clone(), 0);
-            self.record(event);
-        }
-        self.recalled = Some(Box::new(conversation));
     }
 
     /// A child is gone though nobody stopped it.

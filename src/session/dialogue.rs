@@ -1,6 +1,7 @@
 //! The conversation with the model, as one state machine: what was asked, what was answered, what is owed. Pure:
 //! intents, server events and deadlines come in, actions go out.
 
+mod action;
 mod events;
 #[cfg(test)]
 mod tests;
@@ -8,12 +9,15 @@ mod tests;
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
+use self::action::create_item;
 use super::config::SessionConfig;
 use super::history::{Content, History, INTERRUPTED};
 use super::sequencer::{Sequencer, Step};
 use super::{ResponseEnd, ResponseStatus, SessionEvent};
 use crate::id::{ItemId, ToolCallId};
 use crate::protocol::openai::{ClientEvent, NewItem, ResponseParams, SessionPatch};
+
+pub use self::action::{Action, Deadline, Notice};
 
 /// A `session.update` must be answered within this.
 pub const UPDATE_LIMIT: Duration = Duration::from_secs(5);
@@ -27,57 +31,6 @@ pub const RETRY_WAIT: Duration = Duration::from_millis(500);
 const MAX_RETRIES: u32 = 1;
 /// So many tool calls are remembered as answered, to tell a repeated announcement from a new one.
 const REMEMBERED_CALLS: usize = 256;
-
-/// What the shell shall do.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Action {
-    /// Send this.
-    Send(ClientEvent),
-    /// Tell the owner.
-    Report(SessionEvent),
-    /// A socket is configured and knows the conversation.
-    Ready {
-        /// How many items it was given.
-        replayed_items: u64,
-    },
-    /// Come back with this after that long.
-    Arm(Deadline, Duration),
-    /// Get another socket: this one is of no more use.
-    Replace(String),
-    /// Stop trying: only the operator can mend it.
-    GiveUp {
-        /// The model's own word for it.
-        code: String,
-    },
-    /// Something an operator should find in the log.
-    Notice(Notice),
-}
-
-/// Something for the log; holds no words of the conversation.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Notice {
-    /// The model echoed a configuration that is not what was asked for.
-    Mismatch(&'static str),
-    /// The model reported an error that needs nothing done.
-    Error(String),
-    /// An event of a type nobody told us of.
-    UnknownEvent(String),
-    /// An output came for a tool call that is not open.
-    StrayOutput,
-}
-
-/// Something that must happen by a time.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Deadline {
-    /// The answer to this update.
-    Update(String),
-    /// This item's place in the conversation.
-    Item(ItemId),
-    /// The beginning of the response asked for with this token.
-    Created(String),
-    /// The next try of a failed response.
-    Retry,
-}
 
 /// An update in flight.
 #[derive(Debug)]
@@ -452,14 +405,4 @@ impl Dialogue {
         let end = ResponseEnd { status, input_tokens: input, output_tokens: output };
         actions.push(Action::Report(SessionEvent::ResponseDone(end)));
     }
-}
-
-/// The `event_id` of an item's create names the item, so that an error leads back to it.
-fn create_item(item: NewItem) -> Action {
-    let id = match &item {
-        NewItem::Message { id, .. }
-        | NewItem::FunctionCall { id, .. }
-        | NewItem::FunctionCallOutput { id, .. } => id,
-    };
-    Action::Send(ClientEvent::ItemCreate { event_id: format!("ic_{id}"), item })
 }

@@ -1,6 +1,7 @@
 //! How the conversation takes what the model's side says.
 
-use super::{Action, Dialogue, Notice, REMEMBERED_CALLS, create_item};
+use super::action::create_item;
+use super::{Action, Dialogue, Notice, REMEMBERED_CALLS};
 use crate::id::{ItemId, ResponseId};
 use crate::protocol::openai::{ApiError, ClientEvent, EchoedSession, Item, Response, ServerEvent};
 use crate::session::fault::{Remedy, remedy};

@@ -1,0 +1,152 @@
+//! What a call stands on, what it begins with, and everything it can be told.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{oneshot, watch};
+
+use crate::call::recollection::Recollection;
+use crate::call::writer::{JournalWriter, Written};
+use crate::call::{CallError, CallSnapshot, Reply};
+use crate::id::{CallId, PersonaKey};
+use crate::persona::Library;
+use crate::persona::actor::PersonaEvent;
+use crate::session::{Endpoint, SessionEvent};
+use crate::store::{Store, StoreError};
+use crate::transport::{TextMessage, TransportEvent};
+
+/// Where the words of replies go besides the line: `LOG_REPLIES`.
+pub type ReplySink = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// The line of a text call, as the call speaks to it.
+pub type TextLineMessage = TextMessage<Reply, CallError>;
+
+/// How long things may take in a call.
+#[derive(Debug, Clone, Copy)]
+pub struct CallLimits {
+    /// A turn, from the caller's words to the model's last.
+    pub turn: Duration,
+    /// Silence, until the model's socket is closed.
+    pub idle: Duration,
+}
+
+/// What every call stands on; made once.
+#[derive(Clone)]
+pub struct CallDependencies {
+    /// Rows and journals.
+    pub store: Store,
+    /// Personas and tools.
+    pub library: Library,
+    /// Where the model is.
+    pub endpoint: Endpoint,
+    /// The writer of the journals.
+    pub journal: JournalWriter,
+    /// How long things may take.
+    pub limits: CallLimits,
+    /// Who speaks when nobody says.
+    pub default_persona: PersonaKey,
+    /// The name of this node.
+    pub node: Arc<str>,
+    /// Where the words of replies go besides the line.
+    pub replies: Option<ReplySink>,
+}
+
+impl fmt::Debug for CallDependencies {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CallDependencies").field("limits", &self.limits).finish_non_exhaustive()
+    }
+}
+
+/// What a call begins with.
+#[derive(Debug)]
+pub struct CallArguments {
+    /// Its id.
+    pub call_id: CallId,
+    /// Who speaks first, if the journal knows no better.
+    pub persona: Option<PersonaKey>,
+    /// What it stands on.
+    pub dependencies: Arc<CallDependencies>,
+    /// Where it shows itself.
+    pub snapshot: watch::Sender<CallSnapshot>,
+}
+
+/// Everything a call can be told.
+#[derive(Debug)]
+pub enum CallMessage {
+    /// For the line.
+    Line(TextLineMessage),
+    /// Put a persona in force between two turns.
+    Activate {
+        /// Which.
+        persona: PersonaKey,
+        /// Answered when the model has confirmed it.
+        reply: oneshot::Sender<Result<PersonaKey, CallError>>,
+    },
+    /// End the call.
+    HangUp {
+        /// Answered when the journal is closed.
+        reply: oneshot::Sender<Result<(), CallError>>,
+    },
+    /// Say when nothing is under way any more, and everything is written.
+    Drain {
+        /// Told, or dropped when the call ends first.
+        quiet: oneshot::Sender<()>,
+    },
+    /// Go, if you sleep: you will be taken up again from your journal.
+    Retire,
+    /// From the session.
+    Session(SessionEvent),
+    /// From the line.
+    Transport(TransportEvent),
+    /// From the persona.
+    Persona(PersonaEvent),
+    /// From the journal's writer.
+    Written(Written),
+    /// The journal has been read.
+    Recalled(Box<Result<Recollection, StoreError>>),
+    /// Something is due.
+    Due(Due),
+}
+
+/// What becomes due in a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Due {
+    /// The turn of this number has had its time.
+    Turn(u64),
+    /// What was under way when that turn was given up has had its time.
+    Clearing(u64),
+    /// Nobody has said anything since this many requests.
+    Idle(u64),
+    /// What waits for the journal, at this event, has waited long enough.
+    Held(u64),
+    /// The writer may have room again.
+    Unsent,
+    /// The journal cannot be closed.
+    End,
+}
+
+macro_rules! from_child {
+    ($event:ty, $variant:ident) => {
+        impl From<$event> for CallMessage {
+            fn from(event: $event) -> Self {
+                Self::$variant(event)
+            }
+        }
+        impl TryFrom<CallMessage> for $event {
+            type Error = CallMessage;
+
+            fn try_from(message: CallMessage) -> Result<Self, CallMessage> {
+                match message {
+                    CallMessage::$variant(event) => Ok(event),
+                    other => Err(other),
+                }
+            }
+        }
+    };
+}
+
+from_child!(SessionEvent, Session);
+from_child!(TransportEvent, Transport);
+from_child!(PersonaEvent, Persona);
+from_child!(Written, Written);

@@ -1,0 +1,106 @@
+//! How a call takes itself up again from its journal.
+
+use std::time::Duration;
+
+use ractor::ActorRef;
+
+use super::{CallData, CallDependencies, CallMessage, Phase};
+use crate::call::CallError;
+use crate::call::event::{CallEvent, Logged};
+use crate::call::journal::Journal;
+use crate::call::recollection::{Conversation, Recollection};
+use crate::call::turn::Turn;
+use crate::id::CallId;
+use crate::store::{Store, StoreError};
+
+/// A call's journal is read within this.
+const RECALL_LIMIT: Duration = Duration::from_secs(10);
+/// Events read at once from the journal.
+const RECALL_PAGE: usize = 1_000;
+
+/// Reads the journal aside, page by page, and brings what it says as a message.
+pub(super) fn recall(myself: &ActorRef<CallMessage>, dependencies: &CallDependencies, call_id: &CallId) {
+    let (store, journal) = (dependencies.store.clone(), dependencies.journal.clone());
+    let (myself, call_id) = (myself.clone(), call_id.clone());
+    tokio::spawn(async move {
+        let limit_ms = u64::try_from(RECALL_LIMIT.as_millis()).unwrap_or(u64::MAX);
+        let reading = async {
+            // What an earlier part of this call recorded may still be on its way.
+            journal.flushed().await;
+            read_journal(&store, &call_id).await
+        };
+        let read = tokio::time::timeout(RECALL_LIMIT, reading).await;
+        let recalled = read.unwrap_or(Err(StoreError::Timeout { limit_ms }));
+        // A call that is gone needs no memory.
+        let _ = myself.cast(CallMessage::Recalled(Box::new(recalled)));
+    });
+}
+
+async fn read_journal(store: &Store, call_id: &CallId) -> Result<Recollection, StoreError> {
+    let mut recollection = Recollection::default();
+    // Conversations that ended before are over.
+    let began = store.latest_event(call_id, Some("call.started")).await?;
+    recollection.last_seq = began.map_or(0, |event| event.seq - 1);
+    loop {
+        let page = store.events_after(call_id, recollection.last_seq, RECALL_PAGE).await?;
+        let Some(last) = page.last().map(|record| record.seq) else {
+            return Ok(recollection);
+        };
+        // Of what was said, the whole messages are kept; their pieces are most of the journal.
+        for record in page.iter().filter(|record| record.kind != "assistant.delta") {
+            match serde_json::from_str::<Logged>(&record.body) {
+                Ok(logged) => recollection.take(logged),
+                Err(error) => {
+                    tracing::warn!(seq = record.seq, error = %error, "an event of the journal cannot be read");
+                }
+            }
+        }
+        recollection.last_seq = last;
+    }
+}
+
+impl CallData {
+    pub(super) fn on_recalled(&mut self, recalled: Result<Recollection, StoreError>) {
+        if self.phase == Phase::Ended {
+            return;
+        }
+        let recollection = match recalled {
+            Ok(recollection) => recollection,
+            Err(error) => {
+                tracing::error!(error = %error, "the journal cannot be read, the call cannot begin");
+                self.refuse_everyone(&CallError::JournalUnavailable);
+                self.myself.stop(Some("the journal cannot be read".to_owned()));
+                return;
+            }
+        };
+        let restarted = self.journal.last() > 0;
+        if !restarted {
+            self.journal = Journal::after(self.call_id.clone(), recollection.last_seq);
+        }
+        match recollection.conversation {
+            Some(conversation) if restarted => self.recalled = Some(Box::new(conversation)),
+            Some(conversation) => self.go_on(conversation),
+            None => {
+                self.first_seq = self.journal.last() + 1;
+                self.record(CallEvent::CallStarted { transport: "text".to_owned() });
+            }
+        }
+        self.begin_start();
+    }
+
+    fn go_on(&mut self, mut conversation: Conversation) {
+        self.first_seq = conversation.first_seq;
+        self.started_at = conversation.started_at;
+        self.turns = conversation.turns;
+        self.connections = conversation.connections;
+        if let Some(handoffs) = conversation.handoffs.take() {
+            self.handoffs = handoffs;
+        }
+        self.record(CallEvent::CallResumed {});
+        if let Some(turn) = conversation.cut_turn {
+            let (event, _) = Turn::cut_off(turn).finish(self.handoffs.active().clone(), 0);
+            self.record(event);
+        }
+        self.recalled = Some(Box::new(conversation));
+    }
+}
