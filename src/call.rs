@@ -56,6 +56,12 @@ impl CallHandle {
         self.snapshot.borrow().clone()
     }
 
+    /// Whether the call takes requests: it has not ended, and its actor is not stopping.
+    pub fn is_live(&self) -> bool {
+        self.snapshot.borrow().state != CallState::Ended
+            && self.call.get_status() < ractor::ActorStatus::Stopping
+    }
+
     /// Whether the call talks, or is about to: it holds one of the places there are.
     pub fn is_awake(&self) -> bool {
         match self.snapshot.borrow().state {
@@ -77,7 +83,7 @@ impl CallHandle {
     pub async fn say(&self, text: String) -> Result<Taken, CallError> {
         let (taken, answer) = oneshot::channel();
         self.tell(CallMessage::Line(TextMessage::Say { text, taken }))?;
-        let TextTaken { turn, first_seq, outcome } = answer.await.map_err(|_| CallError::Ended)??;
+        let TextTaken { turn, first_seq, outcome } = answer.await.map_err(|_| self.gone())??;
         Ok(Taken { turn, first_seq, reply: outcome })
     }
 
@@ -88,7 +94,7 @@ impl CallHandle {
     pub async fn activate(&self, persona: PersonaKey) -> Result<PersonaKey, CallError> {
         let (reply, answer) = oneshot::channel();
         self.tell(CallMessage::Activate { persona, reply })?;
-        answer.await.map_err(|_| CallError::Ended)?
+        answer.await.map_err(|_| self.gone())?
     }
 
     /// Ends the call, and waits until its journal is closed.
@@ -98,7 +104,7 @@ impl CallHandle {
     pub async fn hang_up(&self) -> Result<(), CallError> {
         let (reply, answer) = oneshot::channel();
         self.tell(CallMessage::HangUp { reply })?;
-        answer.await.map_err(|_| CallError::JournalUnavailable)?
+        answer.await.map_err(|_| self.gone())?
     }
 
     /// Lets a call that sleeps go to its journal; one that is awake stays.
@@ -120,7 +126,16 @@ impl CallHandle {
     }
 
     fn tell(&self, message: CallMessage) -> Result<(), CallError> {
-        self.call.cast(message).map_err(|_| CallError::Ended)
+        self.call.cast(message).map_err(|_| self.gone())
+    }
+
+    /// Why nobody answers: the call is over, or it was stopped and goes on with whoever asks next.
+    fn gone(&self) -> CallError {
+        if self.snapshot.borrow().state == CallState::Ended {
+            CallError::Ended
+        } else {
+            CallError::Interrupted
+        }
     }
 }
 
@@ -281,6 +296,9 @@ pub enum CallError {
     /// The call is over.
     #[error("this call has ended: start another by saying something")]
     Ended,
+    /// The call's actor stopped without having ended the call.
+    #[error("the call was interrupted: try again")]
+    Interrupted,
     /// The journal takes no more; nothing is promised that could be lost.
     #[error("the journal cannot be written: try again in a moment")]
     JournalUnavailable,
@@ -304,6 +322,7 @@ impl CallError {
             Self::ModelTimeout { .. } => "model_timeout",
             Self::ModelFailed { .. } => "model_failed",
             Self::Ended => "call_ended",
+            Self::Interrupted => "call_interrupted",
             Self::JournalUnavailable => "store_unavailable",
         }
     }

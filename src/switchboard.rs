@@ -41,7 +41,8 @@ struct Shared {
 }
 
 impl Shared {
-    /// Whether one more call may talk: those that sleep hold no place.
+    /// Whether one more call may talk: those that sleep hold no place. It is looked at, not reserved: sleepers that
+    /// are woken at one moment may be more than the limit for a while.
     fn check_room(&self) -> Result<(), SwitchboardError> {
         let calls = self.calls.load();
         let limit = self.max_calls;
@@ -133,9 +134,14 @@ impl Switchboard {
         // A call that is reading its journal does not know yet what it is; one that is gone never will.
         let mut watch = handle.watch();
         let known = watch.wait_for(|call| call.state != CallState::Starting);
-        match tokio::time::timeout(READY_LIMIT, known).await {
-            Ok(_) => Ok(handle),
-            Err(_) => Err(CallError::JournalUnavailable.into()),
+        let state = match tokio::time::timeout(READY_LIMIT, known).await {
+            Ok(Ok(call)) => Some(call.state),
+            Ok(Err(_)) | Err(_) => None,
+        };
+        match state {
+            Some(CallState::Ended) => Err(SwitchboardError::UnknownCall(id.clone())),
+            Some(_) => Ok(handle),
+            None => Err(CallError::JournalUnavailable.into()),
         }
     }
 
@@ -188,7 +194,7 @@ impl Switchboard {
 
     fn live(&self, id: &CallId) -> Option<CallHandle> {
         let handle = self.shared.calls.load().get(id).cloned()?;
-        (handle.snapshot().state != CallState::Ended).then_some(handle)
+        handle.is_live().then_some(handle)
     }
 
     async fn ask(

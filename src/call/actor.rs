@@ -201,6 +201,8 @@ impl Actor for CallActor {
         };
         if call.phase != Phase::Ended {
             call.on_child_gone(&child, &why).await?;
+            call.drain();
+            call.show();
         }
         Ok(())
     }

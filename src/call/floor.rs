@@ -95,9 +95,8 @@ impl Floor {
         self.waiting.len()
     }
 
-    /// Everyone who waits is sent away: the call is over.
+    /// Everyone who waits is sent away.
     pub fn clear(&mut self) -> Vec<Request> {
-        self.open = false;
         self.waiting.drain(..).collect()
     }
 

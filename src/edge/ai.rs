@@ -88,11 +88,17 @@ pub(super) async fn say(
         let journal = CallJournal { store: edge.state.store.clone(), call_id };
         let before = taken.first_seq.saturating_sub(1);
         let tail = Tail::new(journal, before, Until::TurnDone(taken.turn), Some(call.watch()));
-        return Ok(events::respond(tail, place));
+        // With a journal that cannot be written nothing more would come.
+        let unwritten = async move {
+            if !matches!(taken.reply.await, Ok(Err(CallError::JournalUnavailable))) {
+                std::future::pending::<()>().await;
+            }
+        };
+        return Ok(events::respond(tail, place, unwritten));
     }
     let reply = if request.wait {
-        // A call that ends drops the sender.
-        Some(taken.reply.await.unwrap_or(Err(CallError::Ended))?.into())
+        // A call that is stopped drops the sender.
+        Some(taken.reply.await.unwrap_or(Err(CallError::Interrupted))?.into())
     } else {
         None
     };

@@ -140,7 +140,7 @@ pub(super) async fn events(
         Err(error) => return Err(error.into()),
     };
     let tail = Tail::new(CallJournal { store, call_id }, after, Until::CallEnded { from }, live);
-    Ok(events::respond(tail, place))
+    Ok(events::respond(tail, place, std::future::pending()))
 }
 
 fn last_event_id(headers: &HeaderMap) -> Result<Option<u64>, ApiError> {

@@ -122,6 +122,7 @@ impl From<CallError> for ApiError {
             CallError::ModelTimeout { .. } => (StatusCode::GATEWAY_TIMEOUT, None),
             CallError::ModelFailed { .. } => (StatusCode::BAD_GATEWAY, None),
             CallError::Ended => (StatusCode::CONFLICT, None),
+            CallError::Interrupted => (StatusCode::SERVICE_UNAVAILABLE, Some(1)),
             CallError::JournalUnavailable => (StatusCode::SERVICE_UNAVAILABLE, Some(2)),
         };
         let refused = Self::new(status, error.code(), error.to_string());
@@ -177,7 +178,7 @@ pub(super) enum CallRefusals {
     /// `persona_rejected`, `model_refused` or `model_failed`.
     #[response(status = 502)]
     ModelFailed(ErrorBody),
-    /// `at_capacity`, `draining`, `model_unavailable` or `store_unavailable`.
+    /// `at_capacity`, `draining`, `call_interrupted`, `model_unavailable` or `store_unavailable`.
     #[response(status = 503)]
     Unavailable(ErrorBody),
     /// `model_timeout`.
@@ -201,7 +202,7 @@ mod tests {
 
     #[test]
     fn each_trouble_of_a_call_has_its_status_and_code() {
-        let cases: [(CallError, u16, &str); 9] = [
+        let cases: [(CallError, u16, &str); 10] = [
             (CallError::TurnQueueFull { waiting: 16 }, 429, "turn_queue_full"),
             (
                 CallError::UnknownPersona { key: "x".into(), known: vec!["cfo".into()] },
@@ -218,6 +219,7 @@ mod tests {
             (CallError::ModelTimeout { limit_ms: 1 }, 504, "model_timeout"),
             (CallError::ModelFailed { code: "server_error".into() }, 502, "model_failed"),
             (CallError::Ended, 409, "call_ended"),
+            (CallError::Interrupted, 503, "call_interrupted"),
             (CallError::JournalUnavailable, 503, "store_unavailable"),
         ];
         for (error, status, code) in cases {

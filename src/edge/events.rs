@@ -176,9 +176,14 @@ impl Streams {
     }
 }
 
-/// Answers with a stream of events; the place is given back when the reader leaves or the stream ends.
-pub(super) fn respond<J: Journal>(tail: Tail<J>, place: OwnedSemaphorePermit) -> Response {
-    let events = tail.into_stream().filter_map(move |event| {
+/// Answers with a stream of events, which breaks off when `no_more` comes; the place is given back when the reader
+/// leaves or the stream ends.
+pub(super) fn respond<J: Journal>(
+    tail: Tail<J>,
+    place: OwnedSemaphorePermit,
+    no_more: impl Future<Output = ()> + Send + 'static,
+) -> Response {
+    let events = tail.into_stream().take_until(Box::pin(no_more)).filter_map(move |event| {
         let _held = &place;
         std::future::ready(match event {
             Ok(event) => Some(Ok::<_, Infallible>(line(&event))),

@@ -175,7 +175,10 @@ impl Actor for SessionActor {
             SessionMessage::ToolOutput { id, output } => state.dialogue.tool_output(&id, output),
             SessionMessage::ForgetBeforeTurn => state.dialogue.forget_before_turn(),
             SessionMessage::Abandon => state.dialogue.abandon(),
-            SessionMessage::Replace(reason) => vec![Action::Replace(reason)],
+            SessionMessage::Replace(reason) => {
+                state.dialogue.retract_untaken();
+                vec![Action::Replace(reason)]
+            }
             SessionMessage::Sleep => state.sleep(),
             SessionMessage::Own(Own { generation, what }) if generation == state.generation => {
                 state.take(&myself, what)

@@ -267,7 +267,7 @@ impl Dialogue {
     }
 
     /// What the model never took was never said.
-    fn retract_untaken(&mut self) {
+    pub fn retract_untaken(&mut self) {
         for untaken in self.untaken.drain(..) {
             self.history.retract(&untaken.item_id);
         }

@@ -126,15 +126,14 @@ impl SwitchboardArguments {
         if self.shared.draining.load(Ordering::Relaxed) {
             return Err(SwitchboardError::Draining);
         }
-        if let Some(live) = calls.get(&id).filter(|call| call.snapshot().state != CallState::Ended) {
+        if let Some(live) = calls.get(&id).filter(|call| call.is_live()) {
             return Ok(live.clone());
         }
         self.shared.check_room()?;
         // Calls that sleep hold no place of those who talk, but not without end.
-        if calls.len() >= ASLEEP_PER_CALL * self.shared.max_calls as usize
-            && let Some(longest) = longest_asleep(&calls)
-        {
-            longest.retire();
+        let over = (calls.len() + 1).saturating_sub(ASLEEP_PER_CALL * self.shared.max_calls as usize);
+        for call in longest_asleep(&calls, over) {
+            call.retire();
         }
         if let Some(key) = &persona {
             self.check_persona(key)?;
@@ -188,10 +187,13 @@ impl SwitchboardArguments {
 
     /// Asks the journal aside whether the call goes on.
     fn find(&self, myself: &ActorRef<SwitchboardMessage>, id: CallId, reply: Reply) {
-        if let Some(live) = self.shared.calls.load().get(&id) {
-            let ended = live.snapshot().state == CallState::Ended;
-            let _ = reply.send(if ended { Err(SwitchboardError::UnknownCall(id)) } else { Ok(live.clone()) });
-            return;
+        match self.shared.calls.load().get(&id) {
+            Some(live) if live.is_live() => return drop(reply.send(Ok(live.clone()))),
+            Some(ended) if ended.snapshot().state == CallState::Ended => {
+                return drop(reply.send(Err(SwitchboardError::UnknownCall(id))));
+            }
+            // One that stopped without having ended is taken up again.
+            Some(_) | None => {}
         }
         let (myself, store) = (myself.clone(), self.dependencies.store.clone());
         tokio::spawn(async move {
@@ -214,12 +216,16 @@ impl SwitchboardArguments {
     }
 }
 
-/// The call that has been asleep for longest; the default one is never let go.
-fn longest_asleep(calls: &BTreeMap<CallId, CallHandle>) -> Option<&CallHandle> {
+/// The `most` calls that have been asleep for longest; the default one is never let go.
+fn longest_asleep(calls: &BTreeMap<CallId, CallHandle>, most: usize) -> Vec<&CallHandle> {
+    if most == 0 {
+        return Vec::new();
+    }
     let asleep = calls.values().filter(|call| call.snapshot().state == CallState::Asleep);
+    let mut asleep: Vec<_> = asleep.filter(|call| call.id().as_str() != CallId::DEFAULT).collect();
+    asleep.sort_by_key(|call| call.snapshot().asleep_since);
+    asleep.truncate(most);
     asleep
-        .filter(|call| call.id().as_str() != CallId::DEFAULT)
-        .min_by_key(|call| call.snapshot().asleep_since)
 }
 
 async fn goes_on(store: &Store, id: &CallId) -> Result<bool, StoreError> {

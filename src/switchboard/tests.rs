@@ -157,3 +157,46 @@ async fn nobody_waits_for_ever_when_a_call_ends_under_them() {
     assert!(matches!(swapping.await.unwrap(), Ok(_) | Err(CallError::Ended)));
     assert_eq!(say(&mine, "Hello").await.map(|_| ()), Err(CallError::Ended));
 }
+
+#[tokio::test]
+async fn calls_that_sleep_are_let_go_when_there_are_too_many_and_come_back_when_asked_for() {
+    let house = house(2).await;
+    for n in 0..30 {
+        // A call that nobody has spoken to sleeps as soon as it knows itself.
+        let new = call(&house, &format!("s{n}")).await;
+        new.watch().wait_for(|call| call.state == CallState::Asleep).await.unwrap();
+    }
+    let few = async {
+        while house.switchboard.len() > 2 * 4 + 1 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, few).await.expect("sleeping calls were kept without end");
+    let again = house.switchboard.find(&"s3".parse().unwrap()).await.unwrap();
+    assert_eq!(again.snapshot().state, CallState::Asleep);
+}
+
+#[tokio::test]
+async fn who_the_call_says_speaks_is_who_speaks_though_the_persona_dies_in_a_swap() {
+    let house = house(50).await;
+    for n in 0..12 {
+        let mine = call(&house, &format!("p{n}")).await;
+        say(&mine, "Hello").await.unwrap();
+        let swapping = tokio::spawn({
+            let mine = mine.clone();
+            async move { mine.activate("cfo".into()).await }
+        });
+        for _ in 0..n {
+            tokio::task::yield_now().await;
+        }
+        killed(&parts(&mine)[1]).await;
+        let active = match swapping.await.unwrap() {
+            Ok(active) => active,
+            Err(_) => "waiter".into(),
+        };
+        let reply = say(&mine, "I have a question about VAT on restaurant meals in the EU").await.unwrap();
+        // The waiter hands over; the CFO does not.
+        assert_eq!(reply.handoffs.is_empty(), active == "cfo".into(), "{n}: {active} {reply:?}");
+        assert_eq!(reply.persona, "cfo".into());
+    }
+}

@@ -114,7 +114,10 @@ impl<R: Message, E: Message> Actor for TextLine<R, E> {
                 state.sayings += 1;
                 let saying = state.sayings;
                 state.waiting.insert(saying, Waiting::ForTheModel(taken));
-                state.owner.cast(TransportEvent::Said { saying, text })?;
+                if state.owner.cast(TransportEvent::Said { saying, text }).is_err() {
+                    // The call is stopping: the asker's channel closes, and answers behind this are still given.
+                    state.waiting.remove(&saying);
+                }
             }
             TextMessage::Command(TextCommand::Taken { saying, turn, first_seq }) => {
                 state.taken(saying, turn, first_seq);

@@ -6,7 +6,7 @@ use ractor::ActorRef;
 
 use super::{CallData, CallDependencies, CallMessage, Phase};
 use crate::call::CallError;
-use crate::call::event::{CallEvent, Logged};
+use crate::call::event::{CallEvent, Logged, PersonaCause};
 use crate::call::journal::Journal;
 use crate::call::recollection::{Conversation, Recollection};
 use crate::call::turn::Turn;
@@ -68,6 +68,7 @@ impl CallData {
             Ok(recollection) => recollection,
             Err(error) => {
                 tracing::error!(error = %error, "the journal cannot be read, the call cannot begin");
+                self.floor.close();
                 self.refuse_everyone(&CallError::JournalUnavailable);
                 self.myself.stop(Some("the journal cannot be read".to_owned()));
                 return;
@@ -93,10 +94,12 @@ impl CallData {
         self.started_at = conversation.started_at;
         self.turns = conversation.turns;
         self.connections = conversation.connections;
-        if let Some(handoffs) = conversation.handoffs.take() {
-            self.handoffs = handoffs;
-        }
         self.record(CallEvent::CallResumed {});
+        match conversation.handoffs.take() {
+            Some(handoffs) => self.handoffs = handoffs,
+            // The process ended before the first persona was in force.
+            None => self.activated(self.handoffs.active().clone(), PersonaCause::Start),
+        }
         if let Some(turn) = conversation.cut_turn {
             let (event, _) = Turn::cut_off(turn).finish(self.handoffs.active().clone(), 0);
             self.record(event);

@@ -57,6 +57,9 @@ impl CallData {
             return;
         }
         self.journal_is_stuck = true;
+        for request in self.floor.clear() {
+            self.refuse(&request, CallError::JournalUnavailable);
+        }
         let unwritten = CallError::JournalUnavailable;
         for effect in self.journal.give_up_held() {
             match effect {
@@ -130,12 +133,19 @@ impl CallData {
             self.hold(Effect::Ended(reply));
             return;
         }
-        self.phase = Phase::Ended;
         if let Some((mut turn, began)) = self.turn.take() {
             turn.cancel();
             self.close_turn(turn, began);
         }
+        self.floor.close();
         self.refuse_everyone(&CallError::Ended);
+        if self.phase == Phase::Starting && self.journal.last() == 0 {
+            // What it was is not known yet, so nothing can be written of its end.
+            self.phase = Phase::Ended;
+            self.perform(Effect::Ended(reply));
+            return;
+        }
+        self.phase = Phase::Ended;
         self.record(CallEvent::CallEnded { reason });
         tracing::info!(?reason, "the call ends");
         self.hold(Effect::Ended(reply));

@@ -142,7 +142,7 @@ impl CallData {
         });
     }
 
-    fn activated(&mut self, persona: PersonaKey, by: PersonaCause) {
+    pub(super) fn activated(&mut self, persona: PersonaKey, by: PersonaCause) {
         tracing::info!(persona = %persona, by = by.as_str(), "persona activated");
         self.record(CallEvent::PersonaActivated { persona, by, carry: None, back: false });
     }
@@ -216,9 +216,11 @@ impl CallData {
     /// Whatever persona is on its way will not come into force.
     pub(super) fn fail_swap(&mut self, error: &CallError) {
         match self.swapping.take().map(|swapping| swapping.why) {
-            Some(Why::Request { swap, .. }) => {
+            Some(Why::Request { swap, by }) => {
                 self.answer_swap(swap, Err(error.clone()));
                 self.next();
+                // A changed file is looked at again when the call is spoken to.
+                self.reload_is_due |= by == PersonaCause::Config;
             }
             Some(Why::Handoff) => self.refuse_handoff("the handoff failed: go on yourself"),
             Some(Why::Start) => self.begin_start(),
@@ -240,8 +242,13 @@ impl CallData {
 
     /// The persona's actor was started again: what it was doing is lost.
     pub(super) fn on_persona_lost(&mut self) {
-        self.fail_swap(&CallError::ModelFailed { code: "persona_failed".to_owned() });
+        // One that is rendered needs no persona any more: the model's answer decides.
+        if self.swapping.as_ref().is_some_and(|swapping| swapping.rendition.is_none()) {
+            self.fail_swap(&CallError::ModelFailed { code: "persona_failed".to_owned() });
+        }
         self.fail_tools(ToolStatus::Error);
+        // A change of the files may have gone unseen meanwhile.
+        self.reload_is_due = true;
     }
 
     /// The model asks for a handoff.

@@ -147,6 +147,8 @@ impl CallData {
     pub(super) fn fail_under_way(&mut self, error: &CallError) {
         if let Some((mut turn, began)) = self.turn.take() {
             turn.fail(error.clone());
+            // The session may have taken the turn up since it said so.
+            self.for_session(SessionMessage::Abandon);
             self.close_turn(turn, began);
             self.fail_swap(error);
             self.next();

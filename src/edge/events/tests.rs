@@ -140,7 +140,8 @@ async fn a_stream_is_lines_of_id_and_data_and_gives_its_place_back() {
     let streams = Streams::new(1);
     let place = streams.begin().unwrap();
     assert_eq!(streams.begin().unwrap_err().told().1, "at_capacity");
-    let response = respond(Tail::new(Memory::of(9, &["a", "b"]), 0, END, None), place);
+    let response =
+        respond(Tail::new(Memory::of(9, &["a", "b"]), 0, END, None), place, std::future::pending());
     assert_eq!(response.headers()["content-type"], "text/event-stream");
     let body = to_bytes(response.into_body(), 10_000).await.unwrap();
     assert_eq!(
