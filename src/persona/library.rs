@@ -19,6 +19,9 @@ use crate::store::Store;
 /// How long the folder must be quiet before it is read again: an editor's save is several changes.
 const QUIET: Duration = Duration::from_millis(200);
 
+/// When the store is out of reach, a changed folder is judged after this.
+const AGAIN: Duration = Duration::from_secs(2);
+
 /// Holds the catalog in force. Cheap to clone; the folder is watched as long as one clone lives.
 #[derive(Debug, Clone)]
 pub struct Library {
@@ -58,10 +61,13 @@ impl Library {
             new_debouncer(QUIET, None, move |events| on_events(events, &change)).map_err(io::Error::other)?;
         watcher.watch(folder, RecursiveMode::Recursive).map_err(io::Error::other)?;
         // what changed between the load and the watch is seen by nobody else
-        reader.read_again().await;
+        let mut judged = reader.read_again().await;
         tokio::spawn(async move {
-            while changes.recv().await.is_some() {
-                reader.read_again().await;
+            while !judged || changes.recv().await.is_some() {
+                judged = reader.read_again().await;
+                if !judged {
+                    tokio::time::sleep(AGAIN).await;
+                }
             }
         });
         Ok(Self { shelf, _watcher: Some(Arc::new(watcher)) })
@@ -125,12 +131,19 @@ impl Reader {
         Self { folder, shelf, store, default_persona, seen }
     }
 
-    async fn read_again(&mut self) {
+    /// Reads the folder, and puts it in force if it is another version without mistakes. Answers whether that
+    /// could be judged: a store out of reach says nothing about the files.
+    async fn read_again(&mut self) -> bool {
         let folder = Folder::read(&self.folder);
         let version = folder.fingerprint();
-        if version == std::mem::replace(&mut self.seen, version) {
-            return;
+        if version == self.seen {
+            return true;
         }
+        if let Err(error) = self.store.ping().await {
+            tracing::error!(error = %error, "changed personas wait until the store can be reached");
+            return false;
+        }
+        self.seen = version;
         let read = match Catalog::build(&folder) {
             Ok(catalog) if catalog.persona(&self.default_persona).is_none() => {
                 let file = format!("{}.md", self.default_persona);
@@ -161,6 +174,7 @@ impl Reader {
                 metrics::counter!("ai_realtime_persona_reloads_total", "result" => "refused").increment(1);
             }
         }
+        true
     }
 }
 
