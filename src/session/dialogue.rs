@@ -7,9 +7,8 @@ mod events;
 mod tests;
 
 use std::collections::{BTreeSet, VecDeque};
-use std::time::Duration;
 
-use self::action::create_item;
+use self::action::{CREATED_LIMIT, ITEM_LIMIT, UPDATE_LIMIT, create_item};
 use super::config::SessionConfig;
 use super::history::{Content, History, INTERRUPTED};
 use super::sequencer::{Sequencer, Step};
@@ -17,16 +16,8 @@ use super::{ResponseEnd, ResponseStatus, SessionEvent};
 use crate::id::{ItemId, ToolCallId};
 use crate::protocol::openai::{ClientEvent, NewItem, ResponseParams, SessionPatch};
 
-pub use self::action::{Action, Deadline, Notice};
+pub use self::action::{Action, Deadline, Notice, RETRY_WAIT};
 
-/// A `session.update` must be answered within this.
-pub const UPDATE_LIMIT: Duration = Duration::from_secs(5);
-/// An item must stand in the conversation within this.
-pub const ITEM_LIMIT: Duration = Duration::from_secs(5);
-/// A response must begin within this.
-pub const CREATED_LIMIT: Duration = Duration::from_secs(10);
-/// The wait before a failed response is tried once more.
-pub const RETRY_WAIT: Duration = Duration::from_millis(500);
 /// A failed response is tried so often again.
 const MAX_RETRIES: u32 = 1;
 /// So many tool calls are remembered as answered, to tell a repeated announcement from a new one.

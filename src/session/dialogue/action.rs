@@ -6,6 +6,15 @@ use crate::id::ItemId;
 use crate::protocol::openai::{ClientEvent, NewItem};
 use crate::session::SessionEvent;
 
+/// A `session.update` must be answered within this.
+pub(super) const UPDATE_LIMIT: Duration = Duration::from_secs(5);
+/// An item must stand in the conversation within this.
+pub(super) const ITEM_LIMIT: Duration = Duration::from_secs(5);
+/// A response must begin within this.
+pub(super) const CREATED_LIMIT: Duration = Duration::from_secs(10);
+/// The wait before a failed response is tried once more.
+pub const RETRY_WAIT: Duration = Duration::from_millis(500);
+
 /// What the shell shall do.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {

@@ -77,6 +77,15 @@ fn open() -> Dialogue {
     dialogue
 }
 
+/// A conversation whose caller has said something, and whose first response `r1` is under way.
+fn answering() -> Dialogue {
+    let mut dialogue = open();
+    dialogue.say(1, "drinks?".into());
+    dialogue.on_event(ServerEvent::ItemAdded { item_id: "h_1".into() });
+    dialogue.on_event(ServerEvent::ResponseCreated(response("r1", Some("rc_1"), "in_progress")));
+    dialogue
+}
+
 #[test]
 fn nothing_is_asked_for_before_the_first_update_is_acknowledged() {
     let mut dialogue = Dialogue::new(config("waiter"), History::default());
@@ -89,10 +98,7 @@ fn nothing_is_asked_for_before_the_first_update_is_acknowledged() {
 
 #[test]
 fn several_tool_calls_of_one_response_are_followed_by_one_create() {
-    let mut dialogue = open();
-    dialogue.say(1, "drinks?".into());
-    dialogue.on_event(ServerEvent::ItemAdded { item_id: "h_1".into() });
-    dialogue.on_event(ServerEvent::ResponseCreated(response("r1", Some("rc_1"), "in_progress")));
+    let mut dialogue = answering();
     for call in ["a", "b"] {
         let item = tool_item(call);
         dialogue.on_event(ServerEvent::OutputItemDone { response_id: "r1".into(), item });
@@ -108,10 +114,7 @@ fn several_tool_calls_of_one_response_are_followed_by_one_create() {
 
 #[test]
 fn a_tool_call_announced_after_the_output_of_another_is_waited_for() {
-    let mut dialogue = open();
-    dialogue.say(1, "revenue of March and of April?".into());
-    dialogue.on_event(ServerEvent::ItemAdded { item_id: "h_1".into() });
-    dialogue.on_event(ServerEvent::ResponseCreated(response("r1", Some("rc_1"), "in_progress")));
+    let mut dialogue = answering();
     let announced = |call| ServerEvent::OutputItemDone { response_id: "r1".into(), item: tool_item(call) };
     dialogue.on_event(announced("march"));
     dialogue.tool_output(&"march".into(), "{}".into());
@@ -124,10 +127,7 @@ fn a_tool_call_announced_after_the_output_of_another_is_waited_for() {
 
 #[test]
 fn a_handoff_goes_update_ack_output_done_create() {
-    let mut dialogue = open();
-    dialogue.say(1, "VAT?".into());
-    dialogue.on_event(ServerEvent::ItemAdded { item_id: "h_1".into() });
-    dialogue.on_event(ServerEvent::ResponseCreated(response("r1", Some("rc_1"), "in_progress")));
+    let mut dialogue = answering();
     let item = tool_item("handoff");
     dialogue.on_event(ServerEvent::OutputItemDone { response_id: "r1".into(), item });
     assert_eq!(kinds(&dialogue.configure(config("cfo"), 7)), ["session.update"]);
@@ -181,10 +181,7 @@ fn a_failed_response_is_tried_once_more_and_then_told() {
 
 #[test]
 fn a_lost_socket_is_replaced_with_the_conversation_and_the_answer_still_owed() {
-    let mut dialogue = open();
-    dialogue.say(1, "hello".into());
-    dialogue.on_event(ServerEvent::ItemAdded { item_id: "h_1".into() });
-    dialogue.on_event(ServerEvent::ResponseCreated(response("r1", Some("rc_1"), "in_progress")));
+    let mut dialogue = answering();
     let delta = ServerEvent::TextDelta { response_id: "r1".into(), item_id: "i".into(), delta: "We".into() };
     dialogue.on_event(delta);
     assert_eq!(reported(&dialogue.on_lost()), [&SessionEvent::MessageCut]);
@@ -195,10 +192,7 @@ fn a_lost_socket_is_replaced_with_the_conversation_and_the_answer_still_owed() {
 
 #[test]
 fn what_an_abandoned_response_still_says_is_taken_out_of_the_models_memory() {
-    let mut dialogue = open();
-    dialogue.say(1, "hello".into());
-    dialogue.on_event(ServerEvent::ItemAdded { item_id: "h_1".into() });
-    dialogue.on_event(ServerEvent::ResponseCreated(response("r1", Some("rc_1"), "in_progress")));
+    let mut dialogue = answering();
     assert_eq!(kinds(&dialogue.abandon()), ["response.cancel"]);
     let item = message_item("late", "too late");
     let late = dialogue.on_event(ServerEvent::OutputItemDone { response_id: "r1".into(), item });
@@ -209,10 +203,7 @@ fn what_an_abandoned_response_still_says_is_taken_out_of_the_models_memory() {
 
 #[test]
 fn a_message_only_the_safety_net_saw_is_told_once() {
-    let mut dialogue = open();
-    dialogue.say(1, "hello".into());
-    dialogue.on_event(ServerEvent::ItemAdded { item_id: "h_1".into() });
-    dialogue.on_event(ServerEvent::ResponseCreated(response("r1", Some("rc_1"), "in_progress")));
+    let mut dialogue = answering();
     let mut done = response("r1", None, "completed");
     done.output = vec![message_item("m", "Hello!"), message_item("m", "Hello!")];
     let actions = dialogue.on_event(ServerEvent::ResponseDone(done));
@@ -240,10 +231,7 @@ fn a_persona_that_was_told_as_refused_is_not_in_force_on_the_next_socket() {
 
 #[test]
 fn a_response_that_failed_after_its_tool_call_is_answered_once() {
-    let mut dialogue = open();
-    dialogue.say(1, "drinks?".into());
-    dialogue.on_event(ServerEvent::ItemAdded { item_id: "h_1".into() });
-    dialogue.on_event(ServerEvent::ResponseCreated(response("r1", Some("rc_1"), "in_progress")));
+    let mut dialogue = answering();
     let item = tool_item("a");
     dialogue.on_event(ServerEvent::OutputItemDone { response_id: "r1".into(), item });
     dialogue.on_event(ServerEvent::ResponseDone(response("r1", None, "failed")));
@@ -259,10 +247,7 @@ fn a_response_that_failed_after_its_tool_call_is_answered_once() {
 
 #[test]
 fn nothing_is_asked_for_while_a_tool_call_is_open() {
-    let mut dialogue = open();
-    dialogue.say(1, "drinks?".into());
-    dialogue.on_event(ServerEvent::ItemAdded { item_id: "h_1".into() });
-    dialogue.on_event(ServerEvent::ResponseCreated(response("r1", Some("rc_1"), "in_progress")));
+    let mut dialogue = answering();
     let item = tool_item("a");
     dialogue.on_event(ServerEvent::OutputItemDone { response_id: "r1".into(), item });
     dialogue.on_event(ServerEvent::ResponseDone(response("r1", None, "failed")));
@@ -272,10 +257,7 @@ fn nothing_is_asked_for_while_a_tool_call_is_open() {
 
 #[test]
 fn a_retry_that_dies_with_its_socket_does_not_keep_the_turn_open_for_ever() {
-    let mut dialogue = open();
-    dialogue.say(1, "drinks?".into());
-    dialogue.on_event(ServerEvent::ItemAdded { item_id: "h_1".into() });
-    dialogue.on_event(ServerEvent::ResponseCreated(response("r1", Some("rc_1"), "in_progress")));
+    let mut dialogue = answering();
     let item = tool_item("a");
     dialogue.on_event(ServerEvent::OutputItemDone { response_id: "r1".into(), item });
     dialogue.on_event(ServerEvent::ResponseDone(response("r1", None, "failed")));
@@ -290,10 +272,7 @@ fn a_retry_that_dies_with_its_socket_does_not_keep_the_turn_open_for_ever() {
 
 #[test]
 fn what_has_settled_does_not_settle_again() {
-    let mut dialogue = open();
-    dialogue.say(1, "hello".into());
-    dialogue.on_event(ServerEvent::ItemAdded { item_id: "h_1".into() });
-    dialogue.on_event(ServerEvent::ResponseCreated(response("r1", Some("rc_1"), "in_progress")));
+    let mut dialogue = answering();
     let done = dialogue.on_event(ServerEvent::ResponseDone(response("r1", None, "completed")));
     assert!(reported(&done).contains(&&SessionEvent::Settled { turn: 1 }));
     assert!(!reported(&dialogue.abandon()).contains(&&SessionEvent::Settled { turn: 1 }));
@@ -301,10 +280,7 @@ fn what_has_settled_does_not_settle_again() {
 
 #[test]
 fn a_tool_that_ends_after_the_giving_up_asks_for_no_answer_in_a_later_turn() {
-    let mut dialogue = open();
-    dialogue.say(1, "drinks?".into());
-    dialogue.on_event(ServerEvent::ItemAdded { item_id: "h_1".into() });
-    dialogue.on_event(ServerEvent::ResponseCreated(response("r1", Some("rc_1"), "in_progress")));
+    let mut dialogue = answering();
     let item = tool_item("a");
     dialogue.on_event(ServerEvent::OutputItemDone { response_id: "r1".into(), item });
     dialogue.on_given_up();
