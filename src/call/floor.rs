@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 
-use crate::call::event::PersonaCause;
 use crate::id::PersonaKey;
 
 /// At most so many requests wait; the next is refused.
@@ -24,8 +23,6 @@ pub enum Request {
         swap: u64,
         /// Which persona.
         persona: PersonaKey,
-        /// By whom.
-        by: PersonaCause,
     },
 }
 

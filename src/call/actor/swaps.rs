@@ -28,7 +28,8 @@ pub(super) struct Swapping {
 #[derive(Debug, Clone)]
 enum Why {
     Start,
-    Request { swap: u64, by: PersonaCause },
+    Request { swap: u64 },
+    Reload,
     Handoff,
 }
 
@@ -52,17 +53,17 @@ impl CallData {
         self.revisions += 1;
         let swap = self.revisions;
         self.swap_replies.insert(swap, reply);
-        self.ask(Request::Swap { swap, persona, by: PersonaCause::Api });
+        self.ask(Request::Swap { swap, persona });
     }
 
     /// A swap has the floor.
-    pub(super) fn begin_swap(&mut self, swap: u64, persona: PersonaKey, by: PersonaCause) {
-        if by == PersonaCause::Api && persona == *self.handoffs.active() {
+    pub(super) fn begin_swap(&mut self, swap: u64, persona: PersonaKey) {
+        if persona == *self.handoffs.active() {
             self.answer_swap(swap, Ok(persona));
             self.next();
             return;
         }
-        self.prepare(Why::Request { swap, by }, persona, false);
+        self.prepare(Why::Request { swap }, persona, false);
     }
 
     /// The files changed: who speaks is rendered anew, before whoever waits for the floor. A call that sleeps does
@@ -73,8 +74,7 @@ impl CallData {
         }
         self.reload_is_due = false;
         let active = self.handoffs.active().clone();
-        let why = Why::Request { swap: 0, by: PersonaCause::Config };
-        self.prepare(why, active, self.handoffs.can_go_back());
+        self.prepare(Why::Reload, active, self.handoffs.can_go_back());
         true
     }
 
@@ -113,12 +113,12 @@ impl CallData {
         let unchanged = self.rendition.as_ref().is_some_and(|old| session_config(old) == config);
         match swapping.why {
             Why::Start => self.start_session(rendition, config),
-            Why::Request { by: PersonaCause::Config, .. } if unchanged => {
+            Why::Reload if unchanged => {
                 self.rendition = Some(rendition);
                 self.swapping = None;
                 self.next();
             }
-            Why::Request { .. } | Why::Handoff => {
+            Why::Request { .. } | Why::Reload | Why::Handoff => {
                 swapping.rendition = Some(rendition);
                 self.for_session(SessionMessage::Configure { config: Box::new(config), revision });
             }
@@ -161,12 +161,9 @@ impl CallData {
                 self.begin_start();
             }
             Why::Start => self.end(EndReason::Failed, None),
-            Why::Request { swap, .. } => {
-                let active = self.handoffs.active().clone();
-                let why = "its files cannot be used".to_owned();
-                self.answer_swap(swap, Err(CallError::PersonaRejected { why, active }));
-                self.next();
-            }
+            Why::Request { swap } => self.reject_swap(swap, "its files cannot be used".to_owned()),
+            // Its file is gone: it goes on as it was.
+            Why::Reload => self.next(),
             Why::Handoff => self.refuse_handoff("that persona cannot take over now: go on yourself"),
         }
     }
@@ -181,15 +178,19 @@ impl CallData {
         };
         let persona = rendition.persona.key.clone();
         match swapping.why {
+            // The first persona is what the session begins with, and is not confirmed by itself.
             Why::Start => {}
-            Why::Request { swap, by } => {
+            Why::Request { swap } => {
                 self.rendition = Some(rendition);
                 self.handoffs.activate(persona.clone());
-                self.activated(persona.clone(), by);
-                if by == PersonaCause::Api {
-                    self.for_session(SessionMessage::Note(swap_note(&persona)));
-                }
+                self.activated(persona.clone(), PersonaCause::Api);
+                self.for_session(SessionMessage::Note(swap_note(&persona)));
                 self.answer_swap(swap, Ok(persona));
+                self.next();
+            }
+            Why::Reload => {
+                self.rendition = Some(rendition);
+                self.activated(persona, PersonaCause::Config);
                 self.next();
             }
             Why::Handoff => self.complete_handoff(rendition),
@@ -204,23 +205,29 @@ impl CallData {
         tracing::error!(why, "the model refused a persona, the old one goes on");
         match swapping.why {
             Why::Start => {}
-            Why::Request { swap, .. } => {
-                let active = self.handoffs.active().clone();
-                self.answer_swap(swap, Err(CallError::PersonaRejected { why, active }));
-                self.next();
-            }
+            Why::Request { swap } => self.reject_swap(swap, why),
+            Why::Reload => self.next(),
             Why::Handoff => self.refuse_handoff("the handoff failed: go on yourself"),
         }
+    }
+
+    fn reject_swap(&mut self, swap: u64, why: String) {
+        let active = self.handoffs.active().clone();
+        self.answer_swap(swap, Err(CallError::PersonaRejected { why, active }));
+        self.next();
     }
 
     /// Whatever persona is on its way will not come into force.
     pub(super) fn fail_swap(&mut self, error: &CallError) {
         match self.swapping.take().map(|swapping| swapping.why) {
-            Some(Why::Request { swap, by }) => {
+            Some(Why::Request { swap }) => {
                 self.answer_swap(swap, Err(error.clone()));
                 self.next();
-                // A changed file is looked at again when the call is spoken to.
-                self.reload_is_due |= by == PersonaCause::Config;
+            }
+            Some(Why::Reload) => {
+                self.next();
+                // It is tried again when the call is spoken to.
+                self.reload_is_due = true;
             }
             Some(Why::Handoff) => self.refuse_handoff("the handoff failed: go on yourself"),
             Some(Why::Start) => self.begin_start(),

@@ -53,7 +53,7 @@ impl CallData {
         self.asleep_since = None;
         match request {
             Request::Say { saying, text } => self.begin_turn(saying, text),
-            Request::Swap { swap, persona, by } => self.begin_swap(swap, persona, by),
+            Request::Swap { swap, persona } => self.begin_swap(swap, persona),
         }
     }
 
