@@ -41,6 +41,9 @@ pub enum AppError {
     /// The store cannot be used.
     #[error("the store cannot be used: {0}")]
     Store(#[from] StoreError),
+    /// The folder of the personas is not there.
+    #[error("PERSONAS_DIR is `{}`, and there is no such folder: name the one that holds the persona files", .0.display())]
+    PersonasDir(PathBuf),
     /// The persona files have mistakes, or a tool reads what is not there.
     #[error("{0}")]
     Personas(#[from] CatalogErrors),
@@ -195,8 +198,11 @@ pub async fn open_store(data_dir: &Path) -> Result<Store, AppError> {
 /// Reads the persona files and checks them against the store and the settings.
 ///
 /// # Errors
-/// [`AppError::Personas`], [`AppError::DefaultPersona`].
+/// [`AppError::PersonasDir`], [`AppError::Personas`], [`AppError::DefaultPersona`].
 pub async fn load_personas(config: &Config, store: &Store) -> Result<Catalog, AppError> {
+    if !config.personas_dir.is_dir() {
+        return Err(AppError::PersonasDir(config.personas_dir.clone()));
+    }
     let catalog = Catalog::load(&config.personas_dir)?;
     if catalog.persona(&config.default_persona).is_none() {
         let known = catalog.keys().iter().map(ToString::to_string).collect();

@@ -29,6 +29,7 @@ async fn a_wrong_setting_stops_the_start_with_one_line_that_names_it() {
         ("HOST", "0.0.0.0", "AI_REALTIME_API_KEYS"),
         ("MAX_CALLS", "0", "MAX_CALLS"),
         ("DEFAULT_PERSONA", "chef", "cfo, waiter"),
+        ("PERSONAS_DIR", "nowhere", "PERSONAS_DIR"),
         ("OPENAI_REALTIME_ENDPOINT", "https://api.openai.com", "OPENAI_REALTIME_ENDPOINT"),
     ];
     for (name, value, named) in cases {
