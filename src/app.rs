@@ -152,11 +152,6 @@ impl App {
         self.listener.local_addr()
     }
 
-    /// The built-in model, when it answers: tests cut its sockets.
-    pub fn rehearsal(&self) -> Option<&Rehearsal> {
-        self.rehearsal.as_ref()
-    }
-
     /// Serves until `stop` comes; then takes no more requests, lets turns end within `DRAIN_SECONDS`, and leaves
     /// every call in its journal.
     pub async fn serve(self, stop: impl Future<Output = ()>) {

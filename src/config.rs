@@ -164,14 +164,6 @@ impl Config {
         Duration::from_secs_f64(self.model_connect_seconds)
     }
 
-    /// Whether the endpoint is Azure's, which takes the key in an `api-key` header.
-    pub fn endpoint_is_azure(&self) -> bool {
-        let host = self.openai_realtime_endpoint.host_str().unwrap_or_default();
-        [".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com"]
-            .iter()
-            .any(|azure| host.ends_with(azure))
-    }
-
     /// What is in force although it may not be what was meant: a line each, for the log at start.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
