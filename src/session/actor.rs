@@ -202,7 +202,8 @@ impl SessionState {
                 tracing::warn!(call_id = %self.call_id, attempt = self.attempt, error = why, fatal,
                     "the model's socket could not be opened");
                 self.link = Link::Down;
-                self.try_again(myself, why, fatal)
+                self.try_again(myself, why, fatal);
+                Vec::new()
             }
             Brought::Event(event, permit) => {
                 // Not before it was of use: a socket that opens and falls again and again must not be tried for
@@ -306,12 +307,12 @@ impl SessionState {
 
     fn on_lost(&mut self, myself: &ActorRef<SessionMessage>, reason: String, fatal: bool) -> Vec<Action> {
         self.drop_socket(&reason);
-        let mut actions = self.dialogue.on_lost();
-        actions.extend(self.try_again(myself, reason, fatal));
+        let actions = self.dialogue.on_lost();
+        self.try_again(myself, reason, fatal);
         actions
     }
 
-    fn try_again(&mut self, myself: &ActorRef<SessionMessage>, why: String, fatal: bool) -> Vec<Action> {
+    fn try_again(&mut self, myself: &ActorRef<SessionMessage>, why: String, fatal: bool) {
         if fatal {
             self.give_up(SessionError::Refused { code: why });
         } else if !self.dialogue.is_unsettled() {
@@ -321,7 +322,6 @@ impl SessionState {
         } else {
             self.open(myself);
         }
-        Vec::new()
     }
 
     fn give_up(&mut self, error: SessionError) {
