@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::id::{CallId, PersonaKey, ToolCallId};
 use crate::persona::Carry;
+use crate::store::EventRecord;
 use crate::tool::ToolStatus;
 
 /// An event with its number: one line of the journal, as clients see it.
@@ -20,6 +21,20 @@ pub struct Logged {
     /// What happened.
     #[serde(flatten)]
     pub event: CallEvent,
+}
+
+impl Logged {
+    /// Reads an event of the journal. One that cannot be read, of a later version say, is told in the log: the rest
+    /// still can.
+    pub fn read(record: &EventRecord) -> Option<Self> {
+        match serde_json::from_str(&record.body) {
+            Ok(logged) => Some(logged),
+            Err(error) => {
+                tracing::warn!(seq = record.seq, error = %error, "an event of the journal cannot be read");
+                None
+            }
+        }
+    }
 }
 
 /// What happens in a call. Fields are added, never renamed or removed.

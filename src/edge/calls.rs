@@ -166,19 +166,7 @@ async fn newest_entries(store: &Store, call: &CallSnapshot) -> Result<Vec<Entry>
         let page = store.events_after(&call.call_id, after, PAGE).await?;
         let Some(last) = page.last() else { break };
         after = last.seq;
-        for event in page {
-            match serde_json::from_str::<Logged>(&event.body) {
-                Ok(logged) => transcript.read(logged),
-                // Of a later version, say: the rest can still be read.
-                Err(error) => {
-                    tracing::warn!(
-                        seq = event.seq,
-                        error = &error as &dyn std::error::Error,
-                        "an event is not known"
-                    );
-                }
-            }
-        }
+        page.iter().filter_map(Logged::read).for_each(|logged| transcript.read(logged));
     }
     Ok(transcript.into_entries())
 }

@@ -47,14 +47,8 @@ async fn read_journal(store: &Store, call_id: &CallId) -> Result<Recollection, S
             return Ok(recollection);
         };
         // Of what was said, the whole messages are kept; their pieces are most of the journal.
-        for record in page.iter().filter(|record| record.kind != "assistant.delta") {
-            match serde_json::from_str::<Logged>(&record.body) {
-                Ok(logged) => recollection.take(logged),
-                Err(error) => {
-                    tracing::warn!(seq = record.seq, error = %error, "an event of the journal cannot be read");
-                }
-            }
-        }
+        let kept = page.iter().filter(|record| record.kind != "assistant.delta");
+        kept.filter_map(Logged::read).for_each(|logged| recollection.take(logged));
         recollection.last_seq = last;
     }
 }
