@@ -305,12 +305,6 @@ pub enum CallError {
 }
 
 impl CallError {
-    /// There is no such persona in this catalog.
-    pub fn unknown_persona(key: &PersonaKey, catalog: &Catalog) -> Self {
-        let known = catalog.keys().iter().map(ToString::to_string).collect();
-        Self::UnknownPersona { key: key.to_string(), known }
-    }
-
     /// The error's code, as clients and the journal see it.
     pub fn code(&self) -> &'static str {
         match self {
@@ -326,4 +320,16 @@ impl CallError {
             Self::JournalUnavailable => "store_unavailable",
         }
     }
+}
+
+/// Checks that there is such a persona.
+///
+/// # Errors
+/// [`CallError::UnknownPersona`], which names those there are.
+pub fn known_persona(key: &PersonaKey, catalog: &Catalog) -> Result<(), CallError> {
+    if catalog.persona(key).is_some() {
+        return Ok(());
+    }
+    let known = catalog.keys().iter().map(ToString::to_string).collect();
+    Err(CallError::UnknownPersona { key: key.to_string(), known })
 }

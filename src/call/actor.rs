@@ -87,7 +87,6 @@ pub struct CallData {
     draining: Option<oneshot::Sender<()>>,
     /// The files changed: what is in force must be looked at again, between two turns.
     reload_is_due: bool,
-    asleep_since: Option<Timestamp>,
     /// What was to be shown waited for the journal in vain: nothing is promised until it writes again.
     journal_is_stuck: bool,
     turn_alarm: Alarm,
@@ -107,7 +106,7 @@ impl fmt::Debug for CallData {
 enum Phase {
     Starting,
     Awake,
-    Asleep,
+    Asleep { since: Timestamp },
     Ended,
 }
 
@@ -157,7 +156,6 @@ impl Actor for CallActor {
             restarts: 0,
             draining: None,
             reload_is_due: false,
-            asleep_since: None,
             journal_is_stuck: false,
             turn_alarm: Alarm::default(),
             end_alarm: Alarm::default(),
@@ -247,7 +245,7 @@ impl CallData {
             CallMessage::Activate { persona, reply } => self.on_activate(persona, reply),
             CallMessage::HangUp { reply } => self.end(EndReason::HungUp, Some(reply)),
             CallMessage::Drain { quiet } => self.draining = Some(quiet),
-            CallMessage::Retire if self.phase == Phase::Asleep && self.floor.is_free() => {
+            CallMessage::Retire if matches!(self.phase, Phase::Asleep { .. }) && self.floor.is_free() => {
                 self.myself.stop(Some("left to its journal".to_owned()));
             }
             CallMessage::Retire => {}

@@ -15,7 +15,7 @@ use super::body::ValidatedJson;
 use super::error::{ApiError, BodyRefusals, CallRefusals, KeyRefusals};
 use super::events::{self, CallJournal, Tail, Until};
 use super::view::{PersonaAnswer, PersonaView, SayAnswer};
-use crate::call::{CallError, CallHandle};
+use crate::call::{CallError, CallHandle, known_persona};
 use crate::id::{CallId, PersonaKey};
 
 /// The longest key of a persona that is looked up, in characters.
@@ -121,7 +121,7 @@ pub(super) async fn activate(
     ValidatedJson(request): ValidatedJson<PersonaRequest>,
 ) -> Result<Json<PersonaAnswer>, ApiError> {
     let call_id = request.call_id.unwrap_or_else(CallId::default_call);
-    known_persona(&edge, &request.key)?;
+    known_persona(&request.key, &edge.state.library.catalog())?;
     let call = edge.state.switchboard.text_call(&call_id, Some(&request.key)).await?;
     let active = call.activate(request.key).await?;
     Ok(Json(PersonaAnswer { ok: true, active: active.to_string(), call_id: call_id.to_string() }))
@@ -139,7 +139,8 @@ pub(super) async fn personas(State(edge): State<Arc<Edge>>) -> Json<Vec<PersonaV
 /// The text call of this id, with the persona asked for in force.
 async fn text_call(edge: &Edge, id: &CallId, persona: Option<&PersonaKey>) -> Result<CallHandle, ApiError> {
     if let Some(key) = persona {
-        known_persona(edge, key)?;
+        // Before any call is begun for it.
+        known_persona(key, &edge.state.library.catalog())?;
     }
     let call = edge.state.switchboard.text_call(id, persona).await?;
     if let Some(key) = persona {
@@ -147,15 +148,6 @@ async fn text_call(edge: &Edge, id: &CallId, persona: Option<&PersonaKey>) -> Re
         call.activate(key.clone()).await?;
     }
     Ok(call)
-}
-
-/// Refuses a persona that is not there, before any call is begun for it.
-fn known_persona(edge: &Edge, key: &PersonaKey) -> Result<(), ApiError> {
-    let catalog = edge.state.library.catalog();
-    if catalog.persona(key).is_some() {
-        return Ok(());
-    }
-    Err(CallError::unknown_persona(key, &catalog).into())
 }
 
 fn wants_events(headers: &HeaderMap) -> bool {

@@ -12,7 +12,7 @@ use tokio::sync::{oneshot, watch};
 use super::{Shared, SwitchboardError};
 use crate::call::journal::to_the_millisecond;
 use crate::call::{
-    CallActor, CallArguments, CallDependencies, CallError, CallHandle, CallSnapshot, CallState,
+    CallActor, CallArguments, CallDependencies, CallError, CallHandle, CallSnapshot, CallState, known_persona,
 };
 use crate::id::{CallId, PersonaKey};
 use crate::store::{Store, StoreError};
@@ -136,20 +136,12 @@ impl SwitchboardArguments {
             call.retire();
         }
         if let Some(key) = &persona {
-            self.check_persona(key)?;
+            known_persona(key, &self.dependencies.library.catalog())?;
         }
         let handle = self.spawn(myself, id.clone(), persona).await?;
         self.change(|calls| drop(calls.insert(id, handle.clone())));
         metrics::counter!("ai_realtime_calls_total").increment(1);
         Ok(handle)
-    }
-
-    fn check_persona(&self, key: &PersonaKey) -> Result<(), CallError> {
-        let catalog = self.dependencies.library.catalog();
-        match catalog.persona(key) {
-            Some(_) => Ok(()),
-            None => Err(CallError::unknown_persona(key, &catalog)),
-        }
     }
 
     async fn spawn(

@@ -39,11 +39,13 @@ impl CallData {
 
     /// Does something visible once everything recorded so far is written.
     pub(super) fn hold(&mut self, effect: Effect) {
-        if !self.journal.holds_anything() {
-            self.held_alarm = self.later(Due::Held(self.journal.journaled()), HELD_LIMIT);
-        }
-        if let Some(effect) = self.journal.hold(effect) {
-            self.perform(effect);
+        let is_first = !self.journal.holds_anything();
+        match self.journal.hold(effect) {
+            Some(effect) => self.perform(effect),
+            None if is_first => {
+                self.held_alarm = self.later(Due::Held(self.journal.journaled()), HELD_LIMIT);
+            }
+            None => {}
         }
     }
 
@@ -200,7 +202,10 @@ impl CallData {
             let mut next = shown.clone();
             next.journaled = journaled;
             next.first_seq = self.first_seq;
-            next.asleep_since = self.asleep_since;
+            next.asleep_since = match self.phase {
+                Phase::Asleep { since } => Some(since),
+                Phase::Starting | Phase::Awake | Phase::Ended => None,
+            };
             if settled {
                 next.persona = self.handoffs.active().clone();
                 next.state = state;
@@ -218,9 +223,9 @@ impl CallData {
         match self.phase {
             Phase::Ended => CallState::Ended,
             Phase::Starting => CallState::Starting,
-            Phase::Awake | Phase::Asleep if busy => CallState::Answering,
+            Phase::Awake | Phase::Asleep { .. } if busy => CallState::Answering,
             Phase::Awake => CallState::Listening,
-            Phase::Asleep => CallState::Asleep,
+            Phase::Asleep { .. } => CallState::Asleep,
         }
     }
 }

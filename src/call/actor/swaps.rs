@@ -4,12 +4,12 @@ use jiff::Timestamp;
 use tokio::sync::oneshot;
 
 use super::{CallData, Phase};
-use crate::call::CallError;
 use crate::call::HandoffDone;
 use crate::call::event::{CallEvent, EndReason, PersonaCause};
 use crate::call::floor::Request;
 use crate::call::handoff::{self, Asked, Handoffs};
 use crate::call::recollection::swap_note;
+use crate::call::{CallError, known_persona};
 use crate::id::{PersonaKey, ResponseId, ToolCallId};
 use crate::persona::actor::{PersonaEvent, PersonaMessage, Rendition, Unprepared};
 use crate::persona::{HandoffRequest, Target};
@@ -45,9 +45,8 @@ impl CallData {
         persona: PersonaKey,
         reply: oneshot::Sender<Result<PersonaKey, CallError>>,
     ) {
-        let catalog = self.dependencies.library.catalog();
-        if catalog.persona(&persona).is_none() {
-            let _ = reply.send(Err(CallError::unknown_persona(&persona, &catalog)));
+        if let Err(error) = known_persona(&persona, &self.dependencies.library.catalog()) {
+            let _ = reply.send(Err(error));
             return;
         }
         self.revisions += 1;
@@ -336,8 +335,7 @@ impl CallData {
 
     /// The session knows who to be: requests may come.
     pub(super) fn open_floor(&mut self) {
-        self.phase = Phase::Asleep;
-        self.asleep_since = Some(Timestamp::now());
+        self.phase = Phase::Asleep { since: Timestamp::now() };
         self.floor.open();
         if let Some(request) = self.floor.admit() {
             self.begin(request);

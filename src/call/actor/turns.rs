@@ -50,7 +50,6 @@ impl CallData {
     /// A request has the floor.
     pub(super) fn begin(&mut self, request: Request) {
         self.phase = Phase::Awake;
-        self.asleep_since = None;
         match request {
             Request::Say { saying, text } => self.begin_turn(saying, text),
             Request::Swap { swap, persona } => self.begin_swap(swap, persona),
@@ -197,19 +196,17 @@ impl CallData {
     }
 
     fn on_tool_called(&mut self, response: ResponseId, id: ToolCallId, name: String, arguments: String) {
-        if self.turn.is_none() {
+        let speaking = self.rendition.as_ref().filter(|_| self.turn.is_some());
+        let Some(allowed) = speaking.map(|rendition| Arc::clone(&rendition.persona)) else {
             // Nobody waits for it any more; it is answered all the same.
             let output = handoff::refused_output("the caller no longer waits for this");
             self.for_session(SessionMessage::ToolOutput { id, output });
             return;
-        }
+        };
         if let Some(request) = parse_handoff(&name, &arguments) {
             self.on_handoff_asked(response, id, request);
             return;
         }
-        let Some(allowed) = self.rendition.as_ref().map(|rendition| Arc::clone(&rendition.persona)) else {
-            return;
-        };
         let shown = json_or_text(&arguments);
         if let Some((turn, _)) = &mut self.turn {
             turn.on_tool_started(id.clone(), name.clone(), shown.clone());
@@ -314,8 +311,7 @@ impl CallData {
             }
             Due::Idle(requests) => {
                 if self.requests == requests && self.floor.is_free() && self.phase == Phase::Awake {
-                    self.phase = Phase::Asleep;
-                    self.asleep_since = Some(Timestamp::now());
+                    self.phase = Phase::Asleep { since: Timestamp::now() };
                     self.for_session(SessionMessage::Sleep);
                 }
             }
