@@ -6,6 +6,7 @@ pub mod event;
 pub mod floor;
 pub mod handoff;
 pub mod journal;
+pub mod phone;
 pub mod recollection;
 pub mod transcript;
 pub mod turn;
@@ -21,11 +22,13 @@ use tokio::sync::{oneshot, watch};
 
 pub use actor::{CallActor, CallArguments, CallDependencies, CallLimits, CallMessage, ReplySink};
 pub use event::{CallEvent, EndReason, Logged, PersonaCause, TurnStatus, Usage};
+pub use phone::{AnsweredBy, Dial, Dialled, Direction, Next, PhoneOrder, PhoneStart, PhoneStatus};
 
 use crate::id::{CallId, PersonaKey};
 use crate::persona::Catalog;
 use crate::tool::ToolStatus;
 use crate::transport::text::{TextMessage, TextTaken};
+use crate::transport::twilio::MediaStream;
 
 /// What the outside holds of a call: it can speak to it, look at it, and end it.
 #[derive(Debug, Clone)]
@@ -107,6 +110,47 @@ impl CallHandle {
         answer.await.map_err(|_| self.gone())?
     }
 
+    /// Hands a stream of the phone to the call.
+    ///
+    /// # Errors
+    /// The call is gone.
+    pub fn attach(&self, stream: MediaStream) -> Result<(), CallError> {
+        self.tell(CallMessage::Phone(PhoneOrder::Attach(Box::new(stream))))
+    }
+
+    /// What Twilio shall do next: the stream has ended, or a human who was dialled has (`dialled`).
+    ///
+    /// # Errors
+    /// The call is gone.
+    pub async fn next(&self, dialled: Option<Dialled>) -> Result<Next, CallError> {
+        let (reply, answer) = oneshot::channel();
+        self.tell(CallMessage::Phone(PhoneOrder::Next { dialled, reply }))?;
+        answer.await.map_err(|_| self.gone())
+    }
+
+    /// Tells the call what Twilio says became of it, or who took it up.
+    pub fn tell_phone(&self, order: PhoneOrder) {
+        // A call that is gone has closed its books.
+        let _ = self.tell(CallMessage::Phone(order));
+    }
+
+    /// Puts the caller through to a human: `to`, or whoever the business names.
+    ///
+    /// # Errors
+    /// [`CallError::NoPhone`], [`CallError::NobodyToTransferTo`], or the call is gone.
+    pub async fn transfer(&self, to: Option<String>, summary: Option<String>) -> Result<(), CallError> {
+        let (reply, answer) = oneshot::channel();
+        self.tell(CallMessage::Phone(PhoneOrder::Transfer { to, summary, reply }))?;
+        answer.await.map_err(|_| self.gone())?
+    }
+
+    /// What a human who was dialled is told before the caller is put through.
+    pub async fn whisper(&self) -> Option<String> {
+        let (reply, answer) = oneshot::channel();
+        self.tell(CallMessage::Phone(PhoneOrder::Whisper { reply })).ok()?;
+        answer.await.ok()?
+    }
+
     /// Lets a call that sleeps go to its journal; one that is awake stays.
     pub fn retire(&self) {
         // One that is gone is gone already.
@@ -144,7 +188,7 @@ impl CallHandle {
 pub struct CallSnapshot {
     /// The call.
     pub call_id: CallId,
-    /// The kind of line: `text` today.
+    /// The kind of line: `text` or `twilio`.
     pub transport: &'static str,
     /// Who speaks.
     pub persona: PersonaKey,
@@ -299,6 +343,12 @@ pub enum CallError {
     /// The call's actor stopped without having ended the call.
     #[error("the call was interrupted: try again")]
     Interrupted,
+    /// Something that only a phone call can do was asked of another.
+    #[error("this is no phone call: only a caller on the phone can be put through to a human")]
+    NoPhone,
+    /// There is no human to put the caller through to.
+    #[error("there is nobody to put the caller through to: give a number in `to`, or set TRANSFER_NUMBER")]
+    NobodyToTransferTo,
     /// The journal takes no more; nothing is promised that could be lost.
     #[error("the journal cannot be written: try again in a moment")]
     JournalUnavailable,
@@ -317,6 +367,8 @@ impl CallError {
             Self::ModelFailed { .. } => "model_failed",
             Self::Ended => "call_ended",
             Self::Interrupted => "call_interrupted",
+            Self::NoPhone => "no_phone",
+            Self::NobodyToTransferTo => "nobody_to_transfer_to",
             Self::JournalUnavailable => "store_unavailable",
         }
     }

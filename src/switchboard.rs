@@ -13,10 +13,10 @@ use arc_swap::ArcSwap;
 use ractor::{Actor, ActorRef, SpawnErr};
 use tokio::sync::oneshot;
 
-use crate::call::{CallDependencies, CallError, CallHandle, CallSnapshot, CallState};
+use crate::call::{CallDependencies, CallError, CallHandle, CallSnapshot, CallState, PhoneStart};
 use crate::id::{CallId, PersonaKey};
 use crate::store::StoreError;
-use actor::{SwitchboardActor, SwitchboardArguments, SwitchboardMessage};
+use actor::{Opening, SwitchboardActor, SwitchboardArguments, SwitchboardMessage};
 
 /// Calls that have nothing under way are stopped within this at a shutdown.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
@@ -118,8 +118,29 @@ impl Switchboard {
             }
             return Ok(handle);
         }
-        let persona = persona.cloned();
-        self.ask(|reply| SwitchboardMessage::Start { id: id.clone(), persona, reply }).await
+        let opening = Opening::Text(persona.cloned());
+        self.ask(|reply| SwitchboardMessage::Start { id: id.clone(), opening, reply }).await
+    }
+
+    /// The phone call of this id, Twilio's `CallSid`: the live one, the one the journal remembers, or else a new
+    /// one, whose session connects at once.
+    ///
+    /// # Errors
+    /// [`SwitchboardError::AtCapacity`], [`SwitchboardError::Draining`], and
+    /// [`CallError::UnknownPersona`] for a persona that is not there.
+    pub async fn phone_call(&self, id: &CallId, start: PhoneStart) -> Result<CallHandle, SwitchboardError> {
+        // A call that is there goes on, also while the service drains.
+        if let Some(handle) = self.live(id) {
+            return Ok(handle);
+        }
+        let opening = Opening::Phone(start);
+        self.ask(|reply| SwitchboardMessage::Start { id: id.clone(), opening, reply }).await
+    }
+
+    /// The live call of this id.
+    pub fn live(&self, id: &CallId) -> Option<CallHandle> {
+        let handle = self.shared.calls.load().get(id).cloned()?;
+        handle.is_live().then_some(handle)
     }
 
     /// A call that is live, or that the journal remembers as not ended.
@@ -190,11 +211,6 @@ impl Switchboard {
         for quiet in asked {
             quiet.await;
         }
-    }
-
-    fn live(&self, id: &CallId) -> Option<CallHandle> {
-        let handle = self.shared.calls.load().get(id).cloned()?;
-        handle.is_live().then_some(handle)
     }
 
     async fn ask(

@@ -120,7 +120,7 @@ impl Actor for CallActor {
         myself: ActorRef<CallMessage>,
         arguments: CallArguments,
     ) -> Result<CallData, ActorProcessingErr> {
-        let CallArguments { call_id, persona, dependencies, snapshot } = arguments;
+        let CallArguments { call_id, persona, phone: _, dependencies, snapshot } = arguments;
         let started_at = snapshot.borrow().started_at;
         let line = spawn_line(&myself).await?;
         let persona_actor = spawn_persona(&myself, &call_id, &dependencies).await?;
@@ -249,6 +249,8 @@ impl CallData {
                 self.myself.stop(Some("left to its journal".to_owned()));
             }
             CallMessage::Retire => {}
+            CallMessage::Phone(order) => drop(order),
+            CallMessage::Transport(TransportEvent::Phone(event)) => drop(event),
             CallMessage::Transport(TransportEvent::Said { saying, text }) => {
                 self.ask(Request::Say { saying, text });
             }

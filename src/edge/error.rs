@@ -121,7 +121,9 @@ impl From<CallError> for ApiError {
             CallError::ModelRefused { .. } => (StatusCode::BAD_GATEWAY, None),
             CallError::ModelTimeout { .. } => (StatusCode::GATEWAY_TIMEOUT, None),
             CallError::ModelFailed { .. } => (StatusCode::BAD_GATEWAY, None),
-            CallError::Ended => (StatusCode::CONFLICT, None),
+            CallError::Ended | CallError::NoPhone | CallError::NobodyToTransferTo => {
+                (StatusCode::CONFLICT, None)
+            }
             CallError::Interrupted => (StatusCode::SERVICE_UNAVAILABLE, Some(1)),
             CallError::JournalUnavailable => (StatusCode::SERVICE_UNAVAILABLE, Some(2)),
         };

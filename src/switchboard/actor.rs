@@ -12,7 +12,8 @@ use tokio::sync::{oneshot, watch};
 use super::{Shared, SwitchboardError};
 use crate::call::journal::to_the_millisecond;
 use crate::call::{
-    CallActor, CallArguments, CallDependencies, CallError, CallHandle, CallSnapshot, CallState, known_persona,
+    CallActor, CallArguments, CallDependencies, CallError, CallHandle, CallSnapshot, CallState, PhoneStart,
+    known_persona,
 };
 use crate::id::{CallId, PersonaKey};
 use crate::store::{Store, StoreError};
@@ -29,11 +30,20 @@ type Reply = oneshot::Sender<Result<CallHandle, SwitchboardError>>;
 #[derive(Debug)]
 pub(super) enum SwitchboardMessage {
     /// The call of this id, begun if there is none.
-    Start { id: CallId, persona: Option<PersonaKey>, reply: Reply },
+    Start { id: CallId, opening: Opening, reply: Reply },
     /// The call of this id, if it is live or the journal remembers it.
     Find { id: CallId, reply: Reply },
     /// Of the actor's own making: what the journal says of a call.
     Remembered { id: CallId, goes_on: Result<bool, StoreError>, reply: Reply },
+}
+
+/// What a call begins with that was not there.
+#[derive(Debug)]
+pub(super) enum Opening {
+    /// Words; spoken to by this persona, or the default one.
+    Text(Option<PersonaKey>),
+    /// A ringing phone.
+    Phone(PhoneStart),
 }
 
 #[derive(Debug)]
@@ -65,14 +75,14 @@ impl Actor for SwitchboardActor {
         state: &mut SwitchboardArguments,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            SwitchboardMessage::Start { id, persona, reply } => {
-                let call = state.start(&myself, id, persona).await;
+            SwitchboardMessage::Start { id, opening, reply } => {
+                let call = state.start(&myself, id, opening).await;
                 let _ = reply.send(call);
             }
             SwitchboardMessage::Find { id, reply } => state.find(&myself, id, reply),
             SwitchboardMessage::Remembered { id, goes_on, reply } => {
                 let call = match goes_on {
-                    Ok(true) => state.start(&myself, id, None).await,
+                    Ok(true) => state.start(&myself, id, Opening::Text(None)).await,
                     Ok(false) => Err(SwitchboardError::UnknownCall(id)),
                     Err(error) => {
                         tracing::error!(error = %error, "the journal cannot be read");
@@ -115,12 +125,21 @@ impl Actor for SwitchboardActor {
     }
 }
 
+impl Opening {
+    fn persona(&self) -> Option<&PersonaKey> {
+        match self {
+            Self::Text(persona) => persona.as_ref(),
+            Self::Phone(start) => start.persona.as_ref(),
+        }
+    }
+}
+
 impl SwitchboardArguments {
     async fn start(
         &self,
         myself: &ActorRef<SwitchboardMessage>,
         id: CallId,
-        persona: Option<PersonaKey>,
+        opening: Opening,
     ) -> Result<CallHandle, SwitchboardError> {
         let calls = self.shared.calls.load_full();
         if self.shared.draining.load(Ordering::Relaxed) {
@@ -135,10 +154,10 @@ impl SwitchboardArguments {
         for call in longest_asleep(&calls, over) {
             call.retire();
         }
-        if let Some(key) = &persona {
+        if let Some(key) = opening.persona() {
             known_persona(key, &self.dependencies.library.catalog())?;
         }
-        let handle = self.spawn(myself, id.clone(), persona).await?;
+        let handle = self.spawn(myself, id.clone(), opening).await?;
         self.change(|calls| drop(calls.insert(id, handle.clone())));
         metrics::counter!("ai_realtime_calls_total").increment(1);
         Ok(handle)
@@ -148,15 +167,20 @@ impl SwitchboardArguments {
         &self,
         myself: &ActorRef<SwitchboardMessage>,
         id: CallId,
-        persona: Option<PersonaKey>,
+        opening: Opening,
     ) -> Result<CallHandle, CallError> {
+        let persona = opening.persona().cloned();
+        let phone = match opening {
+            Opening::Text(_) => None,
+            Opening::Phone(start) => Some(start),
+        };
         let (snapshot, shown) = watch::channel(CallSnapshot {
             call_id: id.clone(),
-            transport: "text",
+            transport: if phone.is_some() { "twilio" } else { "text" },
             persona: persona.clone().unwrap_or_else(|| self.dependencies.default_persona.clone()),
             state: CallState::Starting,
-            from: None,
-            to: None,
+            from: phone.as_ref().and_then(|phone| phone.from().map(ToOwned::to_owned)),
+            to: phone.as_ref().and_then(|phone| phone.to().map(ToOwned::to_owned)),
             business_id: None,
             started_at: to_the_millisecond(Timestamp::now()),
             turns: 0,
@@ -166,7 +190,7 @@ impl SwitchboardArguments {
             first_seq: 0,
         });
         let dependencies = Arc::clone(&self.dependencies);
-        let arguments = CallArguments { call_id: id.clone(), persona, dependencies, snapshot };
+        let arguments = CallArguments { call_id: id.clone(), persona, phone, dependencies, snapshot };
         let spawned = Actor::spawn_linked(None, CallActor, arguments, myself.get_cell()).await;
         match spawned {
             Ok((call, _)) => Ok(CallHandle::new(id, call, shown)),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
 
+use crate::call::phone::{PhoneOrder, PhoneStart};
 use crate::call::recollection::Recollection;
 use crate::call::writer::{JournalWriter, Written};
 use crate::call::{CallError, CallSnapshot, Reply};
@@ -65,6 +66,8 @@ pub struct CallArguments {
     pub call_id: CallId,
     /// Who speaks first, if the journal knows no better.
     pub persona: Option<PersonaKey>,
+    /// What it begins with if it comes by phone.
+    pub phone: Option<PhoneStart>,
     /// What it stands on.
     pub dependencies: Arc<CallDependencies>,
     /// Where it shows itself.
@@ -95,6 +98,8 @@ pub enum CallMessage {
     },
     /// Go, if you sleep: you will be taken up again from your journal.
     Retire,
+    /// From the phone network, or about it.
+    Phone(PhoneOrder),
     /// From the session.
     Session(SessionEvent),
     /// From the line.

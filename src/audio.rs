@@ -1,0 +1,153 @@
+//! The audio lane of a call: two bounded queues between the line and the session, off the mailboxes.
+//!
+//! Neither end waits for the other. Audio travels as the base64 text it came in: nobody on the way decodes it.
+
+mod caller;
+mod persona;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+use self::caller::CallerQueue;
+use self::persona::PersonaQueue;
+use crate::id::ResponseId;
+
+pub use self::persona::{Speech, Spoken, Unheard};
+
+/// Both ways of a call's audio. Allocated when the call begins, shared by its line and its session.
+#[derive(Debug)]
+pub struct Lane {
+    /// What is written before and after a payload to make it a frame of the model's.
+    envelope: (&'static str, &'static str),
+    from_caller: Mutex<CallerQueue>,
+    caller_came: Notify,
+    from_persona: Mutex<PersonaQueue>,
+    persona_came: Notify,
+}
+
+impl Lane {
+    /// A lane that holds at most `capacity` frames each way. What the caller says is put into `envelope` once,
+    /// when it arrives.
+    pub fn new(capacity: usize, envelope: (&'static str, &'static str)) -> Self {
+        Self {
+            envelope,
+            from_caller: Mutex::new(CallerQueue::new(capacity)),
+            caller_came: Notify::new(),
+            from_persona: Mutex::new(PersonaQueue::new(capacity)),
+            persona_came: Notify::new(),
+        }
+    }
+
+    /// Audio of the caller: base64, in the format the session was told. A full lane loses its oldest frame, which
+    /// is counted.
+    pub fn push_caller(&self, payload: &str) {
+        let (before, after) = self.envelope;
+        let mut frame = String::with_capacity(before.len() + payload.len() + after.len());
+        frame.push_str(before);
+        frame.push_str(payload);
+        frame.push_str(after);
+        if lock(&self.from_caller).push(frame.into()) {
+            metrics::counter!("ai_realtime_audio_frames_dropped_total", "from" => "caller").increment(1);
+        }
+        self.caller_came.notify_one();
+    }
+
+    /// The next frame of the caller's for the model.
+    pub async fn next_caller(&self) -> Utf8Bytes {
+        loop {
+            if let Some(frame) = self.try_next_caller() {
+                return frame;
+            }
+            self.caller_came.notified().await;
+        }
+    }
+
+    /// The next frame of the caller's, if one waits.
+    pub fn try_next_caller(&self) -> Option<Utf8Bytes> {
+        lock(&self.from_caller).next()
+    }
+
+    /// The model hears speech: what it is given from here on is kept until it says that it has the whole of it.
+    pub fn caller_speaks(&self) {
+        lock(&self.from_caller).speech_began();
+    }
+
+    /// The model has taken what the caller said: it stands in its conversation.
+    pub fn caller_committed(&self) {
+        lock(&self.from_caller).committed();
+    }
+
+    /// Another socket: what the old one had been given and had not taken is given again.
+    pub fn rewind_caller(&self) {
+        lock(&self.from_caller).rewind();
+        self.caller_came.notify_one();
+    }
+
+    /// Audio of the persona. What belongs to an interrupted response is passed over; a full lane loses the newest,
+    /// which is counted.
+    pub fn push_persona(&self, speech: Speech) {
+        match lock(&self.from_persona).push(speech) {
+            Ok(()) => self.persona_came.notify_one(),
+            Err(why) => {
+                let name = match why {
+                    persona::Lost::Interrupted => "ai_realtime_audio_late_frames_total",
+                    persona::Lost::Full => "ai_realtime_audio_frames_dropped_total",
+                };
+                metrics::counter!(name, "from" => "persona").increment(1);
+            }
+        }
+    }
+
+    /// The next of the persona's audio for the line.
+    pub async fn next_persona(&self) -> Speech {
+        loop {
+            if let Some(speech) = self.try_next_persona() {
+                return speech;
+            }
+            self.persona_came.notified().await;
+        }
+    }
+
+    /// The next of the persona's audio, if any waits.
+    pub fn try_next_persona(&self) -> Option<Speech> {
+        lock(&self.from_persona).next()
+    }
+
+    /// Nothing of what was said so far shall be heard any more: neither what waits here, nor what still comes of
+    /// the response that spoke last or of `active`. Answers what had waited, and so was not heard at all.
+    pub fn interrupt(&self, active: Option<&ResponseId>) -> Vec<Unheard> {
+        lock(&self.from_persona).interrupt(active)
+    }
+}
+
+fn lock<T>(queue: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A queue is whole between two statements: one that a panic left is as good as any.
+    queue.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_callers_audio_is_put_into_its_envelope_once() {
+        let lane = Lane::new(4, ("{\"audio\":\"", "\"}"));
+        lane.push_caller("AAAA");
+        assert_eq!(lane.next_caller().await.as_str(), "{\"audio\":\"AAAA\"}");
+        assert!(lane.try_next_caller().is_none());
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_is_woken_by_what_comes() {
+        let lane = std::sync::Arc::new(Lane::new(4, ("", "")));
+        let waiting = tokio::spawn({
+            let lane = std::sync::Arc::clone(&lane);
+            async move { lane.next_caller().await }
+        });
+        tokio::task::yield_now().await;
+        lane.push_caller("BBBB");
+        assert_eq!(waiting.await.unwrap().as_str(), "BBBB");
+    }
+}

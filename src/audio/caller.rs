@@ -1,0 +1,167 @@
+//! The caller's audio on its way to the model. Pure.
+
+use std::collections::VecDeque;
+
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+/// Frames that are given again to another socket though nobody was heard to speak in them: the beginning of a word
+/// that the model had not noticed yet. One second.
+const PRE_ROLL: usize = 50;
+
+/// Frames that wait, and frames that were given to the model but that it would not remember if its socket broke now.
+#[derive(Debug)]
+pub(super) struct CallerQueue {
+    frames: VecDeque<Utf8Bytes>,
+    /// So many of the oldest have been given to the present socket.
+    given: usize,
+    capacity: usize,
+    is_speaking: bool,
+}
+
+impl CallerQueue {
+    pub(super) fn new(capacity: usize) -> Self {
+        Self { frames: VecDeque::new(), given: 0, capacity: capacity.max(1), is_speaking: false }
+    }
+
+    /// Takes a frame. Answers whether that cost one the model was never given: the oldest goes.
+    pub(super) fn push(&mut self, frame: Utf8Bytes) -> bool {
+        let mut lost = false;
+        if self.frames.len() == self.capacity {
+            self.frames.pop_front();
+            lost = self.given == 0;
+            self.given = self.given.saturating_sub(1);
+        }
+        self.frames.push_back(frame);
+        lost
+    }
+
+    /// The next frame for the model.
+    pub(super) fn next(&mut self) -> Option<Utf8Bytes> {
+        let frame = self.frames.get(self.given)?.clone();
+        self.given += 1;
+        if !self.is_speaking {
+            self.keep_at_most(PRE_ROLL);
+        }
+        Some(frame)
+    }
+
+    /// The model has noticed that the caller speaks.
+    pub(super) fn speech_began(&mut self) {
+        self.is_speaking = true;
+    }
+
+    /// The model has taken what the caller said.
+    pub(super) fn committed(&mut self) {
+        self.is_speaking = false;
+        self.keep_at_most(0);
+    }
+
+    /// There is another socket, which was given nothing yet.
+    pub(super) fn rewind(&mut self) {
+        self.given = 0;
+        self.is_speaking = false;
+    }
+
+    fn keep_at_most(&mut self, given: usize) {
+        let over = self.given.saturating_sub(given);
+        self.frames.drain(..over);
+        self.given -= over;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn filled(capacity: usize, frames: std::ops::Range<usize>) -> CallerQueue {
+        let mut queue = CallerQueue::new(capacity);
+        for n in frames {
+            queue.push(n.to_string().into());
+        }
+        queue
+    }
+
+    fn all(queue: &mut CallerQueue) -> Vec<usize> {
+        std::iter::from_fn(|| queue.next()).map(|frame| frame.as_str().parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn what_was_said_before_there_was_a_socket_comes_in_order() {
+        let mut queue = filled(100, 0..10);
+        assert_eq!(all(&mut queue), (0..10).collect::<Vec<_>>());
+        assert!(queue.next().is_none());
+    }
+
+    #[test]
+    fn words_that_a_lost_socket_had_not_taken_are_given_again() {
+        let mut queue = filled(500, 0..100);
+        all(&mut queue);
+        queue.speech_began();
+        for n in 100..300 {
+            queue.push(n.to_string().into());
+        }
+        all(&mut queue);
+        queue.rewind();
+        assert_eq!(all(&mut queue), (100 - PRE_ROLL..300).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn words_that_the_model_took_are_not_given_twice() {
+        let mut queue = filled(500, 0..100);
+        queue.speech_began();
+        all(&mut queue);
+        queue.committed();
+        queue.push("100".into());
+        queue.rewind();
+        assert_eq!(all(&mut queue), [100]);
+    }
+
+    #[test]
+    fn the_oldest_goes_when_there_is_no_room_and_only_what_nobody_heard_counts_as_lost() {
+        let mut queue = filled(3, 0..3);
+        assert!(queue.push("3".into()));
+        queue.speech_began();
+        assert_eq!(all(&mut queue), [1, 2, 3]);
+        assert!(!queue.push("4".into()), "the model was given the one that went");
+        assert_eq!(all(&mut queue), [4]);
+    }
+
+    proptest! {
+        #[test]
+        fn every_frame_is_given_in_order_or_counted_as_lost(ops in proptest::collection::vec(0u8..7, 0..400)) {
+            let mut queue = CallerQueue::new(20);
+            let (mut pushed, mut last) = (0_usize, None);
+            let (mut given, mut lost) = (std::collections::BTreeSet::new(), std::collections::BTreeSet::new());
+            for op in ops.into_iter().chain([2; 20]) {
+                match op {
+                    0 | 1 => {
+                        let oldest = queue.frames.front().map(|frame| frame.as_str().parse::<usize>().unwrap());
+                        if queue.push(pushed.to_string().into()) {
+                            lost.insert(oldest.unwrap());
+                        }
+                        pushed += 1;
+                    }
+                    2 | 3 => {
+                        if let Some(frame) = queue.next() {
+                            let frame: usize = frame.as_str().parse().unwrap();
+                            prop_assert!(last.is_none_or(|last| frame > last), "in order on one socket");
+                            last = Some(frame);
+                            given.insert(frame);
+                        }
+                    }
+                    4 => queue.speech_began(),
+                    5 => queue.committed(),
+                    _ => {
+                        queue.rewind();
+                        last = None;
+                    }
+                }
+                prop_assert!(queue.frames.len() <= 20 && queue.given <= queue.frames.len());
+            }
+            given.extend(lost);
+            prop_assert_eq!(given.len(), pushed);
+        }
+    }
+}

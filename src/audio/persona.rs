@@ -1,0 +1,171 @@
+//! The persona's audio on its way to the caller. Pure.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::Arc;
+
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+use crate::id::{ItemId, ResponseId};
+
+/// So many interrupted responses are remembered: what comes of older ones has come.
+const REMEMBERED: usize = 16;
+
+/// Which message audio belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spoken {
+    /// The response.
+    pub response: ResponseId,
+    /// The message of it.
+    pub item: ItemId,
+}
+
+/// A piece of the persona's speech, as the model sent it.
+#[derive(Debug, Clone)]
+pub enum Speech {
+    /// Audio.
+    Audio {
+        /// Of what.
+        of: Arc<Spoken>,
+        /// The model's frame, which holds the payload.
+        frame: Utf8Bytes,
+        /// Where in the frame the payload stands: base64.
+        payload: Range<usize>,
+    },
+    /// All audio of this message has come.
+    End {
+        /// Of what.
+        of: Arc<Spoken>,
+    },
+}
+
+impl Speech {
+    /// The message it belongs to.
+    pub fn of(&self) -> &Arc<Spoken> {
+        match self {
+            Self::Audio { of, .. } | Self::End { of } => of,
+        }
+    }
+}
+
+/// A message of which something waited in the lane when it was interrupted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unheard {
+    /// Which.
+    pub of: Arc<Spoken>,
+}
+
+/// Why a piece was not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lost {
+    /// Its response was interrupted.
+    Interrupted,
+    /// The line does not drain.
+    Full,
+}
+
+#[derive(Debug)]
+pub(super) struct PersonaQueue {
+    waiting: VecDeque<Speech>,
+    capacity: usize,
+    last: Option<ResponseId>,
+    interrupted: VecDeque<ResponseId>,
+}
+
+impl PersonaQueue {
+    pub(super) fn new(capacity: usize) -> Self {
+        Self { waiting: VecDeque::new(), capacity: capacity.max(1), last: None, interrupted: VecDeque::new() }
+    }
+
+    pub(super) fn push(&mut self, speech: Speech) -> Result<(), Lost> {
+        let response = &speech.of().response;
+        if self.interrupted.contains(response) {
+            return Err(Lost::Interrupted);
+        }
+        if self.last.as_ref() != Some(response) {
+            self.last = Some(response.clone());
+        }
+        // The end of a message is worth its place however full it is: without it nobody knows that it was heard.
+        if self.waiting.len() >= self.capacity && matches!(speech, Speech::Audio { .. }) {
+            return Err(Lost::Full);
+        }
+        self.waiting.push_back(speech);
+        Ok(())
+    }
+
+    pub(super) fn next(&mut self) -> Option<Speech> {
+        self.waiting.pop_front()
+    }
+
+    pub(super) fn interrupt(&mut self, active: Option<&ResponseId>) -> Vec<Unheard> {
+        for response in self.last.take().iter().chain(active) {
+            self.remember(response);
+        }
+        let mut unheard: Vec<Unheard> = Vec::new();
+        for speech in std::mem::take(&mut self.waiting) {
+            if let Speech::Audio { of, .. } = speech
+                && unheard.last().is_none_or(|last| last.of != of)
+            {
+                unheard.push(Unheard { of });
+            }
+        }
+        for unheard in &unheard {
+            self.remember(&unheard.of.response);
+        }
+        unheard
+    }
+
+    fn remember(&mut self, response: &ResponseId) {
+        if self.interrupted.contains(response) {
+            return;
+        }
+        if self.interrupted.len() == REMEMBERED {
+            self.interrupted.pop_front();
+        }
+        self.interrupted.push_back(response.clone());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(response: &str, item: &str) -> Arc<Spoken> {
+        Arc::new(Spoken { response: response.into(), item: item.into() })
+    }
+
+    fn audio(of: &Arc<Spoken>) -> Speech {
+        Speech::Audio { of: Arc::clone(of), frame: "AAAA".into(), payload: 0..4 }
+    }
+
+    #[test]
+    fn what_comes_late_of_an_interrupted_response_is_not_taken() {
+        let mut queue = PersonaQueue::new(8);
+        let (first, second) = (of("r1", "a"), of("r1", "b"));
+        for piece in [audio(&first), audio(&first), Speech::End { of: Arc::clone(&first) }, audio(&second)] {
+            queue.push(piece).unwrap();
+        }
+        assert!(queue.next().is_some());
+        let unheard = queue.interrupt(None);
+        assert_eq!(unheard, [Unheard { of: Arc::clone(&first) }, Unheard { of: Arc::clone(&second) }]);
+        assert!(queue.next().is_none());
+        assert_eq!(queue.push(audio(&second)), Err(Lost::Interrupted));
+        assert_eq!(queue.push(audio(&of("r2", "c"))), Ok(()));
+    }
+
+    #[test]
+    fn a_response_that_has_not_spoken_yet_can_be_interrupted() {
+        let mut queue = PersonaQueue::new(8);
+        assert!(queue.interrupt(Some(&"r1".into())).is_empty());
+        assert_eq!(queue.push(audio(&of("r1", "a"))), Err(Lost::Interrupted));
+    }
+
+    #[test]
+    fn a_line_that_does_not_drain_costs_the_newest_audio_but_never_the_end_of_a_message() {
+        let mut queue = PersonaQueue::new(1);
+        let item = of("r1", "a");
+        assert_eq!(queue.push(audio(&item)), Ok(()));
+        assert_eq!(queue.push(audio(&item)), Err(Lost::Full));
+        assert_eq!(queue.push(Speech::End { of: item }), Ok(()));
+    }
+}

@@ -1,0 +1,66 @@
+//! The phone line: Twilio's Media Streams for what is heard, its REST API for what happens to the call itself.
+
+use std::fmt;
+use std::sync::Arc;
+
+use axum::extract::ws::WebSocket;
+use ractor::DerivedActorRef;
+
+use super::{PhoneEvent, TransportEvent};
+use crate::audio::Lane;
+use crate::id::{CallId, ResponseId};
+
+/// What a phone line is told by its call.
+#[derive(Debug)]
+pub enum PhoneMessage {
+    /// A stream of this call is there. It takes the place of the one before, if that is still there.
+    Attach(Box<MediaStream>),
+    /// The caller spoke: nothing of what was said so far shall be heard any more. Answered by
+    /// [`PhoneEvent::Interrupted`].
+    Interrupt {
+        /// The response under way, of which nothing may have come yet.
+        active: Option<ResponseId>,
+    },
+    /// Close the stream: Twilio then asks what to do next.
+    CloseStream,
+    /// End the call by Twilio's REST API. Answered by [`PhoneEvent::Effect`].
+    HangUp,
+    /// Give the call other instructions by Twilio's REST API. Answered by [`PhoneEvent::Effect`].
+    Redirect {
+        /// The instructions, as TwiML.
+        twiml: String,
+    },
+    /// Ask Twilio whether the call goes on. Answered by [`PhoneEvent::Effect`].
+    AskStatus,
+}
+
+/// A stream whose caller has shown that it is theirs: `start` has been read.
+pub struct MediaStream {
+    /// The socket.
+    pub socket: WebSocket,
+    /// Twilio's id of the stream.
+    pub stream_sid: String,
+}
+
+impl fmt::Debug for MediaStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MediaStream").field("stream_sid", &self.stream_sid).finish_non_exhaustive()
+    }
+}
+
+/// What a phone line begins with.
+#[derive(Debug)]
+pub struct PhoneArguments {
+    /// The call, by Twilio's id of it.
+    pub call_id: CallId,
+    /// The audio of the call.
+    pub lane: Arc<Lane>,
+    /// To whom everything is reported.
+    pub owner: DerivedActorRef<TransportEvent>,
+}
+
+impl From<PhoneEvent> for TransportEvent {
+    fn from(event: PhoneEvent) -> Self {
+        Self::Phone(event)
+    }
+}
