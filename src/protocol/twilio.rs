@@ -5,5 +5,6 @@
 
 mod sid;
 pub mod stream;
+pub mod twiml;
 
 pub use sid::{CallSid, SidError, StreamSid};
