@@ -6,5 +6,6 @@
 mod sid;
 pub mod stream;
 pub mod twiml;
+pub mod webhook;
 
 pub use sid::{CallSid, SidError, StreamSid};
