@@ -2,6 +2,7 @@
 
 pub mod playout;
 pub mod text;
+pub mod twilio;
 
 pub use text::{TextCommand, TextLine, TextMessage};
 
