@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::call::writer::JournalWriter;
-use crate::call::{CallDependencies, CallLimits, ReplySink};
+use crate::call::{CallDependencies, CallLimits, PhoneDesk, ReplySink};
 use crate::config::{Config, StartUpLine};
 use crate::edge::listener::{self, ListenerLimits};
 use crate::edge::{self, EdgeSettings, EdgeState};
@@ -24,6 +24,7 @@ use crate::session::socket::EndpointError;
 use crate::store::{Embedded, Store, StoreError};
 use crate::switchboard::Switchboard;
 use crate::telemetry::Figures;
+use crate::transport::twilio::script::Script;
 
 /// Words of replies that wait for stdout; when it does not keep up, the newest are dropped and counted.
 const WAITING_WORDS: usize = 4_096;
@@ -114,6 +115,7 @@ impl App {
             TcpListener::bind(address).await.map_err(|source| AppError::Listen { address, source })?;
         let (endpoint, rehearsal) = find_model(&config).await?;
         let (journal, writer) = JournalWriter::start(store.clone());
+        let public_url = config.openai_realtime_endpoint.clone();
         let dependencies = CallDependencies {
             store: store.clone(),
             library: library.clone(),
@@ -123,6 +125,7 @@ impl App {
             default_persona: config.default_persona.clone(),
             node: node_name().into(),
             replies: config.log_replies.then(print_replies),
+            phone: Arc::new(PhoneDesk::new(Script::new(&public_url))),
         };
         let switchboard = Switchboard::start(dependencies, config.max_calls).await?;
         let start_up_line = StartUpLine {
