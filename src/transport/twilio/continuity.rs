@@ -131,7 +131,9 @@ impl Heard {
 
     /// How many frames of silence stand between this one and the next: by the clock, or else by the counts.
     fn hole(&self, next: &Counts, missing: Option<u64>) -> u64 {
-        let (Some(ends), Some(begins)) = (self.ends_ms, next.timestamp_ms) else { return missing.unwrap_or(0) };
+        let (Some(ends), Some(begins)) = (self.ends_ms, next.timestamp_ms) else {
+            return missing.unwrap_or(0);
+        };
         let hole_ms = begins.saturating_sub(ends);
         match missing {
             None | Some(0) if hole_ms < JITTER_MS => 0,

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::reframe::{Reframe, Whole};
 use crate::audio::{Lane, Speech, Spoken, Unheard};
+use crate::id::ResponseId;
 use crate::protocol::twilio::StreamSid;
 use crate::protocol::twilio::stream::{write_clear, write_mark, write_media};
 use crate::transport::playout::{self, MarkName, MarkOutcome, Playout};
@@ -88,12 +89,13 @@ pub(super) struct Outgoing {
 }
 
 impl Outgoing {
-    pub(super) fn new(lane: Arc<Lane>, owner: DerivedActorRef<TransportEvent>, stream_sid: StreamSid) -> Self {
-        let ledger = Ledger {
-            playout: Playout::new(BYTES_PER_MS),
-            reframe: Reframe::default(),
-            clear_due: false,
-        };
+    pub(super) fn new(
+        lane: Arc<Lane>,
+        owner: DerivedActorRef<TransportEvent>,
+        stream_sid: StreamSid,
+    ) -> Self {
+        let ledger =
+            Ledger { playout: Playout::new(BYTES_PER_MS), reframe: Reframe::default(), clear_due: false };
         Self {
             lane,
             owner,
@@ -122,17 +124,11 @@ impl Outgoing {
             frames.push(clear);
             return Next::Write;
         }
-        let mut speech = None;
         while frames.len() < MAX_TOGETHER {
-            speech = self.lane.try_next_persona();
-            let Some(speech) = &speech else { break };
-            self.say(&mut ledger, speech, frames);
+            let Some(speech) = self.lane.try_next_persona() else { break };
+            self.say(&mut ledger, &speech, frames);
         }
-        match (frames.is_empty(), speech) {
-            (false, _) => Next::Write,
-            (true, None) => Next::Wait,
-            (true, Some(_)) => unreachable_without_frames(),
-        }
+        if frames.is_empty() { Next::Wait } else { Next::Write }
     }
 
     /// Waits until there is something to do.
@@ -155,7 +151,7 @@ impl Outgoing {
 
     /// Nothing of what was said so far shall be heard any more. Reported at once: what is on its way when the clear is
     /// written is cleared with the rest.
-    pub(super) fn interrupt(&self, active: Option<&crate::id::ResponseId>) {
+    pub(super) fn interrupt(&self, active: Option<&ResponseId>) {
         let now_ms = self.now_ms();
         let mut ledger = self.lock();
         let waiting = self.lane.interrupt(active);

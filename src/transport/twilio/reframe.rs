@@ -48,9 +48,7 @@ impl Reframe {
         if self.of.is_none() && bytes % FRAME_BYTES == 0 {
             return Ok((bytes > 0).then_some(Whole { payload: Cow::Borrowed(payload), bytes }));
         }
-        base64_simd::STANDARD
-            .decode_append(payload.as_bytes(), &mut self.carried)
-            .map_err(|_| NotBase64)?;
+        base64_simd::STANDARD.decode_append(payload.as_bytes(), &mut self.carried).map_err(|_| NotBase64)?;
         let whole = self.carried.len() - self.carried.len() % FRAME_BYTES;
         let packed = (whole > 0).then(|| self.pack(whole, whole));
         self.of = (!self.carried.is_empty()).then(|| Arc::clone(of));
