@@ -6,6 +6,7 @@ mod meet;
 mod outgoing;
 mod reader;
 mod reframe;
+pub mod rest;
 mod stream;
 #[cfg(test)]
 mod tests;
