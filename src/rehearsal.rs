@@ -34,6 +34,7 @@ mod sentence;
 mod server;
 mod session;
 mod shape;
+pub mod speech;
 mod table;
 #[cfg(test)]
 mod tests;
