@@ -12,8 +12,10 @@ mod connection;
 mod conversation;
 mod desk;
 mod event;
+mod hearing;
 mod hostile;
 mod identity;
+mod idle;
 mod ids;
 mod input;
 mod item;
@@ -29,6 +31,7 @@ mod response;
 mod row;
 #[cfg(test)]
 mod samples;
+mod script;
 mod search;
 mod sentence;
 mod server;
@@ -41,6 +44,7 @@ mod tests;
 mod toolbox;
 mod turn;
 mod usage;
+mod vad;
 mod voice;
 mod words;
 
