@@ -12,6 +12,7 @@ mod connection;
 mod conversation;
 mod desk;
 mod event;
+mod farewell;
 mod hearing;
 mod hostile;
 mod identity;
