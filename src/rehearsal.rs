@@ -2,8 +2,9 @@
 //!
 //! With it the whole service runs without a key and without a network, and tests are deterministic. It is not an
 //! AI: it picks a tool by the words of the utterance and of the tools it was given, fills the arguments, and says
-//! the tool's output in a sentence. It refuses what the real server refuses, with the real codes, and shares no
-//! type with the client's side of the protocol, so that one cannot hide the mistakes of the other.
+//! the tool's output in a sentence. What it speaks, and what it understands of a caller's audio, is tone
+//! [`speech`]. It refuses what the real server refuses, with the real codes, and shares no type with the client's
+//! side of the protocol, so that one cannot hide the mistakes of the other.
 
 mod admission;
 mod argument;
