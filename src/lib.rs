@@ -6,6 +6,7 @@
 
 pub mod app;
 pub mod call;
+pub mod caller;
 pub mod config;
 pub mod edge;
 pub mod id;
