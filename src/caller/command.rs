@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
@@ -130,40 +131,40 @@ impl CallArgs {
 /// # Errors
 /// The call cannot be placed, the service opens no stream, or the caller hears nothing.
 pub async fn run(args: CallArgs) -> anyhow::Result<()> {
+    call(&args, &Teller::new(std::io::stdout())).await
+}
+
+pub(super) async fn call(args: &CallArgs, teller: &Teller) -> anyhow::Result<()> {
     if let Some(path) = &args.save_wav {
-        return save(path, &args.say);
+        wav::write_mono(path, &speak(&args.say.join(" ")))?;
+        teller.tell(&format!("wrote {}", path.display()));
+        return Ok(());
     }
     let speeches = args.speeches()?;
     if args.token.is_none() {
-        tell("no token: the call is unsigned (give --token, or set TWILIO_AUTH_TOKEN)");
+        teller.tell("no token: the call is unsigned (give --token, or set TWILIO_AUTH_TOKEN)");
     }
     let exchange = args.exchange().await?;
     let mut builder = args.builder();
     if let Some(exchange) = &exchange {
-        tell(&format!("REST API at {} for account {}", exchange.url(), exchange.account_sid()));
+        teller.tell(&format!("REST API at {} for account {}", exchange.url(), exchange.account_sid()));
         builder = builder.exchange(exchange);
     }
     let line = builder.dial().await?;
     let talk = async {
         let talked = tokio::select! {
-            talked = talk(&line, &args, &speeches) => talked,
+            talked = talk(&line, args, &speeches) => talked,
             _ = tokio::signal::ctrl_c() => Ok(()),
         };
         line.hang_up().await;
         if let Err(late) = line.until_over(ENDING).await {
-            tell(&format!("the call does not end: {late}"));
+            teller.tell(&format!("the call does not end: {late}"));
         }
         talked
     };
-    let (talked, ()) = tokio::join!(Box::pin(talk), follow(&line));
+    let (talked, ()) = tokio::join!(Box::pin(talk), follow(&line, teller));
     talked?;
-    conclude(&line, &args.out)
-}
-
-fn save(path: &Path, texts: &[String]) -> anyhow::Result<()> {
-    wav::write_mono(path, &speak(&texts.join(" ")))?;
-    tell(&format!("wrote {}", path.display()));
-    Ok(())
+    conclude(&line, &args.out, teller)
 }
 
 /// The caller's part. A persona that says nothing does not keep him from speaking; a call that ends does.
@@ -201,18 +202,18 @@ async fn listen(line: &Line, quiet_ms: u64) {
 }
 
 /// Tells the timeline until the call is over, and what the persona said when it has fallen silent.
-async fn follow(line: &Line) {
+async fn follow(line: &Line, teller: &Teller) {
     let (mut seen, mut heard) = (0, 0);
     while let Ok(moments) = line.until_more(seen, Duration::from_secs(3_600)).await {
         seen += moments.len();
         for moment in moments {
             if is_told(&moment.event) {
-                tell(&moment.to_string());
+                teller.tell(&moment.to_string());
             }
             if matches!(moment.event, TimelineEvent::PersonaSilent { .. } | TimelineEvent::CallEnded { .. }) {
                 let texts = line.utterances();
                 for text in texts.iter().skip(heard).filter(|text| !text.is_empty()) {
-                    tell(&format!("{:>13} heard     {text}", ""));
+                    teller.tell(&format!("{:>13} heard     {text}", ""));
                 }
                 heard = texts.len();
             }
@@ -225,7 +226,7 @@ fn is_told(event: &TimelineEvent) -> bool {
     !matches!(event, TimelineEvent::MarkEchoed { .. })
 }
 
-fn conclude(line: &Line, out: &Path) -> anyhow::Result<()> {
+fn conclude(line: &Line, out: &Path, teller: &Teller) -> anyhow::Result<()> {
     let moments = line.events();
     let counters = line.counters();
     let told = |wanted: &dyn Fn(&TimelineEvent) -> bool| moments.iter().any(|moment| wanted(&moment.event));
@@ -237,7 +238,7 @@ fn conclude(line: &Line, out: &Path) -> anyhow::Result<()> {
     let (said, heard) = line.whole_call();
     wav::write(out, &said.samples(), &heard.samples())?;
     let answers = answer_times_ms(&moments);
-    tell(&format!(
+    teller.tell(&format!(
         "sent {} frames ({} lost), received {} messages with {:.1} s of audio; answers after {answers:?} ms; wrote {}",
         counters.frames_sent,
         counters.frames_lost,
@@ -253,9 +254,18 @@ fn conclude(line: &Line, out: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Writes a line; nobody may be reading any more, which is his own affair.
-fn tell(text: &str) {
-    let _ = writeln!(std::io::stdout().lock(), "{text}");
+/// Writes what is told, line by line.
+pub(super) struct Teller(Mutex<Box<dyn Write + Send>>);
+
+impl Teller {
+    pub(super) fn new(out: impl Write + Send + 'static) -> Self {
+        Self(Mutex::new(Box::new(out)))
+    }
+
+    /// Writes a line; nobody may be reading any more, which is his own affair.
+    fn tell(&self, text: &str) {
+        let _ = writeln!(self.0.lock().unwrap_or_else(PoisonError::into_inner), "{text}");
+    }
 }
 
 #[cfg(test)]
@@ -310,11 +320,12 @@ mod tests {
         assert_eq!(wav::read(&path).unwrap(), speak("what drinks do you have?"));
     }
 
-    #[test]
-    fn what_is_said_can_be_saved() {
+    #[tokio::test]
+    async fn what_is_said_can_be_saved() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("said.wav");
-        save(&path, &["hello".to_owned(), "you".to_owned()]).unwrap();
+        let args = args(&["--say", "hello", "--say", "you", "--save-wav", path.to_str().unwrap()]);
+        call(&args, &Teller::new(std::io::sink())).await.unwrap();
         assert_eq!(wav::read(&path).unwrap(), speak("hello you"));
     }
 }

@@ -5,39 +5,29 @@ use std::time::Duration;
 
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
-use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Interval, MissedTickBehavior};
-use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::http::HeaderValue;
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, Message};
-use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config};
 
 use super::call::{CallTask, Command, Halt};
 use super::identity::{pairs, sid};
 use super::mouth::Turn;
 use super::playout::Playout;
+use super::socket::{Socket, open};
 use super::timeline::{StreamEnd, TimelineEvent};
 use super::twiml::Connect;
-use super::webhook::tls;
 use super::wire::{FromService, Wire};
 use super::{Twist, mouth};
 
-/// Twilio's own limit is not documented; a service that takes longer has failed the caller.
-const OPEN_LIMIT: Duration = Duration::from_secs(10);
 /// How long the last words may take to be written.
 const GOODBYE_LIMIT: Duration = Duration::from_secs(2);
 /// Messages that wait to be written; then the service does not read, and audio is discarded.
 const MAX_UNWRITTEN: usize = 256;
 /// Of these, kept free for what is not audio.
 const RESERVE: usize = 64;
-const MAX_MESSAGE: usize = 16 << 20;
 /// Milliseconds of one frame.
 const FRAME_MS: u64 = 20;
-
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// How a stream has ended, for the program that goes on after it.
 pub(super) enum Outcome {
@@ -54,12 +44,8 @@ pub(super) async fn run(task: &mut CallTask, connect: &Connect, base: &str) -> O
     let status = connect.status_callback.as_ref().map(|link| task.resolved(base, link));
     let stream_sid = sid("MZ");
     let told = |event: &str, error: &str| told(&stream_sid, &connect.name, event, error);
-    let opened = match tokio::time::timeout(OPEN_LIMIT, open(task, &connect.url)).await {
-        Ok(Ok(socket)) => Ok(socket),
-        Ok(Err(error)) => Err(refusal(&error)),
-        Err(_) => Err("31901: the stream was not open within 10 s".to_owned()),
-    };
-    let socket = match opened {
+    let is_signed = !task.twists.contains(&Twist::UnsignedUpgrade);
+    let socket = match open(&task.webhooks, &connect.url, is_signed).await {
         Ok(socket) => socket,
         Err(why) => {
             task.post_status(status.as_ref(), "stream-error", told("stream-error", &why));
@@ -93,31 +79,6 @@ fn told(stream_sid: &str, name: &str, event: &str, error: &str) -> Vec<(String, 
         params.push(("StreamError".to_owned(), error.to_owned()));
     }
     params
-}
-
-async fn open(task: &CallTask, url: &str) -> Result<Socket, tungstenite::Error> {
-    let mut request = task.webhooks.reach(url).into_client_request()?;
-    let is_signed = !task.twists.contains(&Twist::UnsignedUpgrade);
-    if let Some(signature) = task.webhooks.signature(url, &[]).filter(|_| is_signed) {
-        let value = HeaderValue::from_str(&signature).map_err(tungstenite::http::Error::from)?;
-        request.headers_mut().insert("x-twilio-signature", value);
-    }
-    let config = WebSocketConfig::default()
-        .max_message_size(Some(MAX_MESSAGE))
-        .max_frame_size(Some(MAX_MESSAGE))
-        .read_buffer_size(8 << 10)
-        .write_buffer_size(0);
-    let connector = Connector::Rustls(tls());
-    Ok(connect_async_tls_with_config(request, Some(config), true, Some(connector)).await?.0)
-}
-
-fn refusal(error: &tungstenite::Error) -> String {
-    if let tungstenite::Error::Http(response) = error {
-        let body = response.body().as_deref().map(String::from_utf8_lossy).unwrap_or_default();
-        let body: String = body.chars().take(300).collect();
-        return format!("31920: the upgrade was answered {} {body}", response.status().as_u16());
-    }
-    format!("31920: {error}")
 }
 
 struct Stream<'a> {

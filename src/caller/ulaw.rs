@@ -28,7 +28,7 @@ mod tests {
 
     #[test]
     fn the_values_of_the_standard_are_met() {
-        assert_eq!(encode(&[0, 100, -100, 1_000, -1_000]), [0xFF, 0xF2, 0x72, 0xCE, 0x4E]);
+        assert_eq!(encode(&[0, 100, 1_000, -1_000, 32_767]), [0xFF, 0xF2, 0xCE, 0x4E, 0x80]);
         assert_eq!(decode(&[0xFF, 0x00, 0x80, 0x10]), [0, -32_124, 32_124, -15_996]);
     }
 

@@ -1,5 +1,11 @@
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use clap::Parser;
+
+use super::super::command::{CallArgs, Teller, call};
 use super::super::{CallError, Ending, TimelineEvent};
-use super::service::{SOON, Service};
+use super::service::{SOON, Service, TOKEN};
 
 #[tokio::test]
 async fn a_service_that_refuses_is_repeated_in_its_own_words() {
@@ -97,4 +103,90 @@ async fn requests_of_a_public_address_are_signed_for_it_and_reach_this_machine()
         .await
         .unwrap();
     assert!(refused.to_string().contains("403"), "it reached the machine: {refused}");
+}
+
+#[derive(Clone, Default)]
+struct Told(Arc<Mutex<Vec<u8>>>);
+
+impl Told {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl io::Write for Told {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[derive(Parser)]
+struct Cli {
+    #[command(flatten)]
+    args: CallArgs,
+}
+
+fn args(service: &Service, words: &[&str]) -> CallArgs {
+    let to = format!("{}/voice", service.base);
+    let fixed = ["call", "--to", &to, "--token", TOKEN, "--after-ms", "600", "--hang-up-after", "1"];
+    Cli::parse_from(fixed.iter().chain(words)).args
+}
+
+#[tokio::test]
+async fn the_command_tells_the_call_and_keeps_what_was_heard() {
+    let mut service = Service::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("heard.wav");
+    let args = args(&service, &["--say", "tea?", "--press", "1", "--out", out.to_str().unwrap()]);
+    let told = Told::default();
+    let teller = Teller::new(told.clone());
+    let persona = async {
+        let mut peer = service.stream_opened().await;
+        peer.started().await;
+        peer.say("welcome!").await;
+        assert_eq!(peer.hear().await, "tea?");
+        peer.say("yes").await;
+        assert_eq!(peer.next_of("dtmf").await["dtmf"]["digit"], "1");
+        peer.say("one tea").await;
+        peer.next_of("stop").await;
+    };
+    let (ended, ()) = tokio::join!(call(&args, &teller), persona);
+    ended.unwrap();
+    let text = told.text();
+    let mut rest = text.as_str();
+    for part in [
+        "answers 200",
+        "starts (MZ",
+        "persona   speaks",
+        "heard     welcome!",
+        "caller    speaks",
+        "heard     yes",
+        "presses 1",
+        "heard     one tea",
+        "the caller hung up",
+        "wrote ",
+    ] {
+        rest = rest.split_once(part).unwrap_or_else(|| panic!("{part} is not told in its place:\n{text}")).1;
+    }
+    let reader = hound::WavReader::open(&out).unwrap();
+    assert!(reader.spec().channels == 2 && reader.duration() > 8_000);
+}
+
+#[tokio::test]
+async fn the_command_says_why_there_was_no_conversation() {
+    let service = Service::start().await;
+    service.answer("/voice", "<Response><Say>We are closed.</Say></Response>");
+    let told = Told::default();
+    let teller = Teller::new(told.clone());
+    let error = call(&args(&service, &[]), &teller).await.unwrap_err();
+    assert!(error.to_string().contains("no <Connect>"), "{error}");
+    assert!(told.text().contains("twilio    says: We are closed."), "{}", told.text());
+    service.answer_with("/voice", 403, "");
+    let error = call(&args(&service, &[]), &teller).await.unwrap_err();
+    assert!(error.to_string().contains("TWILIO_AUTH_TOKEN"), "{error}");
 }

@@ -20,7 +20,7 @@ async fn a_caller_hears_the_greeting_asks_and_hears_the_answer() {
     assert_eq!(start["start"]["callSid"], line.call_sid());
 
     peer.say("welcome!").await;
-    assert_eq!(line.until_heard("Welcome", SOON).await.unwrap(), "welcome!");
+    assert_eq!(line.until_heard("Welcome!", SOON).await.unwrap(), "welcome!");
     let (answer, ()) = tokio::join!(line.ask("what drinks do you have?", SOON), async {
         assert_eq!(peer.hear().await, "what drinks do you have?");
         peer.say("tea, and water").await;
@@ -182,11 +182,12 @@ async fn keys_gaps_and_garbage_reach_the_service() {
     assert_eq!(peer.next_of("dtmf").await["dtmf"]["digit"], "5");
     line.send_raw(tokio_tungstenite::tungstenite::Message::text("{\"event\":\"bogus\"}")).await;
     peer.next_of("bogus").await;
+    let time =
+        |media: serde_json::Value| -> u64 { media["media"]["timestamp"].as_str().unwrap().parse().unwrap() };
+    let mut last = time(peer.next_of("media").await);
     line.skip_frames(10).await;
-    let mut last = 0;
     let gap = loop {
-        let media = peer.next_of("media").await;
-        let at: u64 = media["media"]["timestamp"].as_str().unwrap().parse().unwrap();
+        let at = time(peer.next_of("media").await);
         if at > last + 20 {
             break at - last;
         }
