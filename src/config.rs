@@ -2,6 +2,7 @@
 //! whole, and never read again. Every name is explained in `.env.example`.
 
 mod mistake;
+mod phone;
 mod source;
 mod startup;
 
@@ -16,6 +17,7 @@ use url::Url;
 use validator::{Validate, ValidationErrors};
 
 pub use mistake::{ConfigError, ConfigMistake};
+pub use phone::{PhoneSettings, WebhookTrust, is_e164};
 pub use startup::StartUpLine;
 
 use crate::id::PersonaKey;
@@ -74,6 +76,8 @@ pub struct Config {
     /// `MODEL_CONNECT_SECONDS`: the longest one attempt to connect to the model may take. Default 10.
     #[validate(range(min = 0.05, max = 60.0, message = "use a number of seconds from 0.05 to 60"))]
     model_connect_seconds: f64,
+    /// The settings of the phone: `PUBLIC_URL`, `TRANSFER_NUMBER`, and all that begin with `TWILIO_`.
+    pub phone: PhoneSettings,
     /// What is in force although it may not be what was meant; one line each.
     warnings: Vec<String>,
 }
@@ -92,6 +96,7 @@ impl Config {
         if config.is_open_to_anyone() && !config.allow_anonymous {
             source.refuse("HOST", ANONYMOUS_REFUSED);
         }
+        config.phone.check(config.host.is_loopback(), &mut source);
         config.warnings = config.find_warnings(&source);
         let mistakes = source.into_mistakes();
         if mistakes.is_empty() { Ok(config) } else { Err(ConfigError(mistakes)) }
@@ -140,6 +145,7 @@ impl Config {
             text_call_idle_seconds: read_seconds(source, "TEXT_CALL_IDLE_SECONDS", 600.0),
             turn_timeout_seconds: read_seconds(source, "TURN_TIMEOUT_SECONDS", 60.0),
             model_connect_seconds: read_seconds(source, "MODEL_CONNECT_SECONDS", 10.0),
+            phone: PhoneSettings::read(source),
             warnings: Vec::new(),
         }
     }
@@ -200,6 +206,7 @@ impl Config {
                     .into(),
             );
         }
+        self.phone.find_warnings(&mut warnings);
         warnings
     }
 }
