@@ -1,3 +1,5 @@
-//! What goes over the wires, as serde types and nothing else: no sockets, no state, no decisions.
+//! What goes over the wires: types, how they are read and written, and how a message proves who sent it. No sockets,
+//! no state, no decisions.
 
 pub mod openai;
+pub mod twilio;
