@@ -2,21 +2,27 @@
 //! files; this module reads, checks, renders and reloads them.
 
 pub mod actor;
+pub mod caller;
 pub mod catalog;
 mod folder;
 mod frontmatter;
 pub mod handoff_tool;
 mod head;
 pub mod library;
+pub mod phone;
+pub mod phone_tool;
 pub mod template;
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+pub use caller::{CallerFacts, Transport};
 pub use catalog::{Catalog, CatalogError, CatalogErrors};
 pub use handoff_tool::{HandoffRequest, Target, handoff_back_tool, handoff_tools, parse_handoff};
 pub use library::Library;
+pub use phone::PhoneManners;
+pub use phone_tool::{PhoneRequest, parse_phone_tool, phone_tools};
 pub use template::{Prompt, PromptError, TemplateContext};
 
 use crate::id::PersonaKey;
@@ -36,7 +42,11 @@ pub struct Persona {
     pub greeting: Option<String>,
     /// Its first words to a caller who comes back to it.
     pub return_greeting: Option<String>,
-    /// The tools it may use, by name; each is in the catalog's toolbox.
+    /// What it leaves on an answering machine; without it, it hangs up on machines.
+    pub voicemail: Option<String>,
+    /// How it behaves on the phone.
+    pub phone: PhoneManners,
+    /// The tools it may use, by name; each is in the catalog's toolbox, or one that a phone call performs.
     pub tools: Vec<String>,
     /// To whom it may hand the caller.
     pub handoffs: Vec<HandoffRule>,

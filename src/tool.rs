@@ -9,6 +9,7 @@ mod paging;
 pub mod table;
 pub mod tax;
 pub mod toolbox;
+pub mod typed;
 
 use std::fmt;
 use std::future::Future;
@@ -32,6 +33,17 @@ pub const LONGEST_DESCRIPTION: usize = 1_024;
 /// What the names of the tools made from handoff rules begin with; no other tool's name may.
 pub const HANDOFF_PREFIX: &str = "handoff_";
 
+/// The tool that ends a phone call: the call performs it, no toolbox runs it.
+pub const END_CALL: &str = "end_call";
+
+/// The tool that connects the caller with a human: the call performs it, no toolbox runs it.
+pub const TRANSFER_TO_HUMAN: &str = "transfer_to_human";
+
+/// Whether this names a tool that the call performs on its line; no other tool may have the name.
+pub fn is_phone_tool(name: &str) -> bool {
+    matches!(name, END_CALL | TRANSFER_TO_HUMAN)
+}
+
 /// Whether a text may be a tool's name: what the model's side takes, and no handoff's.
 pub fn is_tool_name(name: &str) -> bool {
     (1..=64).contains(&name.len())
@@ -48,6 +60,17 @@ pub struct ToolSpec {
     pub description: String,
     /// JSON Schema of its arguments: an object.
     pub parameters: Value,
+    /// What the caller hears when it takes its time; the model is not shown it.
+    pub filler: Option<Filler>,
+}
+
+/// Words that fill the silence while a tool runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Filler {
+    /// What is said.
+    pub text: String,
+    /// Said once the tool has run this long.
+    pub after: Duration,
 }
 
 /// Whether running a tool twice does harm.

@@ -32,6 +32,7 @@ use super::turn::Turn;
 use super::writer::Written;
 use super::{CallError, CallSnapshot};
 use crate::id::{CallId, PersonaKey, ToolCallId};
+use crate::persona::CallerFacts;
 use crate::persona::actor::{PersonaActor, PersonaArguments, PersonaMessage, Rendition};
 use crate::session::{SessionActor, SessionArguments, SessionMessage};
 use crate::transport::{TextLine, TransportEvent};
@@ -229,7 +230,7 @@ async fn spawn_persona(
 ) -> Result<ActorRef<PersonaMessage>, ActorProcessingErr> {
     let arguments = PersonaArguments {
         call_id: call_id.clone(),
-        business_id: None,
+        caller: CallerFacts::default(),
         library: dependencies.library.clone(),
         store: dependencies.store.clone(),
         owner: myself.get_derived(),

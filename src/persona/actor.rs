@@ -6,10 +6,10 @@ use jiff::Timestamp;
 use ractor::{Actor, ActorProcessingErr, ActorRef, DerivedActorRef};
 use tokio::task::JoinSet;
 
-use super::{Library, Persona, TemplateContext, handoff_back_tool, handoff_tools};
+use super::{CallerFacts, Library, Persona, TemplateContext, handoff_back_tool, handoff_tools, phone_tools};
 use crate::id::{CallId, PersonaKey, ToolCallId};
 use crate::store::Store;
-use crate::tool::{ToolContext, ToolOutcome, ToolSpec, ToolStatus};
+use crate::tool::{ToolContext, ToolOutcome, ToolSpec, ToolStatus, is_phone_tool};
 
 /// At most so many tool calls of one call run at once; the model is told to wait with the next.
 const MAX_RUNNING: usize = 16;
@@ -87,7 +87,7 @@ pub struct Rendition {
     pub persona: Arc<Persona>,
     /// Its prompt.
     pub instructions: String,
-    /// Its tools, handoffs included.
+    /// Its tools, handoffs and those that the call performs included.
     pub tools: Vec<ToolSpec>,
 }
 
@@ -108,8 +108,8 @@ pub enum Unprepared {
 pub struct PersonaArguments {
     /// Whose it is.
     pub call_id: CallId,
-    /// Whose rows its tools may read.
-    pub business_id: Option<String>,
+    /// Who calls.
+    pub caller: CallerFacts,
     /// Where personas and tools come from.
     pub library: Library,
     /// Where the tools' rows are.
@@ -187,11 +187,12 @@ impl PersonaArguments {
             let known = catalog.keys().iter().map(ToString::to_string).collect();
             return Err(Unprepared::Unknown { known });
         };
-        let context = TemplateContext::for_text_call(persona, &self.call_id, started_at, started_at);
+        let context = TemplateContext::of_call(persona, &self.caller, &self.call_id, started_at, started_at);
         let instructions =
             persona.prompt.render(&context).map_err(|error| Unprepared::Prompt(error.to_string()))?;
         let toolbox = catalog.toolbox();
         let mut tools: Vec<_> = persona.tools.iter().filter_map(|name| toolbox.spec(name).cloned()).collect();
+        tools.extend(phone_tools(persona, &self.caller));
         tools.extend(handoff_tools(persona));
         if can_go_back {
             tools.push(handoff_back_tool());
@@ -209,11 +210,9 @@ impl PersonaState {
         arguments: String,
         allowed: &Persona,
     ) -> Result<(), ToolOutcome> {
-        if !allowed.tools.contains(&name) {
-            return Err(refused(&format!(
-                "there is no tool `{name}`: use one of {}",
-                allowed.tools.join(", ")
-            )));
+        let known: Vec<_> = allowed.tools.iter().filter(|tool| !is_phone_tool(tool)).cloned().collect();
+        if !known.contains(&name) {
+            return Err(refused(&format!("there is no tool `{name}`: use one of {}", known.join(", "))));
         }
         while self.running.try_join_next().is_some() {}
         if self.running.len() >= MAX_RUNNING {
@@ -222,7 +221,7 @@ impl PersonaState {
         let toolbox = Arc::clone(self.arguments.library.catalog().toolbox());
         let context = ToolContext {
             call_id: self.arguments.call_id.clone(),
-            business_id: self.arguments.business_id.clone(),
+            business_id: self.arguments.caller.business_id().map(str::to_owned),
             store: self.arguments.store.clone(),
         };
         let (myself, id) = (myself.clone(), id.clone());
@@ -243,3 +242,6 @@ fn refused(why: &str) -> ToolOutcome {
     let output = serde_json::json!({"error": why}).to_string();
     ToolOutcome { output, status: ToolStatus::Refused, duration_ms: 0 }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::folder::{Folder, SourceFile};
 use super::frontmatter::split;
 use super::head::{Head, is_persona_key};
+use super::phone_tool::PHONE_TOOLS;
 use super::template::Prompt;
 use super::{HandoffRule, Persona};
 use crate::id::PersonaKey;
@@ -157,7 +158,7 @@ fn read_tools(folder: &Folder, errors: &mut Vec<CatalogError>) -> Tools {
             errors.extend(found);
         }
     }
-    tools.known.extend(tools.toolbox.names().into_iter().map(str::to_owned));
+    tools.known.extend(tools.toolbox.names().into_iter().chain(PHONE_TOOLS).map(str::to_owned));
     tools
 }
 
@@ -313,6 +314,8 @@ fn assemble(key: &str, head: Head, prompt: Prompt) -> Persona {
         languages: head.languages,
         greeting: head.greeting,
         return_greeting: head.return_greeting,
+        voicemail: head.voicemail,
+        phone: head.phone,
         tools: head.tools.into_iter().map(|(_, tool)| tool).collect(),
         handoffs: rules,
         prompt: Arc::new(prompt),

@@ -42,6 +42,7 @@ pub fn handoff_tools(persona: &Persona) -> Vec<ToolSpec> {
         name: format!("{HANDOFF_PREFIX}{TO}{}", rule.to),
         description: rule.when.clone(),
         parameters: parameters(),
+        filler: None,
     };
     persona.handoffs.iter().map(tool).collect()
 }
@@ -55,6 +56,7 @@ pub fn handoff_back_tool() -> ToolSpec {
                       or they ask to go back."
                 .to_owned(),
         parameters: parameters(),
+        filler: None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use toml::Spanned;
 
-use super::{Carry, HandoffRule};
+use super::{Carry, HandoffRule, PhoneManners};
 use crate::id::PersonaKey;
 use crate::tool::LONGEST_DESCRIPTION;
 use crate::tool::document::{Document, Mistake, Section};
@@ -26,6 +26,8 @@ pub(super) struct Head {
     pub(super) languages: Vec<String>,
     pub(super) greeting: Option<String>,
     pub(super) return_greeting: Option<String>,
+    pub(super) voicemail: Option<String>,
+    pub(super) phone: PhoneManners,
     /// With the line each is named on.
     pub(super) tools: Vec<(usize, String)>,
     /// With the line each is named on.
@@ -59,7 +61,9 @@ fn read(document: &Document<'_>, mut root: Section<'_, '_>) -> Option<Head> {
     let languages = read_languages(&mut root);
     let greeting = root.text("greeting", LONGEST_GREETING);
     let return_greeting = root.text("return_greeting", LONGEST_GREETING);
+    let voicemail = root.text("voicemail", LONGEST_GREETING);
     let tools = read_tools(document, &mut root);
+    let phone = root.section("phone").map(PhoneManners::read).unwrap_or_default();
     let handoffs =
         root.sections("handoffs").into_iter().filter_map(|rule| read_handoff(document, rule)).collect();
     root.finish();
@@ -69,6 +73,8 @@ fn read(document: &Document<'_>, mut root: Section<'_, '_>) -> Option<Head> {
         languages,
         greeting: greeting.map(Spanned::into_inner),
         return_greeting: return_greeting.map(Spanned::into_inner),
+        voicemail: voicemail.map(Spanned::into_inner),
+        phone,
         tools,
         handoffs,
     })

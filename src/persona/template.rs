@@ -1,120 +1,21 @@
 //! Prompts: minijinja templates that see the business, the caller and the call. What comes from outside is only
 //! ever a value in them, never part of the template.
 
+mod context;
+
 use std::collections::BTreeSet;
 use std::io;
 
-use jiff::Timestamp;
 use minijinja::value::{Serde, Value};
 use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior, escape_formatter};
-use serde::Serialize;
 
-use super::Persona;
-use crate::id::CallId;
+pub use context::{Business, CallFacts, Caller, PersonaFacts, TemplateContext};
 
 /// The longest rendered prompt, in bytes.
 const MAX_PROMPT: usize = 512 << 10;
 /// Steps a rendering may take: plenty for prose with conditions, and an end to runaway loops.
 const FUEL: u64 = 50_000;
 const TEMPLATE: &str = "prompt";
-
-/// What a prompt may name, as `{{ business.name }}` and so on.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct TemplateContext {
-    /// Whose caller it is.
-    pub business: Business,
-    /// Who calls.
-    pub caller: Caller,
-    /// The call itself.
-    pub call: CallFacts,
-    /// Who speaks.
-    pub persona: PersonaFacts,
-}
-
-/// Whose caller it is. What is not known renders as nothing and is false in a condition.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Business {
-    /// What it is called.
-    pub name: String,
-    /// Where it is: ISO 3166-1 alpha-2, such as `RW`.
-    pub country: Option<String>,
-    /// What its prices are in: ISO 4217, such as `RWF`.
-    pub currency: Option<String>,
-}
-
-/// Who calls.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Caller {
-    /// The language to begin in, as a BCP 47 tag.
-    pub language: String,
-    /// The number they call from; absent on a text call.
-    pub number: Option<String>,
-}
-
-/// The call itself. All times are UTC.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct CallFacts {
-    /// Its id.
-    pub id: String,
-    /// The kind of line: `text`, `phone` and so on.
-    pub transport: String,
-    /// When it began: RFC 3339.
-    pub started_at: String,
-    /// When the prompt was rendered: RFC 3339.
-    pub now: String,
-    /// The day of `now`, such as `2026-03-31`.
-    pub date: String,
-    /// The day of the week of `now`, in English.
-    pub weekday: String,
-}
-
-/// Who speaks.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct PersonaFacts {
-    /// What it calls itself.
-    pub name: String,
-    /// Languages it speaks, as BCP 47 tags, its own first.
-    pub languages: Vec<String>,
-}
-
-impl TemplateContext {
-    /// What is known of a text call: nothing of the business, and a caller without a number who speaks the
-    /// persona's first language until they show otherwise.
-    pub fn for_text_call(persona: &Persona, call_id: &CallId, started_at: Timestamp, now: Timestamp) -> Self {
-        let persona = PersonaFacts { name: persona.name.clone(), languages: persona.languages.clone() };
-        Self::anonymous(persona, call_id.as_str(), started_at, now)
-    }
-
-    fn anonymous(persona: PersonaFacts, call_id: &str, started_at: Timestamp, now: Timestamp) -> Self {
-        Self {
-            business: Business { name: "this business".to_owned(), country: None, currency: None },
-            caller: Caller {
-                language: persona.languages.first().cloned().unwrap_or_else(|| "en".to_owned()),
-                number: None,
-            },
-            call: CallFacts {
-                id: call_id.to_owned(),
-                transport: "text".to_owned(),
-                started_at: started_at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-                now: now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-                date: now.strftime("%Y-%m-%d").to_string(),
-                weekday: now.strftime("%A").to_string(),
-            },
-            persona,
-        }
-    }
-
-    /// Two contexts that between them have everything present and everything absent that may be.
-    pub(super) fn samples() -> [Self; 2] {
-        let persona = PersonaFacts { name: "Sample".to_owned(), languages: vec!["en".to_owned()] };
-        let bare = Self::anonymous(persona, "sample", Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH);
-        let mut full = bare.clone();
-        full.business.country = Some("RW".to_owned());
-        full.business.currency = Some("RWF".to_owned());
-        full.caller.number = Some("+250700000000".to_owned());
-        [bare, full]
-    }
-}
 
 /// A compiled prompt.
 #[derive(Debug)]
@@ -290,7 +191,16 @@ mod tests {
         let [bare, full] = TemplateContext::samples();
         let source = "For {{ business.name }}{% if business.country %} in {{ business.country }}{% endif %}, {{ call.date }}.";
         assert_eq!(rendered(source, &bare), "For this business, 1970-01-01.");
-        assert_eq!(rendered(source, &full), "For this business in RW, 1970-01-01.");
+        assert_eq!(rendered(source, &full), "For Sample in RW, 1970-01-01.");
+    }
+
+    #[test]
+    fn a_prompt_sees_who_calls_on_which_line() {
+        let [bare, full] = TemplateContext::samples();
+        let source = "{{ call.transport }}, {{ caller.language }}, {{ caller.number }}\
+                      {% if call.can_transfer %}, a human is there{% endif %}";
+        assert_eq!(rendered(source, &bare), "text, en,");
+        assert_eq!(rendered(source, &full), "phone, en, +250700000000, a human is there");
     }
 
     #[test]

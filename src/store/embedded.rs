@@ -3,6 +3,7 @@
 //! One connection writes and a few read beside it (write-ahead log), each piece of work on a blocking thread and
 //! within a time limit. What is committed is on the disk.
 
+mod business;
 #[cfg(test)]
 mod demo;
 mod journal;
@@ -25,7 +26,7 @@ use rusqlite::Connection;
 
 use self::pool::{Role, failed};
 use self::shape::Shape;
-use super::{EventRecord, Row, Select, StoreError, Table};
+use super::{BusinessProfile, EventRecord, Row, Select, StoreError, Table};
 use crate::id::CallId;
 
 /// The file's name in the data folder.
@@ -137,6 +138,17 @@ impl Embedded {
         kind: Option<&'static str>,
     ) -> Result<Option<EventRecord>, StoreError> {
         self.read(move |connection| journal::latest(connection, &call, kind)).await
+    }
+
+    pub(super) async fn business_by_number(
+        &self,
+        number: String,
+    ) -> Result<Option<BusinessProfile>, StoreError> {
+        self.read(move |connection| business::by_number(connection, &number)).await
+    }
+
+    pub(super) async fn business(&self, id: String) -> Result<Option<BusinessProfile>, StoreError> {
+        self.read(move |connection| business::by_id(connection, &id)).await
     }
 
     async fn read<T: Send + 'static>(

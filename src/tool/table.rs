@@ -15,7 +15,7 @@ use self::parameter::Parameter;
 use crate::store::record::NameError;
 use crate::store::{Column, Order, Row, Scalar, Select, Store, Table, Test};
 use crate::tool::document::Section;
-use crate::tool::{ToolContext, ToolError, ToolSpec};
+use crate::tool::{Filler, ToolContext, ToolError, ToolSpec};
 
 /// The column that says whose a row is, in every table that belongs to businesses.
 const TENANT_COLUMN: &str = "business_id";
@@ -29,6 +29,8 @@ pub struct TableTool {
     pub description: String,
     /// How long a run may take.
     pub timeout: Duration,
+    /// What the caller hears when a run takes its time.
+    pub filler: Option<Filler>,
     /// The line of its file where it is named, from 1.
     pub name_line: usize,
     /// The line of its file where its table is declared, from 1.
@@ -68,6 +70,7 @@ impl TableTool {
                 "required": required,
                 "additionalProperties": false,
             }),
+            filler: self.filler.clone(),
         }
     }
 

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jsonschema::Validator;
-use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
@@ -16,9 +15,10 @@ use super::finance::FetchFinancials;
 use super::output::{MAX_OUTPUT, cap};
 use super::table::TableTool;
 use super::tax::CheckTaxRule;
+use super::typed::{from_checked, schema_of};
 use super::{
     Effect, LONGEST_DESCRIPTION, Tool, ToolContext, ToolError, ToolOutcome, ToolSpec, ToolStatus, arguments,
-    is_tool_name,
+    is_phone_tool, is_tool_name,
 };
 use crate::store::{Store, StoreError};
 
@@ -31,7 +31,7 @@ pub struct Toolbox {
 /// Why a tool cannot go into the toolbox.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ToolboxError {
-    /// Another tool has its name.
+    /// Another tool has its name, or it is one that the call performs.
     #[error("there is another tool `{0}`: names are unique among all tools")]
     Taken(String),
     /// The model's side would not take it.
@@ -80,6 +80,7 @@ impl Toolbox {
             name: T::NAME.to_owned(),
             description: T::DESCRIPTION.to_owned(),
             parameters: schema_of::<T>(),
+            filler: None,
         };
         self.add(spec, T::EFFECT, T::TIMEOUT, Body::Typed(run_typed::<T>))?;
         Ok(self)
@@ -103,7 +104,7 @@ impl Toolbox {
     ) -> Result<(), ToolboxError> {
         let name = spec.name.clone();
         let unusable = |why: String| ToolboxError::Unusable { tool: name.clone(), why };
-        if self.tools.contains_key(&name) {
+        if self.tools.contains_key(&name) || is_phone_tool(&name) {
             return Err(ToolboxError::Taken(name));
         }
         if !is_tool_name(&name) {
@@ -246,43 +247,9 @@ fn refused(error: &str, hint: &str) -> (String, ToolStatus) {
 
 fn run_typed<T: Tool>(arguments: Map<String, Value>, context: ToolContext) -> Run {
     Box::pin(async move {
-        let tool: T = serde_json::from_value(Value::Object(arguments))
-            .map_err(|error| ToolError::Refused(format!("the arguments do not fit: {error}")))?;
-        tool.validate().map_err(|errors| ToolError::Refused(arguments::violations(&errors)))?;
+        let tool: T = from_checked(arguments).map_err(ToolError::Refused)?;
         tool.run(context).await
     })
-}
-
-/// The schema of a tool's arguments, as plain as the model's side takes it: no references, no titles.
-fn schema_of<T: Tool>() -> Value {
-    let settings = SchemaSettings::draft2020_12().with(|settings| {
-        settings.inline_subschemas = true;
-        settings.meta_schema = None;
-    });
-    let mut schema = settings.into_generator().into_root_schema_for::<T>().to_value();
-    if let Some(fields) = schema.as_object_mut() {
-        fields.remove("title");
-        // the struct's own doc comment is for us; the model is shown `DESCRIPTION`
-        fields.remove("description");
-        let properties = fields.entry("properties").or_insert_with(|| json!({}));
-        for property in properties.as_object_mut().into_iter().flat_map(Map::values_mut) {
-            tidy(property);
-        }
-    }
-    schema
-}
-
-/// A doc comment's line breaks mean nothing, and `null` as a default only invites the model to send it.
-fn tidy(property: &mut Value) {
-    let Some(fields) = property.as_object_mut() else {
-        return;
-    };
-    if let Some(Value::String(description)) = fields.get_mut("description") {
-        *description = description.replace('\n', " ");
-    }
-    if fields.get("default").is_some_and(Value::is_null) {
-        fields.remove("default");
-    }
 }
 
 #[cfg(test)]

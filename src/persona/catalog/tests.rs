@@ -1,7 +1,7 @@
 use std::fs;
 
 use super::*;
-use crate::persona::{Carry, TemplateContext, handoff_tools};
+use crate::persona::{Carry, PhoneManners, TemplateContext, handoff_tools};
 
 const WAITER: &str = r#"+++
 name = "Waiter"
@@ -71,6 +71,26 @@ fn a_folder_becomes_personas_and_tools() {
 }
 
 #[test]
+fn a_persona_has_manners_on_the_phone_and_its_tools() {
+    let catalog = load(&[]).unwrap();
+    let waiter = catalog.persona(&PersonaKey::from("waiter")).unwrap();
+    assert_eq!((&waiter.voicemail, &waiter.phone), (&None, &PhoneManners::default()));
+    let head = "voicemail = \"Call us back.\"\ntools = [\"end_call\", \"transfer_to_human\"]\n\n\
+                [phone]\nzero_transfers = true\n";
+    let text = WAITER.replace("tools = [\"lookup\", \"fetch_financials\"]\n", head);
+    let catalog = load(&[("waiter.md", &text)]).unwrap();
+    let waiter = catalog.persona(&PersonaKey::from("waiter")).unwrap();
+    assert_eq!(waiter.voicemail.as_deref(), Some("Call us back."));
+    assert_eq!(waiter.phone, PhoneManners { zero_transfers: true, ..PhoneManners::default() });
+    assert_eq!(waiter.tools, ["end_call", "transfer_to_human"]);
+    let found = mistakes(&[("waiter.md", &text.replace("zero_transfers = true", "zero_transfer = true"))]);
+    assert!(
+        found[0].starts_with("waiter.md:10: unknown key `zero_transfer`, known keys are idle_ms"),
+        "{found:?}"
+    );
+}
+
+#[test]
 fn the_house_rules_come_before_every_body() {
     let catalog = load(&[("_house.md", "Be kind to {{ business.name }}.\n")]).unwrap();
     let [bare, _] = TemplateContext::samples();
@@ -88,10 +108,10 @@ fn mistakes_in_the_head_are_told_with_file_and_line() {
         found.into_iter().next().unwrap()
     };
     let unknown_key = "waiter.md:5: unknown key `greetin`, known keys are name, voice, languages, greeting, \
-                       return_greeting, tools, handoffs";
+                       return_greeting, voicemail, tools, phone, handoffs";
     assert_eq!(only(waiter("greeting =", "greetin =")), unknown_key);
-    let unknown_tool =
-        "waiter.md:6: unknown tool `lookpu`, known tools are check_tax_rule, fetch_financials, lookup";
+    let unknown_tool = "waiter.md:6: unknown tool `lookpu`, known tools are check_tax_rule, end_call, fetch_financials, lookup, \
+         transfer_to_human";
     assert_eq!(only(waiter("\"lookup\"", "\"lookpu\"")), unknown_tool);
     assert_eq!(
         only(waiter("to = \"cfo\"", "to = \"ceo\"")),
@@ -173,6 +193,8 @@ fn names_are_unique_and_plain() {
     );
     let taken = mistakes(&[("tools/x.toml", &LOOKUP.replace("\"lookup\"", "\"check_tax_rule\""))]);
     assert!(taken[0].starts_with("tools/x.toml:2: there is another tool `check_tax_rule`"));
+    let taken = mistakes(&[("tools/x.toml", &LOOKUP.replace("\"lookup\"", "\"end_call\""))]);
+    assert_eq!(taken, ["tools/x.toml:2: there is another tool `end_call`: names are unique among all tools"]);
 }
 
 #[test]
@@ -192,6 +214,28 @@ fn the_shipped_personas_are_good() {
         for context in &TemplateContext::samples() {
             assert!(persona.prompt.render(context).is_ok());
         }
+    }
+}
+
+#[test]
+fn the_shipped_personas_speak_of_the_phone_on_the_phone_only() {
+    let catalog = Catalog::load(Path::new("personas")).unwrap();
+    let [text, phone] = TemplateContext::samples();
+    let mut alone = phone.clone();
+    alone.call.can_transfer = false;
+    for persona in catalog.personas() {
+        let prompt = |context: &TemplateContext| persona.prompt.render(context).unwrap();
+        let written = prompt(&text);
+        for word in ["phone", "end_call", "transfer_to_human", "\n\n\n"] {
+            assert!(!written.contains(word), "{} in {written}", word.escape_debug());
+        }
+        for word in
+            ["\n\n# On the phone\n\n", "\n\n# When the call", "call end_call.\n", "call transfer_to_human."]
+        {
+            assert!(prompt(&phone).contains(word), "{word} in {}", prompt(&phone));
+        }
+        assert!(!prompt(&alone).contains("transfer_to_human") && prompt(&alone).contains("call end_call."));
+        assert!(!prompt(&phone).contains("\n\n\n"), "{}", prompt(&phone));
     }
 }
 

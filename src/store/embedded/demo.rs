@@ -196,10 +196,46 @@ fn tax_rules_cite_their_authority() {
 }
 
 #[test]
+fn every_row_belongs_to_a_business_that_counts_in_its_currency() {
+    let connection = seeded();
+    let known: HashMap<String, String> = texts::<2>(&connection, "SELECT id, currency FROM businesses")
+        .into_iter()
+        .map(|[id, currency]| (id, currency))
+        .collect();
+    for table in ["menu_items", "gl_lines"] {
+        let owners = format!("SELECT DISTINCT business_id, currency FROM {table}");
+        for [owner, currency] in texts::<2>(&connection, &owners) {
+            assert_eq!(known.get(&owner), Some(&currency), "{owner} in {table}");
+        }
+    }
+}
+
+#[test]
+fn each_venue_is_called_on_a_number_of_its_country_and_goes_by_its_name() {
+    let connection = seeded();
+    let found = texts::<4>(
+        &connection,
+        "SELECT DISTINCT businesses.name, venue, country, substr(phone_number, 1, 4) FROM businesses \
+         JOIN menu_items ON menu_items.business_id = businesses.id ORDER BY country DESC",
+    );
+    for ([name, venue, country, prefix], expected) in found.iter().zip([("RW", "+250"), ("MT", "+356")]) {
+        assert_eq!((name, (country.as_str(), prefix.as_str())), (venue, expected));
+    }
+    assert_eq!(found.len(), 2);
+    let greeted = texts::<1>(&connection, "SELECT value FROM configurations WHERE key = 'greeting_message'");
+    assert_eq!(greeted.len(), 1);
+    for [persona] in texts::<1>(&connection, "SELECT value FROM configurations WHERE key = 'default_persona'")
+    {
+        assert!(std::path::Path::new(&format!("personas/{persona}.md")).is_file(), "{persona}");
+    }
+}
+
+#[test]
 fn the_demo_rows_are_sql_that_postgres_takes_too() {
-    for sql in schema::DEMO_ROWS {
+    for sql in schema::DEMO_ROWS.iter().flat_map(|rows| rows.files) {
         let code: String = sql.lines().filter(|line| !line.starts_with("--")).collect::<Vec<_>>().join("\n");
         assert!(code.trim_start().starts_with("INSERT INTO "));
+        assert!(code.trim_end().ends_with(';'));
         // Outside the quotes there are only names, numbers, and the words both databases know.
         let outside: String = code.split('\'').step_by(2).collect();
         for word in

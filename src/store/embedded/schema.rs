@@ -7,14 +7,32 @@ use rusqlite_migration::{Error as MigrationError, M, MigrationDefinitionError, M
 const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../../../migrations/embedded/0001_domain.sql")),
     M::up(include_str!("../../../migrations/embedded/0002_journal.sql")),
+    M::up(include_str!("../../../migrations/embedded/0003_businesses.sql")),
 ];
 
-/// The demo rows: plain `INSERT`s, the same for every backend, in an order that satisfies the references.
-pub(super) const DEMO_ROWS: &[&str] = &[
-    include_str!("../../../migrations/demo/0001_menu_items.sql"),
-    include_str!("../../../migrations/demo/0002_pairings.sql"),
-    include_str!("../../../migrations/demo/0003_gl_lines.sql"),
-    include_str!("../../../migrations/demo/0004_tax_rules.sql"),
+/// Demo rows that are filled in together, once in the life of a file.
+pub(super) struct DemoRows {
+    /// What `service_meta` remembers them by.
+    mark: &'static str,
+    /// Plain `INSERT`s, the same for every backend, in an order that satisfies the references.
+    pub(super) files: &'static [&'static str],
+}
+
+/// Only ever added to: a file that has the earlier ones gets the new ones, too.
+pub(super) const DEMO_ROWS: &[DemoRows] = &[
+    DemoRows {
+        mark: "demo_rows",
+        files: &[
+            include_str!("../../../migrations/demo/0001_menu_items.sql"),
+            include_str!("../../../migrations/demo/0002_pairings.sql"),
+            include_str!("../../../migrations/demo/0003_gl_lines.sql"),
+            include_str!("../../../migrations/demo/0004_tax_rules.sql"),
+        ],
+    },
+    DemoRows {
+        mark: "demo_rows.businesses",
+        files: &[include_str!("../../../migrations/demo/0005_businesses.sql")],
+    },
 ];
 
 /// Why the tables could not be brought up to date.
@@ -31,8 +49,8 @@ pub(super) enum SchemaError {
     Demo(#[source] rusqlite::Error),
 }
 
-/// Applies the migrations the file has not had, all or none, then the demo rows unless it once had them: rows that
-/// a user deleted stay deleted.
+/// Applies the migrations the file has not had, all or none, then the demo rows that it never had: rows that a user
+/// deleted stay deleted.
 ///
 /// # Errors
 /// [`SchemaError`]; the file is then as it was.
@@ -49,10 +67,10 @@ pub(super) fn prepare(connection: &mut Connection) -> Result<(), SchemaError> {
 
 fn fill_in_demo_rows(connection: &mut Connection) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
-    let mark = "INSERT INTO service_meta (key, value) VALUES ('demo_rows', '1') ON CONFLICT (key) DO NOTHING";
-    if transaction.execute(mark, [])? == 1 {
-        for rows in DEMO_ROWS {
-            transaction.execute_batch(rows)?;
+    let mark = "INSERT INTO service_meta (key, value) VALUES (?, '1') ON CONFLICT (key) DO NOTHING";
+    for rows in DEMO_ROWS {
+        if transaction.execute(mark, [rows.mark])? == 1 {
+            rows.files.iter().try_for_each(|file| transaction.execute_batch(file))?;
         }
     }
     transaction.commit()
@@ -67,11 +85,27 @@ mod tests {
         Migrations::from_slice(MIGRATIONS).validate().unwrap();
     }
 
+    fn count(connection: &Connection, table: &str) -> i64 {
+        connection.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
+    }
+
+    #[test]
+    fn a_file_of_the_version_before_gets_the_new_rows_once_and_keeps_its_own() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        Migrations::from_slice(&MIGRATIONS[..2]).to_latest(&mut connection).unwrap();
+        connection.execute_batch("INSERT INTO service_meta (key, value) VALUES ('demo_rows', '1')").unwrap();
+        prepare(&mut connection).unwrap();
+        assert_eq!((count(&connection, "menu_items"), count(&connection, "businesses")), (0, 3));
+        connection.execute_batch("DELETE FROM businesses WHERE id <> 'agaseke-kigali'").unwrap();
+        prepare(&mut connection).unwrap();
+        assert_eq!((count(&connection, "businesses"), count(&connection, "configurations")), (1, 0));
+    }
+
     #[test]
     fn a_file_of_a_newer_version_is_refused_in_words() {
         let mut connection = Connection::open_in_memory().unwrap();
         connection.pragma_update(None, "user_version", 99).unwrap();
         let error = prepare(&mut connection).unwrap_err();
-        assert!(error.to_string().contains("tables are at version 99, this program knows 2"), "{error}");
+        assert!(error.to_string().contains("tables are at version 99, this program knows 3"), "{error}");
     }
 }

@@ -4,7 +4,7 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::store::{Order, Pattern, PatternPart, Scalar, Test};
+use crate::store::{Order, Pattern, PatternPart, Scalar, Store, Test};
 
 async fn store() -> (tempfile::TempDir, Embedded) {
     let folder = tempfile::tempdir().unwrap();
@@ -166,7 +166,7 @@ async fn an_empty_list_and_a_false_flag_find_what_they_say() {
 #[tokio::test]
 async fn tools_reach_their_tables_only() {
     let (_folder, store) = store().await;
-    for table in ["call_events", "service_meta", "sqlite_schema", "nothing"] {
+    for table in ["businesses", "call_events", "configurations", "service_meta", "sqlite_schema", "nothing"] {
         let error = store.columns(table.parse().unwrap()).await.unwrap_err();
         let said = error.to_string();
         assert!(matches!(error, StoreError::Unknown(_)), "{error:?}");
@@ -189,6 +189,21 @@ async fn rows_that_would_fill_the_memory_are_refused() {
     add_item(&store, "huge", "x".repeat(9 << 20)).await;
     let error = store.select(items(&["id", "name"], vec![])).await.unwrap_err();
     assert!(matches!(error, StoreError::Query(_)), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_business_is_found_by_its_number_however_it_is_written() {
+    let (_folder, store) = store().await;
+    let store = Store::Embedded(store);
+    for number in ["+35670000001", "+356 7000 0001"] {
+        let found = store.business_by_number(number).await.unwrap().unwrap();
+        assert_eq!((found.id.as_str(), found.currency.as_deref()), ("bastion-valletta", Some("EUR")));
+        assert_eq!(store.business("bastion-valletta").await.unwrap(), Some(found));
+    }
+    for number in ["70000001", "+35670000002", "", "anonymous"] {
+        assert_eq!(store.business_by_number(number).await.unwrap(), None, "{number}");
+    }
+    assert_eq!(store.business("nobody").await.unwrap(), None);
 }
 
 fn event(call: &str, seq: u64, kind: &str) -> EventRecord {

@@ -1,5 +1,6 @@
 //! Reads the file of a table tool.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use toml::Spanned;
@@ -9,10 +10,13 @@ use super::parameter::Parameter;
 use super::{Query, TableTool, read_column};
 use crate::store::{Column, Order, Table};
 use crate::tool::document::{Document, Mistake, Section};
-use crate::tool::{Effect, LONGEST_DESCRIPTION, is_tool_name};
+use crate::tool::{Effect, Filler, LONGEST_DESCRIPTION, is_tool_name};
 
 const DEFAULT_TIMEOUT_MS: i64 = 3_000;
 const LONGEST_TIMEOUT_MS: i64 = 30_000;
+const LONGEST_FILLER: usize = 200;
+const DEFAULT_FILLER_AFTER_MS: i64 = 1_200;
+const FILLER_AFTER_MS: RangeInclusive<i64> = 200..=10_000;
 const DEFAULT_LIMIT: i64 = 10;
 /// The most rows a tool may ask for: the model reads them all, and the caller waits meanwhile.
 const HIGHEST_LIMIT: i64 = 100;
@@ -39,6 +43,7 @@ fn read_tool(document: &Document<'_>, mut root: Section<'_, '_>) -> Option<Table
     let description = root.required_text("description", LONGEST_DESCRIPTION);
     read_effect(&mut root);
     let timeout_ms = root.integer("timeout_ms", 1..=LONGEST_TIMEOUT_MS).unwrap_or(DEFAULT_TIMEOUT_MS);
+    let filler = read_filler(&mut root);
     let parameters: Vec<_> = root
         .section("parameters")
         .map(|section| section.named_sections())
@@ -55,6 +60,7 @@ fn read_tool(document: &Document<'_>, mut root: Section<'_, '_>) -> Option<Table
         name: name?.into_inner(),
         description: description?.into_inner(),
         timeout: Duration::from_millis(timeout_ms.unsigned_abs()),
+        filler,
         name_line,
         table_line,
         parameters,
@@ -91,6 +97,17 @@ fn read_effect(root: &mut Section<'_, '_>) {
             format!("unknown effect `{}`, known effects are read, write", effect.get_ref()),
         ),
     }
+}
+
+fn read_filler(root: &mut Section<'_, '_>) -> Option<Filler> {
+    let text = root.text("filler", LONGEST_FILLER);
+    let after_ms = root.integer("filler_after_ms", FILLER_AFTER_MS).unwrap_or(DEFAULT_FILLER_AFTER_MS);
+    if let Some(value) = root.value("filler_after_ms")
+        && root.value("filler").is_none()
+    {
+        root.mistake(&value.span(), "`filler_after_ms` says when the `filler` is said, and there is none");
+    }
+    Some(Filler { text: text?.into_inner(), after: Duration::from_millis(after_ms.unsigned_abs()) })
 }
 
 fn read_query(mut table: Section<'_, '_>, parameters: &[Parameter]) -> Option<Query> {

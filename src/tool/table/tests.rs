@@ -110,6 +110,18 @@ fn a_default_stands_in_for_an_absent_argument() {
 }
 
 #[test]
+fn a_filler_is_said_after_a_while() {
+    assert_eq!(lookup().spec().filler, None);
+    let filler = |keys: &str| {
+        let text = LOOKUP.replace("effect = \"read\"", &format!("effect = \"read\"\n{keys}"));
+        TableTool::parse(&text).unwrap().spec().filler.unwrap()
+    };
+    let said = |after_ms| Filler { text: "One moment.".to_owned(), after: Duration::from_millis(after_ms) };
+    assert_eq!(filler("filler = \"One moment.\""), said(1_200));
+    assert_eq!(filler("filler = \"One moment.\"\nfiller_after_ms = 200"), said(200));
+}
+
+#[test]
 fn a_tool_that_writes_is_refused_for_now() {
     let found = changed("effect = \"read\"", "effect = \"write\"");
     assert_eq!(found, [(4, "tools with `effect = \"write\"` are not available yet: use \"read\"".into())]);
@@ -127,6 +139,10 @@ fn mistakes_are_told_with_their_lines() {
     assert_eq!(line_of(changed("{max_price}", "9"), "parameter `max_price` is used by no filter"), Ok(9));
     assert_eq!(line_of(changed("\"title\"]", "\"Title; drop\"]"), "is not a name"), Ok(15));
     assert_eq!(line_of(changed("limit = 2", "limit = 101"), "`limit` must be 1 to 100"), Ok(19));
+    let after = |keys: &str| changed("effect = \"read\"", &format!("effect = \"read\"\n{keys}"));
+    assert_eq!(line_of(after("filler_after_ms = 900"), "and there is none"), Ok(5));
+    assert_eq!(line_of(after("filler = \"x\"\nfiller_after_ms = 100"), "must be 200 to 10000"), Ok(6));
+    assert_eq!(line_of(after("filler = \" \""), "`filler` must have 1 to 200 characters"), Ok(5));
     assert_eq!(line_of(changed("from = \"things\"", ""), "`from` is missing"), Ok(13));
     assert_eq!(line_of(changed("name = \"lookup\"", "name = \"look up\""), "is no tool name"), Ok(2));
     assert_eq!(line_of(changed("name = \"lookup\"", "name = \"handoff_to_x\""), "is no tool name"), Ok(2));

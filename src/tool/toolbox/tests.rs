@@ -195,3 +195,11 @@ fn two_tools_cannot_have_one_name() {
     let again = Toolbox::builtin().unwrap().with::<FetchFinancials>().unwrap_err();
     assert_eq!(again, ToolboxError::Taken("fetch_financials".to_owned()));
 }
+
+#[test]
+fn the_names_of_what_the_call_performs_are_taken() {
+    for name in ["end_call", "transfer_to_human"] {
+        let tool = TableTool::parse(&ITEMS.replace("all_items", name)).unwrap();
+        assert_eq!(Toolbox::default().add_table(tool), Err(ToolboxError::Taken(name.to_owned())));
+    }
+}
