@@ -11,6 +11,7 @@ mod events;
 mod health;
 pub mod listener;
 mod request;
+mod twilio;
 mod view;
 
 use std::any::Any;

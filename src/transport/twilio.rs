@@ -1,5 +1,7 @@
 //! The phone line: Twilio's Media Streams for what is heard, its REST API for what happens to the call itself.
 
+pub mod script;
+
 use std::fmt;
 use std::sync::Arc;
 

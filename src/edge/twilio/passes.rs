@@ -82,9 +82,11 @@ impl Passes {
     }
 }
 
-/// 128 random bits from the system's own source.
-pub(super) fn random() -> Pass {
-    uuid_bits()
+/// 128 random bits from the system's own source; `None` when it has none to give.
+pub(super) fn random() -> Option<Pass> {
+    let mut bits = [0; 16];
+    rustls::crypto::ring::default_provider().secure_random.fill(&mut bits).ok()?;
+    Some(format!("{:032x}", u128::from_be_bytes(bits)))
 }
 
 #[cfg(test)]
@@ -134,7 +136,7 @@ mod tests {
 
     #[test]
     fn random_passes_are_not_alike() {
-        let (one, other) = (random(), random());
+        let (one, other) = (random().unwrap(), random().unwrap());
         assert!(one.len() == 32 && one.bytes().all(|byte| byte.is_ascii_hexdigit()) && one != other);
     }
 
