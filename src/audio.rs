@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use self::caller::CallerQueue;
 use self::persona::PersonaQueue;
-use crate::id::ResponseId;
+use crate::id::{ItemId, ResponseId};
 
 pub use self::persona::{Speech, Spoken, Unheard};
 
@@ -74,9 +74,14 @@ impl Lane {
         lock(&self.from_caller).speech_began();
     }
 
-    /// The model has taken what the caller said: it stands in its conversation.
+    /// The model has taken what the caller said: it stands in the conversation of this socket.
     pub fn caller_committed(&self) {
         lock(&self.from_caller).committed();
+    }
+
+    /// What the caller said last is known in writing, or was answered: its audio need not be kept.
+    pub fn caller_understood(&self) {
+        lock(&self.from_caller).understood();
     }
 
     /// Another socket: what the old one had been given and had not taken is given again.
@@ -113,6 +118,11 @@ impl Lane {
     /// The next of the persona's audio, if any waits.
     pub fn try_next_persona(&self) -> Option<Speech> {
         lock(&self.from_persona).next()
+    }
+
+    /// The message that audio came of last, and how many characters of base64.
+    pub fn received(&self) -> Option<(ItemId, u64)> {
+        lock(&self.from_persona).received()
     }
 
     /// Nothing of what was said so far shall be heard any more: neither what waits here, nor what still comes of

@@ -11,11 +11,11 @@ pub mod sequencer;
 pub mod socket;
 
 pub use actor::{SessionActor, SessionArguments, SessionMessage};
-pub use config::SessionConfig;
+pub use config::{SessionConfig, SpeechConfig};
 pub use history::{Content, History};
 pub use socket::Endpoint;
 
-use crate::id::{ResponseId, ToolCallId};
+use crate::id::{ItemId, ResponseId, ToolCallId};
 
 /// What a session reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,8 +53,27 @@ pub enum SessionEvent {
         /// The model's own word for it.
         code: String,
     },
+    /// The caller speaks.
+    CallerSpeaks,
+    /// The caller fell silent.
+    CallerSilent,
+    /// What the caller said stands in the conversation; whether it is answered is for the owner to say.
+    CallerSaid {
+        /// As this item.
+        item_id: ItemId,
+    },
+    /// What the caller said, in writing; often later than its answer.
+    CallerTranscribed {
+        /// Which item.
+        item_id: ItemId,
+        /// The words; empty when there were none, or nobody could write them down.
+        text: String,
+    },
     /// A response began.
-    ResponseStarted,
+    ResponseStarted {
+        /// The model's id of it.
+        response: Option<ResponseId>,
+    },
     /// A piece of what the persona says.
     Delta {
         /// The piece.
@@ -62,8 +81,19 @@ pub enum SessionEvent {
     },
     /// A whole message of the persona.
     Message {
+        /// The model's id of it.
+        item_id: ItemId,
         /// What it says.
         text: String,
+    },
+    /// A spoken message was not heard to its end.
+    Heard {
+        /// Which.
+        item_id: ItemId,
+        /// How much of it was heard, in milliseconds.
+        played_ms: u64,
+        /// The words of it that were heard.
+        heard: String,
     },
     /// The deltas since the last message were all that will come of it.
     MessageCut,
@@ -85,6 +115,17 @@ pub enum SessionEvent {
         /// The turn that was the last to be begun.
         turn: u64,
     },
+}
+
+/// How much of a spoken message was heard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeardPart {
+    /// Which message.
+    pub item_id: ItemId,
+    /// What the caller heard of it, in milliseconds.
+    pub played_ms: u64,
+    /// What there was of it to hear, in milliseconds.
+    pub sent_ms: u64,
 }
 
 /// A socket that came about.

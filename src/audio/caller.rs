@@ -14,13 +14,21 @@ pub(super) struct CallerQueue {
     frames: VecDeque<Utf8Bytes>,
     /// So many of the oldest have been given to the present socket.
     given: usize,
+    /// So many of those were taken as the caller's words, and are not understood yet.
+    committed: usize,
     capacity: usize,
     is_speaking: bool,
 }
 
 impl CallerQueue {
     pub(super) fn new(capacity: usize) -> Self {
-        Self { frames: VecDeque::new(), given: 0, capacity: capacity.max(1), is_speaking: false }
+        Self {
+            frames: VecDeque::new(),
+            given: 0,
+            committed: 0,
+            capacity: capacity.max(1),
+            is_speaking: false,
+        }
     }
 
     /// Takes a frame. Answers whether that cost one the model was never given: the oldest goes.
@@ -30,6 +38,7 @@ impl CallerQueue {
             self.frames.pop_front();
             lost = self.given == 0;
             self.given = self.given.saturating_sub(1);
+            self.committed = self.committed.saturating_sub(1);
         }
         self.frames.push_back(frame);
         lost
@@ -39,9 +48,7 @@ impl CallerQueue {
     pub(super) fn next(&mut self) -> Option<Utf8Bytes> {
         let frame = self.frames.get(self.given)?.clone();
         self.given += 1;
-        if !self.is_speaking {
-            self.keep_at_most(PRE_ROLL);
-        }
+        self.forget_silence();
         Some(frame)
     }
 
@@ -50,16 +57,31 @@ impl CallerQueue {
         self.is_speaking = true;
     }
 
-    /// The model has taken what the caller said.
+    /// The model has taken what the caller said. Until it is understood it is kept all the same.
     pub(super) fn committed(&mut self) {
         self.is_speaking = false;
-        self.keep_at_most(0);
+        self.committed = self.given;
+    }
+
+    /// What was taken is known in writing, or was answered.
+    pub(super) fn understood(&mut self) {
+        let done = std::mem::take(&mut self.committed);
+        self.frames.drain(..done);
+        self.given -= done;
+        self.forget_silence();
     }
 
     /// There is another socket, which was given nothing yet.
     pub(super) fn rewind(&mut self) {
+        self.is_speaking |= self.committed > 0;
         self.given = 0;
-        self.is_speaking = false;
+        self.committed = 0;
+    }
+
+    fn forget_silence(&mut self) {
+        if !self.is_speaking && self.committed == 0 {
+            self.keep_at_most(PRE_ROLL);
+        }
     }
 
     fn keep_at_most(&mut self, given: usize) {
@@ -108,14 +130,19 @@ mod tests {
     }
 
     #[test]
-    fn words_that_the_model_took_are_not_given_twice() {
+    fn words_that_were_understood_are_not_given_again() {
         let mut queue = filled(500, 0..100);
         queue.speech_began();
         all(&mut queue);
         queue.committed();
         queue.push("100".into());
         queue.rewind();
-        assert_eq!(all(&mut queue), [100]);
+        assert_eq!(all(&mut queue).len(), 101, "they were taken, and not understood");
+        queue.committed();
+        queue.understood();
+        queue.push("101".into());
+        queue.rewind();
+        assert_eq!(all(&mut queue), [101]);
     }
 
     #[test]
@@ -130,7 +157,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_frame_is_given_in_order_or_counted_as_lost(ops in proptest::collection::vec(0u8..7, 0..400)) {
+        fn every_frame_is_given_in_order_or_counted_as_lost(ops in proptest::collection::vec(0u8..8, 0..400)) {
             let mut queue = CallerQueue::new(20);
             let (mut pushed, mut last) = (0_usize, None);
             let (mut given, mut lost) = (std::collections::BTreeSet::new(), std::collections::BTreeSet::new());
@@ -153,12 +180,14 @@ mod tests {
                     }
                     4 => queue.speech_began(),
                     5 => queue.committed(),
+                    6 => queue.understood(),
                     _ => {
                         queue.rewind();
                         last = None;
                     }
                 }
                 prop_assert!(queue.frames.len() <= 20 && queue.given <= queue.frames.len());
+                prop_assert!(queue.committed <= queue.given);
             }
             given.extend(lost);
             prop_assert_eq!(given.len(), pushed);

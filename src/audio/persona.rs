@@ -68,7 +68,8 @@ pub(super) enum Lost {
 pub(super) struct PersonaQueue {
     waiting: VecDeque<Speech>,
     capacity: usize,
-    last: Option<ResponseId>,
+    /// The message that spoke last, and how much base64 has come of it.
+    last: Option<(Arc<Spoken>, u64)>,
     interrupted: VecDeque<ResponseId>,
 }
 
@@ -82,13 +83,11 @@ impl PersonaQueue {
         if self.interrupted.contains(response) {
             return Err(Lost::Interrupted);
         }
-        if self.last.as_ref() != Some(response) {
-            self.last = Some(response.clone());
-        }
         // The end of a message is worth its place however full it is: without it nobody knows that it was heard.
         if self.waiting.len() >= self.capacity && matches!(speech, Speech::Audio { .. }) {
             return Err(Lost::Full);
         }
+        self.count(&speech);
         self.waiting.push_back(speech);
         Ok(())
     }
@@ -97,10 +96,25 @@ impl PersonaQueue {
         self.waiting.pop_front()
     }
 
-    pub(super) fn interrupt(&mut self, active: Option<&ResponseId>) -> Vec<Unheard> {
-        for response in self.last.take().iter().chain(active) {
-            self.remember(response);
+    fn count(&mut self, speech: &Speech) {
+        let Speech::Audio { of, payload, .. } = speech else {
+            return;
+        };
+        match &mut self.last {
+            Some((last, length)) if Arc::ptr_eq(last, of) || last == of => *length += payload.len() as u64,
+            other => *other = Some((Arc::clone(of), payload.len() as u64)),
         }
+    }
+
+    pub(super) fn received(&self) -> Option<(ItemId, u64)> {
+        self.last.as_ref().map(|(last, length)| (last.item.clone(), *length))
+    }
+
+    pub(super) fn interrupt(&mut self, active: Option<&ResponseId>) -> Vec<Unheard> {
+        if let Some((last, _)) = self.last.take() {
+            self.remember(&last.response);
+        }
+        active.into_iter().for_each(|active| self.remember(active));
         let mut unheard: Vec<Unheard> = Vec::new();
         for speech in std::mem::take(&mut self.waiting) {
             if let Speech::Audio { of, .. } = speech

@@ -3,13 +3,15 @@
 //!
 //! Source: <https://platform.openai.com/docs/api-reference/realtime>
 
+mod audio;
 mod client;
 mod parts;
 mod server;
 
+pub use audio::{APPEND, SpeechFrame, speech};
 pub use client::{
-    AudioOutputPatch, AudioPatch, ClientEvent, ContentPart, FunctionTool, Modality, NewItem,
-    ResponseMetadata, ResponseParams, Role, SessionPatch,
+    AudioFormat, AudioInputPatch, AudioOutputPatch, AudioPatch, ClientEvent, ContentPart, FunctionTool,
+    Modality, NewItem, ResponseMetadata, ResponseParams, Role, SessionPatch, Transcription, TurnDetection,
 };
 pub use parts::{
     ApiError, EchoedSession, EchoedTool, Item, ItemPart, Metadata, Response, StatusDetails, UsageReport,

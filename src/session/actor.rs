@@ -2,6 +2,7 @@
 //! is lost.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef, DerivedActorRef};
@@ -12,8 +13,9 @@ use super::backoff::{MAX_ATTEMPTS, delay_before};
 use super::dialogue::{Action, Deadline, Dialogue, Notice};
 use super::history::{Content, History};
 use super::socket::{self, ConnectFailure, Endpoint, Incoming, Socket};
-use super::{Connection, SessionConfig, SessionError, SessionEvent};
-use crate::id::{CallId, ToolCallId};
+use super::{Connection, HeardPart, SessionConfig, SessionError, SessionEvent};
+use crate::audio::Lane;
+use crate::id::{CallId, ItemId, ToolCallId};
 use crate::protocol::openai::ServerEvent;
 
 /// What a session is told.
@@ -42,6 +44,24 @@ pub enum SessionMessage {
         /// JSON text.
         output: String,
     },
+    /// Answer what the caller said aloud.
+    Answer {
+        /// In which turn.
+        turn: u64,
+    },
+    /// What was taken for words was none: forget it.
+    Ignore(ItemId),
+    /// Act on this note of the service at once.
+    Prompt {
+        /// In which turn.
+        turn: u64,
+        /// What.
+        note: String,
+    },
+    /// The caller spoke while you did: stop, and remember what was heard.
+    Interrupted(Vec<HeardPart>),
+    /// Say this beside the conversation, while tools are at work.
+    SayAside(String),
     /// Take everything before the caller's last words out of the model's sight.
     ForgetBeforeTurn,
     /// Nobody waits for an answer any more.
@@ -92,6 +112,9 @@ pub struct SessionArguments {
     pub config: SessionConfig,
     /// What was said before, if the call goes on.
     pub history: Vec<Content>,
+    /// The call's audio, if it is a spoken one: then there is a socket from the beginning, and another at once
+    /// when it is lost.
+    pub lane: Option<Arc<Lane>>,
     /// Sockets the call has had before this session.
     pub connections: u64,
     /// To whom everything is reported.
@@ -108,6 +131,7 @@ pub struct SessionState {
     call_id: CallId,
     endpoint: Endpoint,
     owner: DerivedActorRef<SessionEvent>,
+    lane: Option<Arc<Lane>>,
     dialogue: Dialogue,
     link: Link,
     /// Numbers sockets: what an older one still brings is passed over.
@@ -137,13 +161,14 @@ impl Actor for SessionActor {
 
     async fn pre_start(
         &self,
-        _myself: ActorRef<SessionMessage>,
+        myself: ActorRef<SessionMessage>,
         arguments: SessionArguments,
     ) -> Result<SessionState, ActorProcessingErr> {
-        Ok(SessionState {
+        let mut state = SessionState {
             call_id: arguments.call_id,
             endpoint: arguments.endpoint,
             owner: arguments.owner,
+            lane: arguments.lane,
             dialogue: Dialogue::new(arguments.config, History::restored(arguments.history)),
             link: Link::Down,
             generation: 0,
@@ -153,7 +178,11 @@ impl Actor for SessionActor {
             lost_at: None,
             unknown_events: BTreeSet::new(),
             forgotten: 0,
-        })
+        };
+        if state.lane.is_some() {
+            state.wake(&myself);
+        }
+        Ok(state)
     }
 
     async fn handle(
@@ -173,6 +202,17 @@ impl Actor for SessionActor {
             }
             SessionMessage::Note(text) => state.dialogue.note(text),
             SessionMessage::ToolOutput { id, output } => state.dialogue.tool_output(&id, output),
+            SessionMessage::Answer { turn } => {
+                state.wake(&myself);
+                state.dialogue.answer(turn)
+            }
+            SessionMessage::Ignore(item_id) => state.dialogue.ignore(&item_id),
+            SessionMessage::Prompt { turn, note } => {
+                state.wake(&myself);
+                state.dialogue.prompt(turn, note)
+            }
+            SessionMessage::Interrupted(parts) => state.dialogue.interrupted(&parts),
+            SessionMessage::SayAside(words) => state.dialogue.say_aside(&words),
             SessionMessage::ForgetBeforeTurn => state.dialogue.forget_before_turn(),
             SessionMessage::Abandon => state.dialogue.abandon(),
             SessionMessage::Replace(reason) => {
@@ -231,8 +271,19 @@ impl SessionState {
                         trouble = Some("the model does not read".to_owned());
                     }
                 }
-                Action::Report(event) => self.report(event),
-                Action::Ready { replayed_items } => self.report_ready(replayed_items),
+                Action::Report(event) => {
+                    self.keep_what_is_said(&event);
+                    self.report(event);
+                }
+                Action::Ready { replayed_items } => {
+                    self.listen();
+                    self.report_ready(replayed_items);
+                }
+                Action::CallerUnderstood => {
+                    if let Some(lane) = &self.lane {
+                        lane.caller_understood();
+                    }
+                }
                 Action::Arm(deadline, after) => self.arm(myself, deadline, after),
                 Action::Replace(reason) => trouble = Some(reason),
                 Action::GiveUp { code } => self.give_up(SessionError::Refused { code }),
@@ -245,6 +296,24 @@ impl SessionState {
         if let Some(reason) = trouble {
             let actions = self.on_lost(myself, reason, false);
             self.perform(myself, actions);
+        }
+    }
+
+    /// What the caller says is kept until the model has it for good.
+    fn keep_what_is_said(&self, event: &SessionEvent) {
+        match (&self.lane, event) {
+            (Some(lane), SessionEvent::CallerSpeaks) => lane.caller_speaks(),
+            (Some(lane), SessionEvent::CallerSaid { .. }) => lane.caller_committed(),
+            (_, _) => {}
+        }
+    }
+
+    /// The model knows who to be: it may hear the caller.
+    fn listen(&self) {
+        if let (Some(lane), Link::Up(socket)) = (&self.lane, &self.link) {
+            lane.rewind_caller();
+            // One that is full or gone is noticed by the next frame.
+            let _ = socket.listen();
         }
     }
 
@@ -284,7 +353,8 @@ impl SessionState {
         tracing::info!(call_id = %self.call_id, connection = self.connections, attempt = self.attempt,
             "the model's socket is open");
         let (generation, myself) = (self.generation, myself.clone());
-        self.link = Link::Up(Socket::start(stream.0, move |incoming| {
+        let lane = self.lane.clone();
+        self.link = Link::Up(Socket::start(stream.0, lane, move |incoming| {
             let what = match incoming {
                 Incoming::Event(event, permit) => Brought::Event(event, permit),
                 Incoming::Lost { reason, fatal } => Brought::Lost { reason, fatal },
@@ -307,6 +377,9 @@ impl SessionState {
 
     fn on_lost(&mut self, myself: &ActorRef<SessionMessage>, reason: String, fatal: bool) -> Vec<Action> {
         self.drop_socket(&reason);
+        if let Some((item_id, base64)) = self.lane.as_ref().and_then(|lane| lane.received()) {
+            self.dialogue.note_received(item_id, base64);
+        }
         let actions = self.dialogue.on_lost();
         self.try_again(myself, reason, fatal);
         actions
@@ -315,7 +388,7 @@ impl SessionState {
     fn try_again(&mut self, myself: &ActorRef<SessionMessage>, why: String, fatal: bool) {
         if fatal {
             self.give_up(SessionError::Refused { code: why });
-        } else if !self.dialogue.is_unsettled() {
+        } else if !self.dialogue.is_unsettled() && self.lane.is_none() {
             // Nothing is owed: the next word opens another.
         } else if self.attempt >= MAX_ATTEMPTS {
             self.give_up(SessionError::Unreachable { attempts: self.attempt, last: why });

@@ -1,8 +1,16 @@
 //! What a session is told to be, and the update that makes it so. Pure.
 
 use crate::protocol::openai::{
-    AudioOutputPatch, AudioPatch, EchoedSession, FunctionTool, Modality, SessionPatch,
+    AudioFormat, AudioInputPatch, AudioOutputPatch, AudioPatch, EchoedSession, FunctionTool, Modality,
+    SessionPatch, Transcription, TurnDetection,
 };
+
+/// How loud the caller must be, 0 to 1; the server's own default.
+const THRESHOLD: f64 = 0.5;
+/// Audio before the caller's words that belongs to them; the server's own default.
+const PREFIX_MS: u32 = 300;
+/// Silence that ends the caller's turn; the documented default.
+const SILENCE_MS: u32 = 500;
 
 /// What a session is told to be.
 #[derive(Debug, Clone, PartialEq)]
@@ -11,15 +19,65 @@ pub struct SessionConfig {
     pub instructions: String,
     /// The tools on offer.
     pub tools: Vec<FunctionTool>,
-    /// How the model answers.
-    pub modality: Modality,
-    /// The voice it speaks with; `None` when it only writes.
-    pub voice: Option<String>,
+    /// How it hears and speaks; `None` when it reads and writes.
+    pub speech: Option<SpeechConfig>,
+}
+
+/// How a session hears and speaks.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SpeechConfig {
+    /// How audio is written, both ways.
+    pub format: AudioFormat,
+    /// The voice it speaks with.
+    pub voice: String,
+    /// The model that writes down the caller's words.
+    pub transcription_model: String,
+    /// Whether the model's side stops an answer as soon as the caller speaks. Otherwise that is for the call to
+    /// decide.
+    pub stops_for_speech: bool,
+}
+
+impl SpeechConfig {
+    /// Answers are asked for by us: a response that the server began by itself could slip in between an update and
+    /// its confirmation, and be the old persona's.
+    fn turn_detection(&self) -> TurnDetection {
+        TurnDetection {
+            kind: "server_vad",
+            threshold: THRESHOLD,
+            prefix_padding_ms: PREFIX_MS,
+            silence_duration_ms: SILENCE_MS,
+            create_response: false,
+            interrupt_response: self.stops_for_speech,
+        }
+    }
+
+    fn patch_from(&self, from: Option<&Self>, voice_is_locked: bool) -> Option<AudioPatch> {
+        let transcription = Transcription { model: self.transcription_model.clone() };
+        let Some(old) = from else {
+            let input = AudioInputPatch {
+                format: Some(self.format),
+                transcription: Some(transcription),
+                turn_detection: Some(self.turn_detection()),
+            };
+            let output = AudioOutputPatch { format: Some(self.format), voice: Some(self.voice.clone()) };
+            return Some(AudioPatch { input: Some(input), output: Some(output) });
+        };
+        let detection = (old.stops_for_speech != self.stops_for_speech).then(|| self.turn_detection());
+        let input = detection.map(|turn_detection| AudioInputPatch {
+            format: None,
+            transcription: None,
+            turn_detection: Some(turn_detection),
+        });
+        let voice = (old.voice != self.voice && !voice_is_locked).then(|| self.voice.clone());
+        let output = voice.map(|voice| AudioOutputPatch { format: None, voice: Some(voice) });
+        (input.is_some() || output.is_some()).then_some(AudioPatch { input, output })
+    }
 }
 
 impl SessionConfig {
     /// The update that leads from `from` (or from the server's defaults) to this, or `None` when nothing differs.
-    pub fn patch_from(&self, from: Option<&Self>) -> Option<SessionPatch> {
+    /// A voice that is locked, since the model has spoken on this socket, is left as it is.
+    pub fn patch_from(&self, from: Option<&Self>, voice_is_locked: bool) -> Option<SessionPatch> {
         let mut patch = SessionPatch::empty();
         if from.map(|old| &old.instructions) != Some(&self.instructions) {
             patch.instructions = Some(self.instructions.clone());
@@ -27,11 +85,11 @@ impl SessionConfig {
         if from.map(|old| &old.tools) != Some(&self.tools) {
             patch.tools = Some(self.tools.clone());
         }
-        if from.map(|old| old.modality) != Some(self.modality) {
-            patch.output_modalities = Some([self.modality]);
+        if from.map(Self::modality) != Some(self.modality()) {
+            patch.output_modalities = Some([self.modality()]);
         }
-        if from.is_none_or(|old| old.voice != self.voice) {
-            patch.audio = self.voice.clone().map(|voice| AudioPatch { output: AudioOutputPatch { voice } });
+        if let Some(speech) = &self.speech {
+            patch.audio = speech.patch_from(from.and_then(|old| old.speech.as_ref()), voice_is_locked);
         }
         if from.is_none() {
             patch.tool_choice = Some("auto");
@@ -39,16 +97,27 @@ impl SessionConfig {
         (!patch.is_empty()).then_some(patch)
     }
 
-    /// The least that puts this persona in force: what is tried when the whole update was refused.
-    pub fn minimal_patch(&self) -> SessionPatch {
+    /// The least that puts this persona in force: what is tried when the whole update was refused. On a socket that
+    /// was told nothing yet it must say how audio is written, too.
+    pub fn minimal_patch(&self, is_first: bool) -> SessionPatch {
+        let audio = self.speech.as_ref().filter(|_| is_first).and_then(|speech| {
+            let mut audio = speech.patch_from(None, true)?;
+            audio.output.as_mut()?.voice = None;
+            audio.input.as_mut()?.transcription = None;
+            Some(audio)
+        });
         SessionPatch {
             kind: SessionPatch::empty().kind,
-            output_modalities: Some([self.modality]),
+            output_modalities: Some([self.modality()]),
             instructions: Some(self.instructions.clone()),
             tools: Some(self.tools.clone()),
             tool_choice: Some("auto"),
-            audio: None,
+            audio,
         }
+    }
+
+    fn modality(&self) -> Modality {
+        if self.speech.is_some() { Modality::Audio } else { Modality::Text }
     }
 
     /// What of an echoed session differs from what was asked, if anything that was echoed does.
@@ -79,20 +148,46 @@ pub(super) mod tests {
         SessionConfig {
             instructions: instructions.into(),
             tools: vec![FunctionTool::new("lookup".into(), "Looks.".into(), json!({"type": "object"}))],
-            modality: Modality::Text,
-            voice: None,
+            speech: None,
         }
     }
 
     #[test]
     fn the_first_update_says_everything_and_a_later_one_only_what_differs() {
         let waiter = config("waiter");
-        let first = waiter.patch_from(None).unwrap();
+        let first = waiter.patch_from(None, false).unwrap();
         assert!(first.instructions.is_some() && first.tools.is_some() && first.output_modalities.is_some());
         assert_eq!(first.tool_choice, Some("auto"));
-        assert_eq!(waiter.patch_from(Some(&waiter)), None);
-        let swap = config("cfo").patch_from(Some(&waiter)).unwrap();
+        assert_eq!(waiter.patch_from(Some(&waiter), false), None);
+        let swap = config("cfo").patch_from(Some(&waiter), false).unwrap();
         assert_eq!(swap, SessionPatch { instructions: Some("cfo".into()), ..SessionPatch::empty() });
+    }
+
+    pub(in crate::session) fn spoken(instructions: &str, voice: &str) -> SessionConfig {
+        let speech = SpeechConfig {
+            format: AudioFormat::MuLaw,
+            voice: voice.into(),
+            transcription_model: "gpt-transcribe".into(),
+            stops_for_speech: true,
+        };
+        SessionConfig { speech: Some(speech), ..config(instructions) }
+    }
+
+    #[test]
+    fn how_audio_is_written_is_said_once_and_a_locked_voice_not_again() {
+        let waiter = spoken("waiter", "marin");
+        let first = waiter.patch_from(None, false).unwrap().audio.unwrap();
+        let input = first.input.unwrap();
+        assert!(input.format.is_some() && input.transcription.is_some());
+        assert!(input.turn_detection.is_some_and(|vad| !vad.create_response && vad.interrupt_response));
+        let cfo = spoken("cfo", "cedar");
+        let swap = cfo.patch_from(Some(&waiter), false).unwrap().audio.unwrap();
+        assert_eq!(swap.input, None);
+        assert_eq!(swap.output, Some(AudioOutputPatch { format: None, voice: Some("cedar".into()) }));
+        let late = cfo.patch_from(Some(&waiter), true).unwrap();
+        assert_eq!(late, SessionPatch { instructions: Some("cfo".into()), ..SessionPatch::empty() });
+        assert!(cfo.minimal_patch(false).audio.is_none());
+        assert!(cfo.minimal_patch(true).audio.unwrap().output.unwrap().format.is_some());
     }
 
     #[test]

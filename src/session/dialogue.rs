@@ -3,12 +3,14 @@
 
 mod action;
 mod events;
+mod spoken;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeSet, VecDeque};
 
 use self::action::{CREATED_LIMIT, ITEM_LIMIT, UPDATE_LIMIT, create_item};
+use self::spoken::Spoken;
 use super::config::SessionConfig;
 use super::history::{Content, History, INTERRUPTED};
 use super::sequencer::{Sequencer, Step};
@@ -61,6 +63,8 @@ pub struct Dialogue {
     untaken: Vec<Untaken>,
     /// Tool calls the model waits for.
     open: BTreeSet<ToolCallId>,
+    /// Those of them that the caller has talked past: they hold up no answer any more.
+    passed_over: BTreeSet<ToolCallId>,
     seen: VecDeque<ToolCallId>,
     /// Messages of the response under way that were told already.
     told: BTreeSet<ItemId>,
@@ -71,6 +75,7 @@ pub struct Dialogue {
     unsettled: bool,
     turn: u64,
     replayed_items: u64,
+    spoken: Spoken,
 }
 
 impl Dialogue {
@@ -89,6 +94,7 @@ impl Dialogue {
             held: Vec::new(),
             untaken: Vec::new(),
             open: BTreeSet::new(),
+            passed_over: BTreeSet::new(),
             seen: VecDeque::new(),
             told: BTreeSet::new(),
             owes_answer: false,
@@ -98,6 +104,7 @@ impl Dialogue {
             unsettled: false,
             turn: 0,
             replayed_items: 0,
+            spoken: Spoken::default(),
         }
     }
 
@@ -116,7 +123,7 @@ impl Dialogue {
         let mut actions = Vec::new();
         self.up = true;
         let revisions = std::mem::take(&mut self.waiting_revisions);
-        let patch = self.desired.patch_from(None).unwrap_or_else(SessionPatch::empty);
+        let patch = self.desired.patch_from(None, false).unwrap_or_else(SessionPatch::empty);
         self.send_update(self.desired.clone(), patch, revisions, true, &mut actions);
         let items = self.history.replay(|id| self.open.contains(id));
         self.replayed_items = items.len() as u64;
@@ -130,17 +137,19 @@ impl Dialogue {
     /// The socket is gone. What is owed stays owed.
     pub fn on_lost(&mut self) -> Vec<Action> {
         let mut actions = Vec::new();
+        let was_only_answering = self.sequencer.is_only_answering();
         let owed = self.sequencer.on_socket_lost() | std::mem::take(&mut self.retry_is_due);
         self.up = false;
         self.in_force = None;
         self.held.clear();
-        self.told.clear();
         if let Some(update) = self.update.take() {
             // They were asked for before those that wait.
             self.waiting_revisions.splice(0..0, update.revisions);
         }
         self.cut_message(&mut actions);
-        self.owes_answer |= owed;
+        self.break_off_speech(&mut actions);
+        self.owes_answer |= owed && !self.is_answered_for_all_to_hear(was_only_answering, &mut actions);
+        self.told.clear();
         actions
     }
 
@@ -174,7 +183,7 @@ impl Dialogue {
             return;
         }
         let revisions = std::mem::take(&mut self.waiting_revisions);
-        match self.desired.patch_from(self.in_force.as_ref()) {
+        match self.desired.patch_from(self.in_force.as_ref(), self.spoken.voice_is_locked) {
             Some(patch) => {
                 let can_shrink = patch.audio.is_some() || patch.output_modalities.is_some();
                 self.send_update(self.desired.clone(), patch, revisions, can_shrink, actions);
@@ -216,6 +225,7 @@ impl Dialogue {
         if !self.open.remove(id) {
             return vec![Action::Notice(Notice::StrayOutput)];
         }
+        self.passed_over.remove(id);
         let mut actions = Vec::new();
         self.add(&Content::ToolOutput { id: id.clone(), output }, &mut actions);
         self.owes_answer = true;
@@ -252,6 +262,7 @@ impl Dialogue {
     }
 
     fn answer_open_calls(&mut self, actions: &mut Vec<Action>) {
+        self.passed_over.clear();
         for id in std::mem::take(&mut self.open) {
             self.add(&Content::ToolOutput { id, output: INTERRUPTED.to_owned() }, actions);
         }
@@ -284,6 +295,10 @@ impl Dialogue {
                 }
                 self.advance(&mut actions);
             }
+            Deadline::Aside(token) => {
+                self.aside_is_over(token);
+                self.advance(&mut actions);
+            }
             Deadline::Retry => {
                 if std::mem::take(&mut self.retry_is_due) {
                     self.owes_answer = true;
@@ -296,11 +311,12 @@ impl Dialogue {
 
     /// Asks for what may be asked for now, and says so when nothing more is owed.
     fn advance(&mut self, actions: &mut Vec<Action>) {
-        if self.update.is_some() {
+        // What is said beside the conversation would be mixed with an answer's audio.
+        if self.update.is_some() || self.is_aside() {
             return;
         }
         // An output may come while its response still asks for more tools: an answer now would not know theirs.
-        if self.open.is_empty() {
+        if self.open.is_subset(&self.passed_over) {
             if std::mem::take(&mut self.owes_answer) {
                 self.sequencer.want();
             }
@@ -385,6 +401,7 @@ impl Dialogue {
         actions: &mut Vec<Action>,
     ) {
         self.cut_message(actions);
+        self.finish_speech(actions);
         let status = if !fatal && self.retries < MAX_RETRIES {
             self.retries += 1;
             self.retry_is_due = true;

@@ -113,6 +113,32 @@ impl History {
         }
     }
 
+    /// The words of something that was said, once they are known, or as far as they were heard.
+    pub fn reword(&mut self, item_id: &ItemId, text: &str) {
+        if let Some(entry) = self.entries.iter_mut().find(|entry| entry.item_id == *item_id) {
+            self.bytes -= entry.content.len();
+            if let Content::Caller(words) | Content::Persona(words) = &mut entry.content {
+                text.clone_into(words);
+            }
+            self.bytes += entry.content.len();
+        }
+    }
+
+    /// The words of one message.
+    pub fn words(&self, item_id: &ItemId) -> Option<&str> {
+        let entry = self.entries.iter().find(|entry| entry.item_id == *item_id)?;
+        match &entry.content {
+            Content::Caller(words) | Content::Persona(words) => Some(words),
+            Content::Note(_) | Content::ToolCall { .. } | Content::ToolOutput { .. } => None,
+        }
+    }
+
+    /// What the caller said and nobody has written down yet.
+    pub fn unwritten(&self) -> Option<ItemId> {
+        let unwritten = |entry: &&Entry| matches!(&entry.content, Content::Caller(words) if words.is_empty());
+        self.entries.iter().rev().find(unwritten).map(|entry| entry.item_id.clone())
+    }
+
     /// Forgets everything before the caller's last words; the ids of what is forgotten.
     pub fn forget_before_turn(&mut self) -> Vec<ItemId> {
         let is_caller = |entry: &Entry| matches!(entry.content, Content::Caller(_));
@@ -152,6 +178,10 @@ impl History {
         }
         let mut items = Vec::with_capacity(self.entries.len());
         for Entry { item_id, content } in &self.entries {
+            // Words that were never written down cannot be given again, and empty messages are refused.
+            if content.len() == 0 && !matches!(content, Content::ToolOutput { .. }) {
+                continue;
+            }
             items.push(Self::item(item_id.clone(), content));
             if let Content::ToolCall { id, .. } = content
                 && !self.is_answered(id)

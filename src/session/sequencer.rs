@@ -171,6 +171,13 @@ impl Sequencer {
         std::mem::take(&mut self.wanted) || requested || active
     }
 
+    /// Whether a response is under way and nothing else is asked for or wanted.
+    pub fn is_only_answering(&self) -> bool {
+        self.active.as_ref().is_some_and(|active| !active.cancelling)
+            && self.requested.is_none()
+            && !self.wanted
+    }
+
     /// Whether what this response says is to be passed over.
     pub fn is_dropped(&self, id: &ResponseId) -> bool {
         self.dropped.contains(id)

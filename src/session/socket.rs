@@ -13,12 +13,13 @@ use tokio::task::AbortHandle;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::{HeaderValue, StatusCode};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use tokio_tungstenite::tungstenite::{self, Message};
+use tokio_tungstenite::tungstenite::{self, Message, Utf8Bytes};
 use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config};
 use url::Url;
 
 use super::fault::{close_word, is_fatal_close};
-use crate::protocol::openai::ServerEvent;
+use crate::audio::{Lane, Speech, Spoken};
+use crate::protocol::openai::{ServerEvent, SpeechFrame, speech};
 
 /// How often the model is asked for a sign of life; two in a row unanswered mean that the socket is dead.
 const PING_EVERY: Duration = Duration::from_secs(15);
@@ -189,7 +190,15 @@ pub enum Incoming {
 /// A running socket. Dropping it closes it politely.
 #[derive(Debug)]
 pub struct Socket {
-    frames: mpsc::Sender<String>,
+    orders: mpsc::Sender<Order>,
+}
+
+/// What the writer is told.
+#[derive(Debug)]
+enum Order {
+    Frame(String),
+    /// The model knows who to be: from now on it is given what the caller says.
+    Listen,
 }
 
 /// The frame could not be queued: the model does not read, or the socket is gone.
@@ -198,12 +207,26 @@ pub struct NotWritten;
 
 impl Socket {
     /// Starts to read and write a socket. `deliver` is told what comes, in order; `false` from it ends the reading.
-    pub fn start(stream: Stream, deliver: impl FnMut(Incoming) -> bool + Send + 'static) -> Self {
+    /// The persona's audio does not come that way: it goes into the lane, and the caller's comes from there.
+    pub fn start(
+        stream: Stream,
+        lane: Option<Arc<Lane>>,
+        deliver: impl FnMut(Incoming) -> bool + Send + 'static,
+    ) -> Self {
         let (sink, source) = stream.split();
-        let (frames, queue) = mpsc::channel(MAX_UNWRITTEN);
-        let reader = tokio::spawn(read(source, deliver));
-        tokio::spawn(write(sink, queue, reader.abort_handle()));
-        Self { frames }
+        let (orders, queue) = mpsc::channel(MAX_UNWRITTEN);
+        let ear = lane.as_ref().map(|lane| Ear { lane: Arc::clone(lane), speaking: None });
+        let reader = tokio::spawn(read(source, ear, deliver));
+        tokio::spawn(write(sink, queue, lane, reader.abort_handle()));
+        Self { orders }
+    }
+
+    /// Lets the model hear the caller.
+    ///
+    /// # Errors
+    /// [`NotWritten`] when too much waits or the socket is gone.
+    pub fn listen(&self) -> Result<(), NotWritten> {
+        self.orders.try_send(Order::Listen).map_err(|_| NotWritten)
     }
 
     /// Queues a frame; frames are written in order.
@@ -211,11 +234,54 @@ impl Socket {
     /// # Errors
     /// [`NotWritten`] when too many wait or the socket is gone.
     pub fn send(&self, frame: String) -> Result<(), NotWritten> {
-        self.frames.try_send(frame).map_err(|_| NotWritten)
+        self.orders.try_send(Order::Frame(frame)).map_err(|_| NotWritten)
     }
 }
 
-async fn read(mut source: SplitStream<Stream>, mut deliver: impl FnMut(Incoming) -> bool + Send) {
+/// Takes the persona's audio off the socket, past all mailboxes.
+struct Ear {
+    lane: Arc<Lane>,
+    /// The message that spoke last: its name is made once, not for every frame.
+    speaking: Option<Arc<Spoken>>,
+}
+
+impl Ear {
+    /// Whether the frame was one of speech, and is dealt with.
+    fn takes(&mut self, frame: &Utf8Bytes) -> bool {
+        let Some(SpeechFrame { response_id, item_id, payload }) = speech(frame) else {
+            return false;
+        };
+        let is_same =
+            |spoken: &Arc<Spoken>| spoken.item.as_str() == item_id && spoken.response.as_str() == response_id;
+        let of = match self.speaking.take().filter(is_same) {
+            Some(spoken) => spoken,
+            None => Arc::new(Spoken { response: response_id.into(), item: item_id.into() }),
+        };
+        self.lane.push_persona(match payload {
+            Some(payload) => {
+                self.speaking = Some(Arc::clone(&of));
+                Speech::Audio { of, frame: frame.clone(), payload }
+            }
+            None => Speech::End { of },
+        });
+        true
+    }
+}
+
+impl Drop for Ear {
+    /// Of a message that was under way no more will come.
+    fn drop(&mut self) {
+        if let Some(of) = self.speaking.take() {
+            self.lane.push_persona(Speech::End { of });
+        }
+    }
+}
+
+async fn read(
+    mut source: SplitStream<Stream>,
+    mut ear: Option<Ear>,
+    mut deliver: impl FnMut(Incoming) -> bool + Send,
+) {
     let room = Arc::new(Semaphore::new(MAX_UNREAD));
     loop {
         let frame = match tokio::time::timeout(SILENCE_LIMIT, source.next()).await {
@@ -226,6 +292,9 @@ async fn read(mut source: SplitStream<Stream>, mut deliver: impl FnMut(Incoming)
         };
         match frame {
             Message::Text(text) => {
+                if ear.as_mut().is_some_and(|ear| ear.takes(&text)) {
+                    continue;
+                }
                 let Some(event) = parse(&text) else { continue };
                 let Ok(permit) = Arc::clone(&room).acquire_owned().await else {
                     return;
@@ -267,16 +336,29 @@ fn parse(text: &str) -> Option<ServerEvent> {
     }
 }
 
-async fn write(mut sink: SplitSink<Stream, Message>, mut queue: mpsc::Receiver<String>, reader: AbortHandle) {
+async fn write(
+    mut sink: SplitSink<Stream, Message>,
+    mut queue: mpsc::Receiver<Order>,
+    lane: Option<Arc<Lane>>,
+    reader: AbortHandle,
+) {
     let mut pings = tokio::time::interval(PING_EVERY);
     pings.tick().await;
+    let mut heard: Option<&Lane> = None;
     loop {
+        // What we have to say goes first: a cancel must not wait behind the caller's audio.
         let message = tokio::select! {
-            frame = queue.recv() => match frame {
-                Some(frame) => Message::text(frame),
+            biased;
+            order = queue.recv() => match order {
+                Some(Order::Frame(frame)) => Message::text(frame),
+                Some(Order::Listen) => {
+                    heard = lane.as_deref();
+                    continue;
+                }
                 None => break,
             },
             _ = pings.tick() => Message::Ping(tungstenite::Bytes::new()),
+            frame = next_heard(heard) => Message::Text(frame),
         };
         match tokio::time::timeout(SILENCE_LIMIT, sink.send(message)).await {
             Ok(Ok(())) => {}
@@ -290,6 +372,13 @@ async fn write(mut sink: SplitSink<Stream, Message>, mut queue: mpsc::Receiver<S
     // Closing is a courtesy: a peer that does not answer it is left.
     let _ = tokio::time::timeout(GOODBYE_LIMIT, sink.close()).await;
     reader.abort();
+}
+
+async fn next_heard(lane: Option<&Lane>) -> Utf8Bytes {
+    match lane {
+        Some(lane) => lane.next_caller().await,
+        None => std::future::pending().await,
+    }
 }
 
 #[cfg(test)]

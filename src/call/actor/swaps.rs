@@ -13,7 +13,7 @@ use crate::call::{CallError, known_persona};
 use crate::id::{PersonaKey, ResponseId, ToolCallId};
 use crate::persona::actor::{PersonaEvent, PersonaMessage, Rendition, Unprepared};
 use crate::persona::{HandoffRequest, Target};
-use crate::protocol::openai::{FunctionTool, Modality};
+use crate::protocol::openai::FunctionTool;
 use crate::session::{SessionArguments, SessionConfig, SessionMessage};
 use crate::tool::ToolStatus;
 
@@ -136,6 +136,7 @@ impl CallData {
             endpoint: self.dependencies.endpoint.clone(),
             config,
             history: goes_on.map(|conversation| conversation.contents.into()).unwrap_or_default(),
+            lane: None,
             connections: self.connections,
             owner: self.myself.get_derived(),
         });
@@ -350,7 +351,6 @@ fn session_config(rendition: &Rendition) -> SessionConfig {
     SessionConfig {
         instructions: rendition.instructions.clone(),
         tools: rendition.tools.iter().map(tool).collect(),
-        modality: Modality::Text,
-        voice: None,
+        speech: None,
     }
 }

@@ -103,9 +103,9 @@ impl CallData {
             SessionEvent::ConfigureRejected { revision, why } => self.on_configure_rejected(revision, why),
             SessionEvent::Taken { turn } => self.on_taken(turn),
             SessionEvent::NotTaken { turn, code } => self.on_not_taken(turn, code),
-            SessionEvent::ResponseStarted => {}
+            SessionEvent::ResponseStarted { .. } => {}
             SessionEvent::Delta { text } => self.on_delta(text),
-            SessionEvent::Message { text } => self.on_message(text),
+            SessionEvent::Message { text, .. } => self.on_message(text),
             SessionEvent::MessageCut => {
                 self.record(CallEvent::AssistantInterrupted { played_ms: 0 });
             }
@@ -117,6 +117,11 @@ impl CallData {
                 error.into_iter().for_each(|error| self.record_error(&error));
             }
             SessionEvent::Settled { turn } => self.on_settled(turn),
+            SessionEvent::CallerSpeaks
+            | SessionEvent::CallerSilent
+            | SessionEvent::CallerSaid { .. }
+            | SessionEvent::CallerTranscribed { .. }
+            | SessionEvent::Heard { .. } => {}
         }
     }
 

@@ -25,6 +25,18 @@ pub enum ClientEvent {
         /// The item, with an id of ours.
         item: NewItem,
     },
+    /// Takes what the caller did not hear out of a spoken message, and its transcript with it.
+    #[serde(rename = "conversation.item.truncate")]
+    ItemTruncate {
+        /// Ours; the server may leave it out of an error.
+        event_id: String,
+        /// Which: a message the model spoke on this socket.
+        item_id: ItemId,
+        /// Always 0: a spoken message has one part.
+        content_index: u32,
+        /// How much of it stays; never more than was received.
+        audio_end_ms: u64,
+    },
     /// Takes an item out of the conversation.
     #[serde(rename = "conversation.item.delete")]
     ItemDelete {
@@ -103,17 +115,82 @@ impl SessionPatch {
 }
 
 /// The audio side of an update.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct AudioPatch {
+    /// How the caller is heard.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input: Option<AudioInputPatch>,
     /// What the model's speech sounds like.
-    pub output: AudioOutputPatch,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output: Option<AudioOutputPatch>,
 }
 
-/// The spoken side of an update; the format is set when the line is known and never again.
+/// The hearing side of an update.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AudioInputPatch {
+    /// How the caller's audio is written: said once per socket, never again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub format: Option<AudioFormat>,
+    /// What writes down the caller's words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transcription: Option<Transcription>,
+    /// How the ends of turns are found; always complete, since it is not known whether a part would merge.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub turn_detection: Option<TurnDetection>,
+}
+
+/// The spoken side of an update.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AudioOutputPatch {
+    /// How the model's audio is written: said once per socket, never again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub format: Option<AudioFormat>,
     /// The voice: frozen at the session's first assistant audio.
-    pub voice: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub voice: Option<String>,
+}
+
+/// How audio is written on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(tag = "type")]
+pub enum AudioFormat {
+    /// G.711 µ-law, 8 kHz, mono: 8 bytes are a millisecond.
+    #[serde(rename = "audio/pcmu")]
+    MuLaw,
+}
+
+impl AudioFormat {
+    /// Bytes of one millisecond.
+    pub fn bytes_per_ms(self) -> u64 {
+        match self {
+            Self::MuLaw => 8,
+        }
+    }
+}
+
+/// What writes down the caller's words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Transcription {
+    /// The transcription model.
+    pub model: String,
+}
+
+/// How the ends of turns are found: by the server, on the audio it is sent.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TurnDetection {
+    /// Always `server_vad`.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    /// How loud speech is: 0 to 1.
+    pub threshold: f64,
+    /// Audio before the speech that still belongs to it.
+    pub prefix_padding_ms: u32,
+    /// Silence that ends a turn.
+    pub silence_duration_ms: u32,
+    /// Whether the server answers by itself.
+    pub create_response: bool,
+    /// Whether the server stops an answer by itself when the caller speaks.
+    pub interrupt_response: bool,
 }
 
 /// How the model answers.
@@ -211,11 +288,23 @@ pub enum ContentPart {
 }
 
 /// What a response shall do differently from the session.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct ResponseParams {
     /// Echoed in `response.created` and `response.done`: how a response is told from one we did not ask for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata: Option<ResponseMetadata>,
+    /// `none` for a response beside the conversation, which leaves nothing in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub conversation: Option<&'static str>,
+    /// In the place of the session's instructions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instructions: Option<String>,
+    /// In the place of the conversation: nothing, or one message.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input: Option<Vec<NewItem>>,
+    /// In the place of the session's tools.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tools: Option<Vec<FunctionTool>>,
 }
 
 /// What we mark our responses with.
@@ -228,7 +317,19 @@ pub struct ResponseMetadata {
 impl ResponseParams {
     /// A response marked with the `event_id` that asks for it.
     pub fn marked(token: &str) -> Self {
-        Self { metadata: Some(ResponseMetadata { token: token.to_owned() }) }
+        Self { metadata: Some(ResponseMetadata { token: token.to_owned() }), ..Self::default() }
+    }
+
+    /// A response beside the conversation: it follows these instructions, knows nothing of what was said, has no
+    /// tools, and leaves nothing behind.
+    pub fn aside(token: &str, instructions: String) -> Self {
+        Self {
+            conversation: Some("none"),
+            instructions: Some(instructions),
+            input: Some(Vec::new()),
+            tools: Some(Vec::new()),
+            ..Self::marked(token)
+        }
     }
 }
 
@@ -249,6 +350,34 @@ mod tests {
             value(&ClientEvent::SessionUpdate { event_id: "su_1".into(), session }),
             json!({"type": "session.update", "event_id": "su_1",
                    "session": {"type": "realtime", "instructions": "Be kind."}})
+        );
+    }
+
+    #[test]
+    fn the_audio_side_has_the_shapes_of_the_reference() {
+        let audio = AudioPatch {
+            input: Some(AudioInputPatch {
+                format: Some(AudioFormat::MuLaw),
+                transcription: Some(Transcription { model: "gpt-transcribe".into() }),
+                turn_detection: None,
+            }),
+            output: Some(AudioOutputPatch { format: Some(AudioFormat::MuLaw), voice: None }),
+        };
+        assert_eq!(
+            serde_json::to_value(audio).unwrap(),
+            json!({"input": {"format": {"type": "audio/pcmu"}, "transcription": {"model": "gpt-transcribe"}},
+                   "output": {"format": {"type": "audio/pcmu"}}})
+        );
+        let truncate = ClientEvent::ItemTruncate {
+            event_id: "it_1".into(),
+            item_id: "i".into(),
+            content_index: 0,
+            audio_end_ms: 1_200,
+        };
+        assert_eq!(
+            value(&truncate),
+            json!({"type": "conversation.item.truncate", "event_id": "it_1", "item_id": "i",
+                   "content_index": 0, "audio_end_ms": 1_200})
         );
     }
 

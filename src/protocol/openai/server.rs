@@ -33,6 +33,35 @@ pub enum ServerEvent {
         /// The piece.
         delta: String,
     },
+    /// The caller began to speak.
+    SpeechStarted {
+        /// The item that their words will be.
+        item_id: Option<ItemId>,
+    },
+    /// The caller fell silent.
+    SpeechStopped {
+        /// The item that their words will be.
+        item_id: Option<ItemId>,
+    },
+    /// What the caller said stands in the conversation.
+    Committed {
+        /// As this item.
+        item_id: ItemId,
+    },
+    /// What the caller said, in writing.
+    Transcribed {
+        /// Which item.
+        item_id: ItemId,
+        /// The words.
+        transcript: String,
+    },
+    /// What the caller said could not be written down.
+    NotTranscribed {
+        /// Which item.
+        item_id: ItemId,
+        /// Why.
+        error: ApiError,
+    },
     /// An item of a response is complete: a message, or a tool call.
     OutputItemDone {
         /// Of which response.
@@ -42,7 +71,7 @@ pub enum ServerEvent {
     },
     /// A response ended.
     ResponseDone(Response),
-    /// An event of a documented type that a text session has no use for.
+    /// An event of a documented type that nobody here has use for.
     Unused,
     /// An event of a type that we do not know: counted, named once in the log, passed over.
     Unknown(String),
@@ -97,6 +126,26 @@ struct DeltaFrame {
 }
 
 #[derive(Deserialize)]
+struct SpeechEdgeFrame {
+    #[serde(default)]
+    item_id: Option<ItemId>,
+}
+
+#[derive(Deserialize)]
+struct CommittedFrame {
+    item_id: ItemId,
+}
+
+#[derive(Deserialize)]
+struct TranscriptFrame {
+    item_id: ItemId,
+    #[serde(default)]
+    transcript: String,
+    #[serde(default)]
+    error: ApiError,
+}
+
+#[derive(Deserialize)]
 struct OutputItemFrame {
     response_id: ResponseId,
     item: Item,
@@ -135,6 +184,23 @@ impl ServerEvent {
                 let OutputItemFrame { response_id, item } = from_str(frame)?;
                 Self::OutputItemDone { response_id, item }
             }
+            "input_audio_buffer.speech_started" => {
+                Self::SpeechStarted { item_id: from_str::<SpeechEdgeFrame>(frame)?.item_id }
+            }
+            "input_audio_buffer.speech_stopped" => {
+                Self::SpeechStopped { item_id: from_str::<SpeechEdgeFrame>(frame)?.item_id }
+            }
+            "input_audio_buffer.committed" => {
+                Self::Committed { item_id: from_str::<CommittedFrame>(frame)?.item_id }
+            }
+            "conversation.item.input_audio_transcription.completed" => {
+                let TranscriptFrame { item_id, transcript, .. } = from_str(frame)?;
+                Self::Transcribed { item_id, transcript }
+            }
+            "conversation.item.input_audio_transcription.failed" => {
+                let TranscriptFrame { item_id, error, .. } = from_str(frame)?;
+                Self::NotTranscribed { item_id, error }
+            }
             "response.done" => Self::ResponseDone(from_str::<ResponseFrame>(frame)?.response),
             known if UNUSED.contains(&known) => Self::Unused,
             unknown => Self::Unknown(unknown.chars().take(LONGEST_KIND).collect()),
@@ -145,7 +211,7 @@ impl ServerEvent {
 /// What is kept of the name of an unknown type.
 const LONGEST_KIND: usize = 64;
 
-/// The documented types a text session has no use for.
+/// The documented types that nobody here has use for. Audio deltas are read elsewhere, before they come here.
 const UNUSED: &[&str] = &[
     "conversation.created",
     "conversation.item.done",
@@ -153,13 +219,8 @@ const UNUSED: &[&str] = &[
     "conversation.item.truncated",
     "conversation.item.deleted",
     "conversation.item.input_audio_transcription.delta",
-    "conversation.item.input_audio_transcription.completed",
-    "conversation.item.input_audio_transcription.failed",
     "conversation.item.input_audio_transcription.segment",
-    "input_audio_buffer.committed",
     "input_audio_buffer.cleared",
-    "input_audio_buffer.speech_started",
-    "input_audio_buffer.speech_stopped",
     "input_audio_buffer.timeout_triggered",
     "input_audio_buffer.dtmf_event_received",
     "output_audio_buffer.started",

@@ -12,6 +12,8 @@ pub(super) const UPDATE_LIMIT: Duration = Duration::from_secs(5);
 pub(super) const ITEM_LIMIT: Duration = Duration::from_secs(5);
 /// A response must begin within this.
 pub(super) const CREATED_LIMIT: Duration = Duration::from_secs(10);
+/// What is said beside the conversation must have been generated within this.
+pub(super) const ASIDE_LIMIT: Duration = Duration::from_secs(10);
 /// The wait before a failed response is tried once more.
 pub const RETRY_WAIT: Duration = Duration::from_millis(500);
 
@@ -36,6 +38,9 @@ pub enum Action {
         /// The model's own word for it.
         code: String,
     },
+    /// What the caller said last is in the model's conversation in a form that outlives its socket, or has been
+    /// answered: their audio need not be kept.
+    CallerUnderstood,
     /// Something an operator should find in the log.
     Notice(Notice),
 }
@@ -64,6 +69,8 @@ pub enum Deadline {
     Created(String),
     /// The next try of a failed response.
     Retry,
+    /// The end of what is said beside the conversation, with this token.
+    Aside(String),
 }
 
 /// The `event_id` of an item's create names the item, so that an error leads back to it.

@@ -19,11 +19,21 @@ impl Dialogue {
             ServerEvent::Error(error) => self.on_error(&error, &mut actions),
             ServerEvent::ItemAdded { item_id } => self.on_item_added(&item_id, &mut actions),
             ServerEvent::ResponseCreated(response) => self.on_created(&response, &mut actions),
-            ServerEvent::TextDelta { response_id, delta, .. } => {
-                if !self.sequencer.is_dropped(&response_id) {
-                    self.speaking = true;
+            ServerEvent::TextDelta { response_id, item_id, delta } => {
+                if !self.sequencer.is_dropped(&response_id) && !self.is_aside_response(&response_id) {
+                    self.on_words(item_id, &delta, &mut actions);
                     actions.push(Action::Report(SessionEvent::Delta { text: delta }));
                 }
+            }
+            ServerEvent::SpeechStarted { .. } => actions.push(Action::Report(SessionEvent::CallerSpeaks)),
+            ServerEvent::SpeechStopped { .. } => actions.push(Action::Report(SessionEvent::CallerSilent)),
+            ServerEvent::Committed { item_id } => self.on_committed(item_id, &mut actions),
+            ServerEvent::Transcribed { item_id, transcript } => {
+                self.on_transcribed(item_id, transcript, &mut actions);
+            }
+            ServerEvent::NotTranscribed { item_id, error } => {
+                actions.push(Action::Notice(Notice::Error(error.word().to_owned())));
+                self.on_transcribed(item_id, String::new(), &mut actions);
             }
             ServerEvent::OutputItemDone { response_id, item } => {
                 self.on_item_done(&response_id, item, &mut actions);
@@ -57,7 +67,7 @@ impl Dialogue {
             return;
         };
         if update.can_shrink {
-            let patch = update.config.minimal_patch();
+            let patch = update.config.minimal_patch(self.in_force.is_none());
             self.send_update(update.config, patch, update.revisions, false, actions);
             return;
         }
@@ -70,7 +80,7 @@ impl Dialogue {
         }
         // Without any configuration in force the model would speak with its own: the last good one is tried.
         if self.in_force.is_none() {
-            match self.desired.patch_from(None).filter(|_| update.config != self.desired) {
+            match self.desired.patch_from(None, false).filter(|_| update.config != self.desired) {
                 Some(patch) => {
                     let revisions = std::mem::take(&mut self.waiting_revisions);
                     self.send_update(self.desired.clone(), patch, revisions, true, actions);
@@ -110,6 +120,10 @@ impl Dialogue {
         };
         if refuses_update {
             self.on_update_refused(error, actions);
+            return;
+        }
+        if about.is_some_and(|about| self.aside_is_over(about)) {
+            self.advance(actions);
             return;
         }
         let already_active = code == "conversation_already_has_active_response";
@@ -157,17 +171,24 @@ impl Dialogue {
     }
 
     fn on_created(&mut self, response: &Response, actions: &mut Vec<Action>) {
+        if self.on_aside_created(response, actions) {
+            return;
+        }
         let step = self.sequencer.on_created(response.id.clone(), response.token());
         let cancelled = step.is_some();
         self.perform(step, actions);
         if !cancelled {
             self.unsettled = true;
+            self.finish_speech(actions);
             self.told.clear();
-            actions.push(Action::Report(SessionEvent::ResponseStarted));
+            actions.push(Action::Report(SessionEvent::ResponseStarted { response: response.id.clone() }));
         }
     }
 
     fn on_item_done(&mut self, response_id: &ResponseId, item: Item, actions: &mut Vec<Action>) {
+        if self.is_aside_response(response_id) {
+            return;
+        }
         match item.kind.as_str() {
             "message" => self.on_message(response_id, &item, actions),
             "function_call" => self.on_tool_call(response_id, item, actions),
@@ -179,9 +200,10 @@ impl Dialogue {
         let Some(item_id) = item.id.clone() else {
             return;
         };
-        if !self.told.insert(item_id.clone()) {
+        if self.spoken.was_cut(&item_id) || !self.told.insert(item_id.clone()) {
             return;
         }
+        self.spoken.finished(&item_id);
         if self.sequencer.is_dropped(response_id) {
             // Nobody heard it, so the model shall not believe it said it.
             let event_id = format!("id_{item_id}");
@@ -194,8 +216,8 @@ impl Dialogue {
             return;
         }
         self.speaking = false;
-        self.history.push(item_id, Content::Persona(text.clone()));
-        actions.push(Action::Report(SessionEvent::Message { text }));
+        self.history.push(item_id.clone(), Content::Persona(text.clone()));
+        actions.push(Action::Report(SessionEvent::Message { item_id, text }));
     }
 
     fn on_tool_call(&mut self, response_id: &ResponseId, item: Item, actions: &mut Vec<Action>) {
@@ -227,6 +249,10 @@ impl Dialogue {
     }
 
     fn on_done(&mut self, response: Response, actions: &mut Vec<Action>) {
+        if self.on_aside_done(&response) {
+            self.advance(actions);
+            return;
+        }
         // The safety net: whatever no event of its own announced.
         let response_id = response.id.clone().unwrap_or_else(|| ResponseId::from(""));
         for item in response.output {
@@ -253,6 +279,10 @@ impl Dialogue {
             _ => ResponseStatus::Completed,
         };
         self.cut_message(actions);
+        // Of what was stopped, the line will say how much was heard.
+        if status != ResponseStatus::Cancelled {
+            self.finish_speech(actions);
+        }
         self.retries = 0;
         let end = ResponseEnd { status, input_tokens, output_tokens };
         actions.push(Action::Report(SessionEvent::ResponseDone(end)));

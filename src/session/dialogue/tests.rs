@@ -1,6 +1,7 @@
 //! The conversation under test, rule by rule. Random orders of events are in [`game`].
 
 mod game;
+mod speech;
 
 use serde_json::json;
 
@@ -207,7 +208,7 @@ fn a_message_only_the_safety_net_saw_is_told_once() {
     let mut done = response("r1", None, "completed");
     done.output = vec![message_item("m", "Hello!"), message_item("m", "Hello!")];
     let actions = dialogue.on_event(ServerEvent::ResponseDone(done));
-    assert_eq!(reported(&actions)[0], &SessionEvent::Message { text: "Hello!".into() });
+    assert_eq!(reported(&actions)[0], &SessionEvent::Message { item_id: "m".into(), text: "Hello!".into() });
     assert_eq!(reported(&actions).len(), 3);
 }
 

@@ -89,7 +89,7 @@ impl Game {
                 }
                 Action::Replace(_) => self.up = false,
                 Action::GiveUp { .. } => self.given_up = true,
-                Action::Report(_) | Action::Ready { .. } | Action::Notice(_) => {}
+                Action::Report(_) | Action::Ready { .. } | Action::CallerUnderstood | Action::Notice(_) => {}
             }
         }
         if std::mem::take(&mut self.given_up) {
@@ -123,6 +123,7 @@ impl Game {
                     self.peer.items.push_back(id);
                 }
             }
+            ClientEvent::ItemTruncate { .. } => panic!("nothing of a text can be truncated"),
             ClientEvent::ResponseCreate { event_id, .. } => {
                 assert!(
                     self.peer.instructions.is_some() && self.peer.updates.is_empty(),

@@ -1,0 +1,346 @@
+//! What only a spoken conversation knows: the caller's turns as the server's voice detection finds them, what was
+//! heard of the persona's, and words that are said beside the conversation.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::action::ASIDE_LIMIT;
+use super::{Action, Deadline, Dialogue};
+use crate::id::{ItemId, ResponseId};
+use crate::protocol::openai::{ClientEvent, Response, ResponseParams};
+use crate::session::history::Content;
+use crate::session::{HeardPart, SessionEvent};
+
+/// So many cut messages are remembered, so that what still comes of them is passed over.
+const REMEMBERED: usize = 64;
+/// Less than this unheard at the end of a message is heard, as far as anyone can tell.
+const TAIL_MS: u64 = 50;
+/// How fast speech is at most, in milliseconds a character: words run ahead of their audio by an unknown distance.
+const MS_PER_CHARACTER: u64 = 60;
+/// Stands for words of the caller that were answered and never written down.
+const INAUDIBLE: &str = "(inaudible)";
+
+/// Something said beside the conversation.
+#[derive(Debug)]
+struct Aside {
+    token: String,
+    response: Option<ResponseId>,
+}
+
+/// What a spoken conversation remembers.
+#[derive(Debug, Default)]
+pub(super) struct Spoken {
+    /// The model has spoken on this socket.
+    pub(super) voice_is_locked: bool,
+    /// Messages under way, as far as their words have come.
+    saying: BTreeMap<ItemId, String>,
+    cut: VecDeque<ItemId>,
+    /// How much audio has come of the newest message, told by whoever counts it.
+    received: Option<(ItemId, u64)>,
+    aside: Option<Aside>,
+    asides: u64,
+}
+
+impl Spoken {
+    pub(super) fn was_cut(&self, item_id: &ItemId) -> bool {
+        self.cut.contains(item_id)
+    }
+
+    pub(super) fn finished(&mut self, item_id: &ItemId) {
+        self.saying.remove(item_id);
+    }
+
+    fn remember_cut(&mut self, item_id: ItemId) {
+        if self.cut.len() == REMEMBERED {
+            self.cut.pop_front();
+        }
+        self.cut.push_back(item_id);
+    }
+}
+
+impl Dialogue {
+    /// The caller's words are to be answered. Tools still at work for earlier words hold up nothing any more.
+    pub fn answer(&mut self, turn: u64) -> Vec<Action> {
+        let mut actions = Vec::new();
+        self.begin_turn(turn, &mut actions);
+        actions
+    }
+
+    /// The service has something that the persona shall act on at once.
+    pub fn prompt(&mut self, turn: u64, note: String) -> Vec<Action> {
+        let mut actions = Vec::new();
+        self.add(&Content::Note(note), &mut actions);
+        self.begin_turn(turn, &mut actions);
+        actions
+    }
+
+    fn begin_turn(&mut self, turn: u64, actions: &mut Vec<Action>) {
+        self.retries = 0;
+        self.turn = turn;
+        self.unsettled = true;
+        self.passed_over.clone_from(&self.open);
+        self.sequencer.want();
+        self.advance(actions);
+    }
+
+    /// What the model took for words was none.
+    pub fn ignore(&mut self, item_id: &ItemId) -> Vec<Action> {
+        self.history.retract(item_id);
+        vec![Action::CallerUnderstood, delete(item_id)]
+    }
+
+    /// The caller spoke, and this is what was not heard to its end. Whatever is under way is stopped.
+    pub fn interrupted(&mut self, parts: &[HeardPart]) -> Vec<Action> {
+        let mut actions = Vec::new();
+        self.stop_aside(&mut actions);
+        let step = self.sequencer.cancel();
+        self.perform(step, &mut actions);
+        for part in parts {
+            self.on_part_heard(part, &mut actions);
+        }
+        // Words whose audio never came to the line.
+        for (item_id, _) in std::mem::take(&mut self.spoken.saying) {
+            self.unheard(item_id, &mut actions);
+        }
+        self.owes_answer = false;
+        self.retry_is_due = false;
+        self.advance(&mut actions);
+        actions
+    }
+
+    fn on_part_heard(&mut self, part: &HeardPart, actions: &mut Vec<Action>) {
+        let HeardPart { item_id, played_ms, sent_ms } = part;
+        let under_way = self.spoken.saying.remove(item_id);
+        let Some(text) = under_way.clone().or_else(|| self.history.words(item_id).map(str::to_owned)) else {
+            // It was said beside the conversation, or belongs to an earlier socket.
+            return;
+        };
+        if self.spoken.was_cut(item_id) {
+            return;
+        }
+        if *played_ms == 0 {
+            self.unheard(item_id.clone(), actions);
+            return;
+        }
+        let is_whole = under_way.is_none();
+        if is_whole && played_ms + TAIL_MS >= *sent_ms {
+            return;
+        }
+        let heard = if is_whole {
+            first_part(&text, share(&text, *played_ms, *sent_ms))
+        } else {
+            first_part(&text, characters_in(*played_ms).min(share(&text, *played_ms, *sent_ms)))
+        };
+        if is_whole {
+            self.history.reword(item_id, &heard);
+        } else if !heard.is_empty() {
+            self.history.push(item_id.clone(), Content::Persona(heard.clone()));
+        }
+        self.spoken.remember_cut(item_id.clone());
+        if self.is_of_this_socket(item_id) {
+            actions.push(Action::Send(ClientEvent::ItemTruncate {
+                event_id: format!("it_{item_id}"),
+                item_id: item_id.clone(),
+                content_index: 0,
+                audio_end_ms: *played_ms,
+            }));
+        }
+        let (item_id, played_ms) = (item_id.clone(), *played_ms);
+        actions.push(Action::Report(SessionEvent::Heard { item_id, played_ms, heard }));
+    }
+
+    /// Nothing was heard of a message: the model shall not believe that it said it.
+    fn unheard(&mut self, item_id: ItemId, actions: &mut Vec<Action>) {
+        if self.spoken.was_cut(&item_id) {
+            return;
+        }
+        self.history.retract(&item_id);
+        if self.is_of_this_socket(&item_id) {
+            actions.push(delete(&item_id));
+        }
+        self.spoken.remember_cut(item_id.clone());
+        actions.push(Action::Report(SessionEvent::Heard { item_id, played_ms: 0, heard: String::new() }));
+    }
+
+    /// A message that was replayed is text to the model: it cannot be truncated, and what it says is what was heard.
+    fn is_of_this_socket(&self, item_id: &ItemId) -> bool {
+        self.up && !item_id.as_str().starts_with("h_")
+    }
+
+    /// How much audio of the newest message has come, in characters of base64; said before a loss is.
+    pub fn note_received(&mut self, item_id: ItemId, base64: u64) {
+        if let Some(speech) = &self.desired.speech {
+            self.spoken.received = Some((item_id, base64 * 3 / 4 / speech.format.bytes_per_ms()));
+        }
+    }
+
+    /// The words of a message as they come.
+    pub(super) fn on_words(&mut self, item_id: ItemId, words: &str, actions: &mut Vec<Action>) {
+        if self.desired.speech.is_none() {
+            self.speaking = true;
+            return;
+        }
+        self.spoken.voice_is_locked = true;
+        if self.spoken.saying.is_empty() && self.told.is_empty() {
+            // Whoever answers has understood.
+            actions.push(Action::CallerUnderstood);
+        }
+        self.spoken.saying.entry(item_id).or_default().push_str(words);
+    }
+
+    pub(super) fn on_committed(&mut self, item_id: ItemId, actions: &mut Vec<Action>) {
+        self.history.push(item_id.clone(), Content::Caller(String::new()));
+        actions.push(Action::Report(SessionEvent::CallerSaid { item_id }));
+    }
+
+    pub(super) fn on_transcribed(&mut self, item_id: ItemId, text: String, actions: &mut Vec<Action>) {
+        let text = text.trim().to_owned();
+        self.history.reword(&item_id, if text.is_empty() { INAUDIBLE } else { &text });
+        actions.push(Action::CallerUnderstood);
+        actions.push(Action::Report(SessionEvent::CallerTranscribed { item_id, text }));
+    }
+
+    /// A response has ended, and not because someone stopped it: what it was saying is all there will be of it.
+    pub(super) fn finish_speech(&mut self, actions: &mut Vec<Action>) {
+        for (item_id, text) in std::mem::take(&mut self.spoken.saying) {
+            self.told.insert(item_id.clone());
+            self.history.push(item_id.clone(), Content::Persona(text.clone()));
+            actions.push(Action::Report(SessionEvent::Message { item_id, text }));
+        }
+    }
+
+    /// The socket is gone in the middle of words: what has come of them is played, and no more of them will be.
+    pub(super) fn break_off_speech(&mut self, actions: &mut Vec<Action>) {
+        for (item_id, text) in std::mem::take(&mut self.spoken.saying) {
+            let received = self.spoken.received.as_ref().filter(|(received, _)| *received == item_id);
+            let played_ms = received.map_or(0, |(_, ms)| *ms);
+            let heard = first_part(&text, characters_in(played_ms));
+            if heard.is_empty() {
+                self.unheard(item_id, actions);
+                continue;
+            }
+            self.history.push(item_id.clone(), Content::Persona(heard.clone()));
+            self.history.add(Content::Note(go_on_note(&heard)));
+            self.spoken.remember_cut(item_id.clone());
+            self.told.insert(item_id.clone());
+            actions.push(Action::Report(SessionEvent::Heard { item_id, played_ms, heard }));
+        }
+    }
+
+    /// The socket is gone. Whether the caller has the whole answer nevertheless: only the model's word that it had
+    /// ended was missing. What the caller said is said again unless it was understood.
+    pub(super) fn is_answered_for_all_to_hear(
+        &mut self,
+        was_only_answering: bool,
+        actions: &mut Vec<Action>,
+    ) -> bool {
+        if self.desired.speech.is_none() {
+            return false;
+        }
+        self.spoken.voice_is_locked = false;
+        self.spoken.aside = None;
+        let was_cut = self.told.iter().any(|item_id| self.spoken.was_cut(item_id));
+        match self.history.unwritten() {
+            // Their audio is given to the next socket, which will say that they spoke.
+            Some(item_id) if self.told.is_empty() => {
+                self.history.retract(&item_id);
+                return true;
+            }
+            Some(item_id) => self.history.reword(&item_id, INAUDIBLE),
+            None => {}
+        }
+        actions.push(Action::CallerUnderstood);
+        was_only_answering && !self.told.is_empty() && !was_cut && self.open.is_empty()
+    }
+
+    /// Says something beside the conversation, unless something is being said.
+    pub fn say_aside(&mut self, words: &str) -> Vec<Action> {
+        let mut actions = Vec::new();
+        let is_waiting = !self.open.is_empty() && self.sequencer.is_quiet() && self.update.is_none();
+        if !self.up || !is_waiting || self.spoken.aside.is_some() {
+            return actions;
+        }
+        self.spoken.asides += 1;
+        let token = format!("aside_{}", self.spoken.asides);
+        self.spoken.aside = Some(Aside { token: token.clone(), response: None });
+        let instructions = format!("Say exactly this, and nothing else: \"{words}\"");
+        let response = ResponseParams::aside(&token, instructions);
+        actions.push(Action::Arm(Deadline::Aside(token.clone()), ASIDE_LIMIT));
+        actions.push(Action::Send(ClientEvent::ResponseCreate { event_id: token, response }));
+        actions
+    }
+
+    pub(super) fn is_aside(&self) -> bool {
+        self.spoken.aside.is_some()
+    }
+
+    pub(super) fn is_aside_response(&self, response_id: &ResponseId) -> bool {
+        self.spoken.aside.as_ref().is_some_and(|aside| aside.response.as_ref() == Some(response_id))
+    }
+
+    pub(super) fn on_aside_created(&mut self, response: &Response, actions: &mut Vec<Action>) -> bool {
+        let Some(token) = response.token().filter(|token| token.starts_with("aside_")) else {
+            return false;
+        };
+        match self.spoken.aside.as_mut().filter(|aside| aside.token == token) {
+            Some(aside) => aside.response.clone_from(&response.id),
+            // Nobody waits for it any more.
+            None => {
+                let response_id = response.id.clone();
+                let event_id = format!("cancel_{token}");
+                actions.push(Action::Send(ClientEvent::ResponseCancel { event_id, response_id }));
+            }
+        }
+        true
+    }
+
+    pub(super) fn on_aside_done(&mut self, response: &Response) -> bool {
+        let Some(token) = response.token().filter(|token| token.starts_with("aside_")) else {
+            return false;
+        };
+        self.aside_is_over(token);
+        true
+    }
+
+    pub(super) fn aside_is_over(&mut self, token: &str) -> bool {
+        self.spoken.aside.take_if(|aside| aside.token == token).is_some()
+    }
+
+    fn stop_aside(&mut self, actions: &mut Vec<Action>) {
+        if let Some(Aside { token, response: Some(response_id) }) = self.spoken.aside.take() {
+            let event_id = format!("cancel_{token}");
+            let response_id = Some(response_id);
+            actions.push(Action::Send(ClientEvent::ResponseCancel { event_id, response_id }));
+        }
+    }
+}
+
+fn delete(item_id: &ItemId) -> Action {
+    Action::Send(ClientEvent::ItemDelete { event_id: format!("id_{item_id}"), item_id: item_id.clone() })
+}
+
+fn go_on_note(heard: &str) -> String {
+    format!(
+        "You were cut off while you spoke. The caller has heard: \"{heard}\" Go on from there without a word about \
+         it, and repeat nothing of what they have heard."
+    )
+}
+
+/// How many characters of a text were heard, by the share of its audio that was played.
+fn share(text: &str, played_ms: u64, sent_ms: u64) -> usize {
+    let characters = text.chars().count() as u64;
+    usize::try_from(characters * played_ms.min(sent_ms) / sent_ms.max(1)).unwrap_or(usize::MAX)
+}
+
+fn characters_in(ms: u64) -> usize {
+    usize::try_from(ms / MS_PER_CHARACTER).unwrap_or(usize::MAX)
+}
+
+/// The whole words among the first so many characters of a text.
+fn first_part(text: &str, characters: usize) -> String {
+    let Some((end, next)) = text.char_indices().nth(characters) else {
+        return text.to_owned();
+    };
+    let part = &text[..end];
+    let cut = if next.is_whitespace() { end } else { part.rfind(char::is_whitespace).unwrap_or(0) };
+    part[..cut].trim_end().to_owned()
+}
