@@ -1,5 +1,6 @@
 //! Lines: how a caller's words get in and the persona's words get out. A line knows nothing of the model.
 
+pub mod playout;
 pub mod text;
 pub mod twilio;
 

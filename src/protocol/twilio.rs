@@ -4,6 +4,7 @@
 //! Source: <https://www.twilio.com/docs/voice>
 
 mod sid;
+pub mod signature;
 pub mod stream;
 pub mod twiml;
 pub mod webhook;
