@@ -1,5 +1,6 @@
 //! The phone line: Twilio's Media Streams for what is heard, its REST API for what happens to the call itself.
 
+pub mod rest;
 pub mod script;
 
 use std::fmt;
