@@ -84,6 +84,11 @@ impl Lane {
         lock(&self.from_caller).understood();
     }
 
+    /// Whether the model hears speech that it has not taken yet: it waits for the end of it.
+    pub fn is_caller_speaking(&self) -> bool {
+        lock(&self.from_caller).is_speaking()
+    }
+
     /// Another socket: what the old one had been given and had not taken is given again.
     pub fn rewind_caller(&self) {
         lock(&self.from_caller).rewind();
@@ -113,6 +118,12 @@ impl Lane {
             }
             self.persona_came.notified().await;
         }
+    }
+
+    /// Waits until something of the persona's has come since this was last waited for. What has come must then be
+    /// taken with [`try_next_persona`](Self::try_next_persona): a line that keeps a ledger takes it under its own lock.
+    pub async fn persona_came(&self) {
+        self.persona_came.notified().await;
     }
 
     /// The next of the persona's audio, if any waits.

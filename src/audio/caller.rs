@@ -57,6 +57,10 @@ impl CallerQueue {
         self.is_speaking = true;
     }
 
+    pub(super) fn is_speaking(&self) -> bool {
+        self.is_speaking
+    }
+
     /// The model has taken what the caller said. Until it is understood it is kept all the same.
     pub(super) fn committed(&mut self) {
         self.is_speaking = false;

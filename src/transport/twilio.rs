@@ -1,10 +1,21 @@
 //! The phone line: Twilio's Media Streams for what is heard, its REST API for what happens to the call itself.
 
+mod continuity;
+mod line;
+mod meet;
+mod outgoing;
+mod reader;
+mod reframe;
 pub mod rest;
 pub mod script;
+mod stream;
+#[cfg(test)]
+mod tests;
+mod writer;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::ws::WebSocket;
 use ractor::DerivedActorRef;
@@ -12,6 +23,10 @@ use ractor::DerivedActorRef;
 use super::{PhoneEvent, TransportEvent};
 use crate::audio::Lane;
 use crate::id::{CallId, ResponseId};
+use crate::protocol::twilio::StreamSid;
+
+pub use line::{PhoneLine, PhoneState};
+pub use meet::{MeetError, meet, tuned};
 
 /// What a phone line is told by its call.
 #[derive(Debug)]
@@ -42,7 +57,7 @@ pub struct MediaStream {
     /// The socket.
     pub socket: WebSocket,
     /// Twilio's id of the stream.
-    pub stream_sid: String,
+    pub stream_sid: StreamSid,
 }
 
 impl fmt::Debug for MediaStream {
@@ -60,6 +75,23 @@ pub struct PhoneArguments {
     pub lane: Arc<Lane>,
     /// To whom everything is reported.
     pub owner: DerivedActorRef<TransportEvent>,
+    /// What a stream may use of our patience.
+    pub limits: PhoneLimits,
+}
+
+/// How long the far end of a stream may be silent, and how long it may refuse to listen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PhoneLimits {
+    /// Twilio sends sound fifty times a second: a stream on which nothing has come for so long is dead.
+    pub silence: Duration,
+    /// A write may take so long.
+    pub write: Duration,
+}
+
+impl Default for PhoneLimits {
+    fn default() -> Self {
+        Self { silence: Duration::from_secs(10), write: Duration::from_secs(10) }
+    }
 }
 
 impl From<PhoneEvent> for TransportEvent {
