@@ -16,7 +16,7 @@ use crate::call::writer::JournalWriter;
 use crate::call::{CallDependencies, CallLimits, ReplySink};
 use crate::config::{Config, StartUpLine};
 use crate::edge::listener::{self, ListenerLimits};
-use crate::edge::{self, EdgeSettings, EdgeState};
+use crate::edge::{self, EdgeSettings, EdgeState, Phone};
 use crate::persona::{Catalog, CatalogErrors, Library};
 use crate::rehearsal::{Rehearsal, RehearsalOptions};
 use crate::session::Endpoint;
@@ -24,6 +24,7 @@ use crate::session::socket::EndpointError;
 use crate::store::{Embedded, Store, StoreError};
 use crate::switchboard::Switchboard;
 use crate::telemetry::Figures;
+use crate::transport::twilio::rest::ApiSetupError;
 
 /// Words of replies that wait for stdout; when it does not keep up, the newest are dropped and counted.
 const WAITING_WORDS: usize = 4_096;
@@ -79,6 +80,9 @@ pub enum AppError {
         /// What stood in the way.
         source: std::io::Error,
     },
+    /// Twilio's REST API cannot be set up.
+    #[error("Twilio's REST API cannot be used")]
+    Twilio(#[from] ApiSetupError),
     /// The switchboard cannot begin.
     #[error("the switchboard cannot begin")]
     Switchboard(#[from] ractor::SpawnErr),
@@ -112,6 +116,8 @@ impl App {
         let address = SocketAddr::new(config.host, config.port);
         let listener =
             TcpListener::bind(address).await.map_err(|source| AppError::Listen { address, source })?;
+        let address = listener.local_addr().unwrap_or(address);
+        let phone = Phone::new(&config.phone, address)?;
         let (endpoint, rehearsal) = find_model(&config).await?;
         let (journal, writer) = JournalWriter::start(store.clone());
         let dependencies = CallDependencies {
@@ -127,14 +133,14 @@ impl App {
         let switchboard = Switchboard::start(dependencies, config.max_calls).await?;
         let start_up_line = StartUpLine {
             config: &config,
-            address: listener.local_addr().unwrap_or(address),
+            address,
             store: store.kind(),
             store_location: &store.location(),
             personas: &keys,
         }
         .to_string();
         let settings = EdgeSettings::from(&config);
-        let state = EdgeState { switchboard: switchboard.clone(), library, store, figures, settings };
+        let state = EdgeState { switchboard: switchboard.clone(), library, store, figures, phone, settings };
         let router = edge::router(state);
         Ok(Self { listener, router, switchboard, writer, rehearsal, config, start_up_line })
     }

@@ -256,15 +256,13 @@ mod tests {
     #[test]
     fn answers_are_kept_for_their_time_and_the_oldest_makes_room() {
         let (mut ledger, now) = (Ledger::new(LIMITS), Instant::now());
-        let mut begin = |key: &str, at: u64| {
-            match ledger.begin(key, "x", now + Duration::from_secs(at)) {
-                Ok(Begin::First { sender, .. }) => {
-                    sender.send_replace(Some(()));
-                    Ok(true)
-                }
-                Ok(Begin::Again(_)) => Ok(false),
-                Err(error) => Err(error),
+        let mut begin = |key: &str, at: u64| match ledger.begin(key, "x", now + Duration::from_secs(at)) {
+            Ok(Begin::First { sender, .. }) => {
+                sender.send_replace(Some(()));
+                Ok(true)
             }
+            Ok(Begin::Again(_)) => Ok(false),
+            Err(error) => Err(error),
         };
         assert_eq!((begin("a", 0), begin("b", 1), begin("a", 2)), (Ok(true), Ok(true), Ok(false)));
         assert_eq!((begin("c", 3), begin("b", 4), begin("a", 5)), (Ok(true), Ok(false), Ok(true)));

@@ -73,9 +73,7 @@ impl Phone {
     pub fn new(settings: &PhoneSettings, listens_at: SocketAddr) -> Result<Self, ApiSetupError> {
         let tokens: Vec<SecretString> = settings.auth_tokens.clone();
         let api = match (&settings.account_sid, tokens.first()) {
-            (Some(account), Some(token)) => {
-                Some(TwilioApi::new(&settings.api_base, account, token.clone())?)
-            }
+            (Some(account), Some(token)) => Some(TwilioApi::new(&settings.api_base, account, token.clone())?),
             (None, _) | (_, None) => None,
         };
         Ok(Self {

@@ -110,6 +110,10 @@ mod tests {
     #[test]
     fn numbers_clients_and_sip_addresses_can_be_dialled() {
         assert!(["+35699123456", "client:desk", "sip:desk@example.com"].into_iter().all(can_be_dialled));
-        assert!(!["", "99123456", "client:", "whatsapp:+35699123456", "https://x"].into_iter().any(can_be_dialled));
+        assert!(
+            !["", "99123456", "client:", "whatsapp:+35699123456", "https://x"]
+                .into_iter()
+                .any(can_be_dialled)
+        );
     }
 }

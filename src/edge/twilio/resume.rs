@@ -74,7 +74,7 @@ pub(in crate::edge) async fn resume(
 pub(in crate::edge) async fn whisper(
     State(edge): State<Arc<Edge>>,
     query: Result<Query<WhisperQuery>, axum::extract::rejection::QueryRejection>,
-    SignedForm(_): SignedForm,
+    SignedForm(_form): SignedForm,
 ) -> Response {
     let call = query.ok().and_then(|query| edge.state.switchboard.live(&query.call_id));
     let text = match call {

@@ -51,7 +51,8 @@ pub(in crate::edge) async fn voice(
     if call.call_status.is_final() {
         return Ok(Twiml(edge.state.phone.script.hang_up()).into_response());
     }
-    let purpose = query.out.and_then(|word| with(&edge.desk.placed, |placed| placed.find(&word, Instant::now())));
+    let purpose =
+        query.out.and_then(|word| with(&edge.desk.placed, |placed| placed.find(&word, Instant::now())));
     let opening = Opening::of(&edge, &call, purpose).await;
     let id = call_id(&call.call_sid)?;
     let answer = match begin(&edge, &id, opening.start.clone()).await {
