@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -73,7 +74,7 @@ pub(in crate::edge) async fn resume(
 )]
 pub(in crate::edge) async fn whisper(
     State(edge): State<Arc<Edge>>,
-    query: Result<Query<WhisperQuery>, axum::extract::rejection::QueryRejection>,
+    query: Result<Query<WhisperQuery>, QueryRejection>,
     SignedForm(_form): SignedForm,
 ) -> Response {
     let call = query.ok().and_then(|query| edge.state.switchboard.live(&query.call_id));

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -44,15 +45,15 @@ pub(in crate::edge) struct OutQuery {
 )]
 pub(in crate::edge) async fn voice(
     State(edge): State<Arc<Edge>>,
-    Query(query): Query<OutQuery>,
+    query: Result<Query<OutQuery>, QueryRejection>,
     SignedForm(form): SignedForm,
 ) -> Result<Response, ApiError> {
     let call = IncomingCall::read(&form).map_err(|error| unusable(&error))?;
     if call.call_status.is_final() {
         return Ok(Twiml(edge.state.phone.script.hang_up()).into_response());
     }
-    let purpose =
-        query.out.and_then(|word| with(&edge.desk.placed, |placed| placed.find(&word, Instant::now())));
+    let word = query.ok().and_then(|Query(query)| query.out);
+    let purpose = word.and_then(|word| with(&edge.desk.placed, |placed| placed.find(&word, Instant::now())));
     let opening = Opening::of(&edge, &call, purpose).await;
     let id = call_id(&call.call_sid)?;
     let answer = match begin(&edge, &id, opening.start.clone()).await {
