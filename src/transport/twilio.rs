@@ -1,6 +1,7 @@
 //! The phone line: Twilio's Media Streams for what is heard, its REST API for what happens to the call itself.
 
 mod continuity;
+mod effect;
 mod line;
 mod meet;
 mod outgoing;
@@ -24,6 +25,8 @@ use super::{PhoneEvent, TransportEvent};
 use crate::audio::Lane;
 use crate::id::{CallId, ResponseId};
 use crate::protocol::twilio::StreamSid;
+
+use rest::TwilioApi;
 
 pub use line::{PhoneLine, PhoneState};
 pub use meet::{MeetError, meet, tuned};
@@ -75,6 +78,8 @@ pub struct PhoneArguments {
     pub lane: Arc<Lane>,
     /// To whom everything is reported.
     pub owner: DerivedActorRef<TransportEvent>,
+    /// Twilio's REST API; without it a call can be ended only by closing its stream.
+    pub api: Option<TwilioApi>,
     /// What a stream may use of our patience.
     pub limits: PhoneLimits,
 }

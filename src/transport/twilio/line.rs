@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef, DerivedActorRef};
 
+use super::effect::Effect;
 use super::outgoing::{Over, add_unheard};
+use super::rest::TwilioApi;
 use super::stream::Stream;
 use super::{MediaStream, PhoneArguments, PhoneLimits, PhoneMessage};
 use crate::audio::Lane;
 use crate::id::{CallId, ResponseId};
-use crate::transport::{EffectDone, PhoneEvent, TransportEvent};
+use crate::transport::{PhoneEvent, TransportEvent};
 
 /// The phone line of one call.
 #[derive(Debug, Default)]
@@ -21,6 +23,7 @@ pub struct PhoneState {
     call_id: CallId,
     lane: Arc<Lane>,
     owner: DerivedActorRef<TransportEvent>,
+    api: Option<TwilioApi>,
     limits: PhoneLimits,
     /// The newest stream; it may be over.
     stream: Option<Stream>,
@@ -36,8 +39,8 @@ impl Actor for PhoneLine {
         _myself: ActorRef<Self::Msg>,
         arguments: PhoneArguments,
     ) -> Result<Self::State, ActorProcessingErr> {
-        let PhoneArguments { call_id, lane, owner, limits } = arguments;
-        Ok(PhoneState { call_id, lane, owner, limits, stream: None })
+        let PhoneArguments { call_id, lane, owner, api, limits } = arguments;
+        Ok(PhoneState { call_id, lane, owner, api, limits, stream: None })
     }
 
     async fn handle(
@@ -54,7 +57,9 @@ impl Actor for PhoneLine {
                     stream.end(Over::Closed);
                 }
             }
-            PhoneMessage::HangUp | PhoneMessage::Redirect { .. } | PhoneMessage::AskStatus => {}
+            PhoneMessage::HangUp => state.perform(Effect::HangUp),
+            PhoneMessage::Redirect { twiml } => state.perform(Effect::Redirect { twiml }),
+            PhoneMessage::AskStatus => state.perform(Effect::AskStatus),
         }
         Ok(())
     }
@@ -87,6 +92,10 @@ impl PhoneState {
         let mut cuts = Vec::new();
         add_unheard(&mut cuts, self.lane.interrupt(active));
         self.report(PhoneEvent::Interrupted(cuts));
+    }
+
+    fn perform(&self, effect: Effect) {
+        effect.perform(self.api.as_ref(), &self.call_id, &self.owner);
     }
 
     fn report(&self, event: PhoneEvent) {

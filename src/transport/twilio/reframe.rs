@@ -110,7 +110,8 @@ mod tests {
         let (mut reframe, of) = (Reframe::default(), of("a"));
         assert_eq!(reframe.push(&of, &base64(&[1; 100])), Ok(None));
         assert_eq!(reframe.carries(), Some(&of));
-        let whole = reframe.push(&of, &base64(&[2; 100])).unwrap().unwrap();
+        let more = base64(&[2; 100]);
+        let whole = reframe.push(&of, &more).unwrap().unwrap();
         let joined = [vec![1; 100], vec![2; 60]].concat();
         assert_eq!((whole.payload.as_ref(), whole.bytes), (base64(&joined).as_str(), 160));
         let last = reframe.end().unwrap();

@@ -1,5 +1,6 @@
 //! The line over real sockets: an axum server on loopback, and a client of another library that acts as Twilio.
 
+mod effects;
 mod ends;
 mod heard;
 mod meeting;
@@ -15,11 +16,12 @@ use axum::routing::get;
 use futures_util::{SinkExt, StreamExt};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use serde_json::{Value, json};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use tokio_tungstenite::{WebSocketStream, client_async};
 
+use super::rest::TwilioApi;
 use super::{
     MediaStream, MeetError, PhoneArguments, PhoneEvent, PhoneLimits, PhoneLine, PhoneMessage, meet, tuned,
 };
@@ -29,6 +31,8 @@ use crate::transport::{Cut, StreamEnd, TransportEvent};
 
 /// One deadline for whatever is awaited.
 const SOON: Duration = Duration::from_secs(20);
+/// Small, so that a far end that does not read is noticed.
+const SOCKET_BUFFER: u32 = 8 << 10;
 const SID: &str = "MZ00000000000000000000000000000001";
 
 async fn soon<T>(what: impl Future<Output = T>) -> T {
@@ -75,17 +79,22 @@ struct Phone {
 
 impl Phone {
     async fn new(limits: PhoneLimits) -> Self {
+        Self::with_api(limits, None).await
+    }
+
+    async fn with_api(limits: PhoneLimits, api: Option<TwilioApi>) -> Self {
         let (tell, told) = mpsc::unbounded_channel();
         let (owner, _) = Actor::spawn(None, Owner, tell).await.unwrap();
         let lane = Arc::new(Lane::new(500, ("<", ">")));
+        let (address, met) = serve(SOON).await;
         let arguments = PhoneArguments {
             call_id: "CA0123456789abcdef0123456789abcdef".parse().unwrap(),
             lane: Arc::clone(&lane),
             owner: owner.get_derived(),
+            api,
             limits,
         };
         let (line, _) = Actor::spawn(None, PhoneLine, arguments).await.unwrap();
-        let (address, met) = serve(SOON).await;
         Self { line, lane, told, address, met }
     }
 
@@ -127,7 +136,10 @@ async fn serve(
     let upgrade = async move |upgrade: WebSocketUpgrade| {
         tuned(upgrade).on_upgrade(move |socket| async move { drop(give.send(meet(socket, limit).await)) })
     };
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let listener = TcpSocket::new_v4().unwrap();
+    listener.set_send_buffer_size(SOCKET_BUFFER).unwrap();
+    listener.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = listener.listen(64).unwrap();
     let address = listener.local_addr().unwrap();
     let router = Router::new().route("/", get(move |request| upgrade.clone()(request)));
     tokio::spawn(async move { axum::serve(listener, router).await });
@@ -136,13 +148,17 @@ async fn serve(
 
 /// Twilio's end of a stream.
 struct Twilio {
-    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    socket: WebSocketStream<TcpStream>,
     chunk: u64,
 }
 
 impl Twilio {
     async fn dial(address: SocketAddr) -> Self {
-        Self { socket: soon(connect_async(format!("ws://{address}/"))).await.unwrap().0, chunk: 0 }
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(SOCKET_BUFFER).unwrap();
+        let socket = soon(socket.connect(address)).await.unwrap();
+        let (socket, _) = soon(client_async(format!("ws://{address}/"), socket)).await.unwrap();
+        Self { socket, chunk: 0 }
     }
 
     async fn say(&mut self, event: Value) {
