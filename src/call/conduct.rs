@@ -1,0 +1,532 @@
+//! How a call over the phone is conducted: when the persona greets, when it stops for the caller, what becomes of
+//! silence, how the call is handed to a human, and how it ends. Pure: what happens comes in, what to do goes out.
+
+mod line;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use crate::call::event::EndReason;
+use crate::call::phone::{AnsweredBy, Dial, Dialled, Next, PhoneStatus};
+use crate::persona::PhoneManners;
+use crate::transport::StreamEnd;
+
+use self::line::Line;
+
+/// A call is announced to end so long ahead.
+const ANNOUNCED_AHEAD: Duration = Duration::from_secs(30);
+/// What is said last must have been heard within this; then the call ends without it.
+const FAREWELL_LIMIT: Duration = Duration::from_secs(20);
+/// Twilio must have ended a call that we ended within this.
+const GONE_LIMIT: Duration = Duration::from_secs(10);
+/// A speech that may be noise is looked at again after this.
+const LISTEN_AGAIN: Duration = Duration::from_millis(60);
+
+/// What to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PhoneAction {
+    /// Nothing of what the persona said so far shall be heard any more.
+    Interrupt,
+    /// Have the persona say something.
+    Say(Occasion),
+    /// Come back with this after that long.
+    Arm(PhoneTimer, Duration),
+    /// End the call at Twilio's.
+    HangUp,
+    /// Put the caller through to a human, at Twilio's.
+    PutThrough(Dial),
+    /// Tell the caller, at Twilio's, that the service is out of order.
+    Apologise,
+    /// Ask Twilio whether the call goes on.
+    AskStatus,
+    /// The model is not needed for a while.
+    RestSession,
+    /// The call is over: close its books.
+    End(EndReason),
+}
+
+/// Why the persona says something of which the caller has not spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Occasion {
+    /// The caller is there.
+    Greeting,
+    /// The caller is silent.
+    Nudge,
+    /// The caller stays silent, or the call has lasted long enough.
+    Goodbye,
+    /// The call may not last much longer.
+    EndingSoon,
+    /// The caller is about to be put through.
+    Transfer,
+    /// No human took the call.
+    NobodyAvailable,
+    /// A machine answered.
+    Voicemail,
+    /// The service is going down.
+    ShuttingDown,
+}
+
+/// What comes back after a while. Numbers tell a timer that still means something from one that does not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PhoneTimer {
+    /// This speech may have become long enough.
+    Speech(u64),
+    /// This silence has lasted.
+    Silence(u64),
+    /// The call may not last much longer.
+    EndingSoon,
+    /// The call has lasted long enough.
+    MaxCall,
+    /// This farewell has had its time.
+    Farewell(u64),
+    /// This wait for the line has had its time.
+    Line(u64),
+}
+
+/// What shall become of the call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Plan {
+    /// It goes on.
+    Talk,
+    /// It ends when what is being said has been heard.
+    Leave(EndReason),
+    /// The caller is put through when what is being said has been heard.
+    PutThrough(Dial),
+    /// The caller is with a human, or on the way.
+    WithHuman(Dial),
+    /// We have ended it, and Twilio will say so.
+    Left(EndReason),
+    /// The books are closed.
+    Over,
+}
+
+/// One speech of the caller's, while it lasts.
+#[derive(Debug, Clone, Copy)]
+struct Speech {
+    number: u64,
+    /// Whether the persona was stopped for it, or had nothing to be stopped.
+    counts: bool,
+}
+
+/// The conduct of one call.
+#[derive(Debug)]
+pub struct Conduct {
+    manners: PhoneManners,
+    line: Line,
+    plan: Plan,
+    has_met: bool,
+    nobody_came: bool,
+    speech: Option<Speech>,
+    speeches: u64,
+    /// A response is under way.
+    is_answering: bool,
+    /// Something the persona said is still to be heard.
+    is_audible: bool,
+    /// A turn or a swap is under way.
+    is_busy: bool,
+    nudged: u32,
+    silences: u64,
+    is_silence_timed: bool,
+    farewells: u64,
+}
+
+impl Conduct {
+    /// A call whose stream is expected. `has_met`: the caller was greeted before, since the call goes on from its
+    /// journal.
+    pub fn new(manners: PhoneManners, has_met: bool) -> (Self, Vec<PhoneAction>) {
+        let (line, action) = Line::expected();
+        let conduct = Self {
+            manners,
+            line,
+            plan: Plan::Talk,
+            has_met,
+            nobody_came: false,
+            speech: None,
+            speeches: 0,
+            is_answering: false,
+            is_audible: false,
+            is_busy: true,
+            nudged: 0,
+            silences: 0,
+            is_silence_timed: false,
+            farewells: 0,
+        };
+        (conduct, vec![action])
+    }
+
+    /// Another persona speaks: its manners are in force.
+    pub fn on_manners(&mut self, manners: PhoneManners) {
+        self.manners = manners;
+    }
+
+    /// Whether the caller can be heard and hear.
+    pub fn is_line_up(&self) -> bool {
+        self.line.is_up()
+    }
+
+    /// A stream is up.
+    pub fn on_line_up(&mut self) -> Vec<PhoneAction> {
+        let is_first = self.line.up();
+        let mut actions = Vec::new();
+        if is_first {
+            let announced = self.manners.max_call.saturating_sub(ANNOUNCED_AHEAD);
+            actions.push(PhoneAction::Arm(PhoneTimer::EndingSoon, announced));
+            actions.push(PhoneAction::Arm(PhoneTimer::MaxCall, self.manners.max_call));
+        }
+        if !std::mem::replace(&mut self.has_met, true) {
+            actions.push(PhoneAction::Say(Occasion::Greeting));
+        } else if std::mem::take(&mut self.nobody_came) {
+            actions.push(PhoneAction::Say(Occasion::NobodyAvailable));
+        }
+        self.settle(actions)
+    }
+
+    /// The stream is gone.
+    pub fn on_line_down(&mut self, how: StreamEnd) -> Vec<PhoneAction> {
+        self.speech = None;
+        self.is_audible = false;
+        let mut actions = Vec::new();
+        match &self.plan {
+            Plan::Talk | Plan::Leave(_) | Plan::PutThrough(_) => actions.push(self.line.down(how)),
+            Plan::WithHuman(_) => {
+                self.line.down_for_long();
+                actions.push(PhoneAction::RestSession);
+            }
+            Plan::Left(_) | Plan::Over => {}
+        }
+        self.settle(actions)
+    }
+
+    /// The caller speaks.
+    pub fn on_caller_speaks(&mut self) -> Vec<PhoneAction> {
+        self.speeches += 1;
+        self.nudged = 0;
+        let number = self.speeches;
+        let speaks_over = self.is_answering || self.is_audible;
+        let must_last = speaks_over && !self.manners.min_speech.is_zero();
+        self.speech = Some(Speech { number, counts: !must_last });
+        let actions = if must_last {
+            vec![PhoneAction::Arm(PhoneTimer::Speech(number), self.manners.min_speech)]
+        } else if speaks_over {
+            self.stop_for_caller()
+        } else {
+            self.listen_again();
+            Vec::new()
+        };
+        self.settle(actions)
+    }
+
+    /// The caller fell silent.
+    pub fn on_caller_silent(&mut self) -> Vec<PhoneAction> {
+        // Whether it counted is asked when the words stand in the conversation.
+        self.settle(Vec::new())
+    }
+
+    /// What the caller said stands in the conversation. Answers whether it is to be answered; else it was noise.
+    pub fn on_caller_said(&mut self) -> bool {
+        let counts = self.speech.take().is_none_or(|speech| speech.counts);
+        counts && !matches!(self.plan, Plan::WithHuman(_) | Plan::Left(_) | Plan::Over)
+    }
+
+    /// The caller did something else that wants the persona's attention: pressed a key.
+    pub fn on_caller_acts(&mut self) -> Vec<PhoneAction> {
+        self.nudged = 0;
+        let actions =
+            if self.is_answering || self.is_audible { self.stop_for_caller() } else { Vec::new() };
+        self.settle(actions)
+    }
+
+    /// A speech has lasted for a while, `voiced` of it loud enough to be words.
+    pub fn on_speech_lasts(&mut self, number: u64, voiced: Duration) -> Vec<PhoneAction> {
+        let min_speech = self.manners.min_speech;
+        let Some(speech) = self.speech.as_mut().filter(|speech| speech.number == number && !speech.counts) else {
+            return Vec::new();
+        };
+        if voiced < min_speech {
+            return vec![PhoneAction::Arm(PhoneTimer::Speech(number), LISTEN_AGAIN)];
+        }
+        speech.counts = true;
+        let actions = if self.is_answering || self.is_audible { self.stop_for_caller() } else { Vec::new() };
+        self.settle(actions)
+    }
+
+    fn stop_for_caller(&mut self) -> Vec<PhoneAction> {
+        self.is_audible = false;
+        self.listen_again();
+        vec![PhoneAction::Interrupt]
+    }
+
+    /// A caller who speaks during the farewell is not hung up on.
+    fn listen_again(&mut self) {
+        if matches!(self.plan, Plan::Leave(EndReason::Silence | EndReason::Assistant)) {
+            self.plan = Plan::Talk;
+        }
+    }
+
+    /// A response began, or ended.
+    pub fn on_answering(&mut self, is_answering: bool) -> Vec<PhoneAction> {
+        self.is_answering = is_answering;
+        self.settle(Vec::new())
+    }
+
+    /// The persona can be heard, or all it said has been.
+    pub fn on_audible(&mut self, is_audible: bool) -> Vec<PhoneAction> {
+        self.is_audible = is_audible;
+        self.settle(Vec::new())
+    }
+
+    /// A turn or a swap is under way, or nothing is.
+    pub fn on_busy(&mut self, is_busy: bool) -> Vec<PhoneAction> {
+        if self.is_busy == is_busy {
+            return Vec::new();
+        }
+        self.is_busy = is_busy;
+        self.settle(Vec::new())
+    }
+
+    /// The persona, or someone outside, ends the call, once what is being said has been heard.
+    pub fn on_leave(&mut self, reason: EndReason) -> Vec<PhoneAction> {
+        if self.is_leaving_for_good() {
+            return Vec::new();
+        }
+        let actions = self.plan_to_leave(reason);
+        self.settle(actions)
+    }
+
+    /// The call ends now, whatever is being said.
+    pub fn on_hang_up(&mut self, reason: EndReason) -> Vec<PhoneAction> {
+        match self.plan {
+            Plan::Left(_) | Plan::Over => Vec::new(),
+            Plan::Talk | Plan::Leave(_) | Plan::PutThrough(_) | Plan::WithHuman(_) => self.leave(reason),
+        }
+    }
+
+    /// The caller is to be put through to a human, once what is being said has been heard. `announce`: the persona
+    /// has not told them yet.
+    pub fn on_transfer(&mut self, dial: Dial, announce: bool) -> Vec<PhoneAction> {
+        if self.is_leaving_for_good() {
+            return Vec::new();
+        }
+        self.plan = Plan::PutThrough(dial);
+        self.farewells += 1;
+        let mut actions = vec![PhoneAction::Arm(PhoneTimer::Farewell(self.farewells), FAREWELL_LIMIT)];
+        if announce {
+            actions.push(PhoneAction::Say(Occasion::Transfer));
+            self.is_busy = true;
+        }
+        self.settle(actions)
+    }
+
+    /// The human who is, or is to be, on the line.
+    pub fn human(&self) -> Option<&Dial> {
+        match &self.plan {
+            Plan::PutThrough(dial) | Plan::WithHuman(dial) => Some(dial),
+            Plan::Talk | Plan::Leave(_) | Plan::Left(_) | Plan::Over => None,
+        }
+    }
+
+    /// Twilio took our instructions for the call, or did not.
+    pub fn on_effect_failed(&mut self) -> Vec<PhoneAction> {
+        match &self.plan {
+            // There is another way: Twilio asks us when the stream is closed. The shell has closed it.
+            Plan::WithHuman(_) | Plan::Left(_) | Plan::Talk | Plan::Leave(_) | Plan::PutThrough(_) | Plan::Over => {
+                Vec::new()
+            }
+        }
+    }
+
+    /// Twilio asks what to do next; `dialled` when a human was.
+    pub fn on_next(&mut self, dialled: Option<Dialled>) -> (Next, Vec<PhoneAction>) {
+        match (&self.plan, dialled) {
+            (Plan::WithHuman(dial), None) => (Next::Dial(dial.clone()), Vec::new()),
+            (Plan::WithHuman(_), Some(Dialled::Completed)) => {
+                self.plan = Plan::Over;
+                (Next::HangUp, vec![PhoneAction::End(EndReason::Transferred)])
+            }
+            (Plan::WithHuman(_), Some(Dialled::NotReached)) => {
+                self.plan = Plan::Talk;
+                self.nobody_came = true;
+                (Next::Stream, vec![self.line.again()])
+            }
+            (Plan::Left(EndReason::ModelUnavailable), _) => {
+                self.plan = Plan::Over;
+                (Next::Apologise, vec![PhoneAction::End(EndReason::ModelUnavailable)])
+            }
+            (Plan::Left(reason), _) => {
+                let reason = *reason;
+                self.plan = Plan::Over;
+                (Next::HangUp, vec![PhoneAction::End(reason)])
+            }
+            (Plan::Over, _) => (Next::HangUp, Vec::new()),
+            (Plan::Talk | Plan::Leave(_) | Plan::PutThrough(_), _) => (Next::Stream, vec![self.line.again()]),
+        }
+    }
+
+    /// Twilio says what became of the call.
+    pub fn on_status(&mut self, status: PhoneStatus) -> Vec<PhoneAction> {
+        let reason = match (status, &self.plan) {
+            (PhoneStatus::GoesOn, _) | (_, Plan::Over) => return Vec::new(),
+            (_, Plan::Left(reason)) => *reason,
+            (PhoneStatus::Completed, Plan::WithHuman(_)) => EndReason::Transferred,
+            (PhoneStatus::Completed, Plan::Leave(reason)) => *reason,
+            (PhoneStatus::Completed, Plan::Talk | Plan::PutThrough(_)) => EndReason::HungUp,
+            (PhoneStatus::NotTaken, _) => EndReason::NotTaken,
+        };
+        self.plan = Plan::Over;
+        vec![PhoneAction::End(reason)]
+    }
+
+    /// Who took up an outbound call.
+    pub fn on_answered_by(&mut self, who: AnsweredBy, has_message: bool) -> Vec<PhoneAction> {
+        match who {
+            AnsweredBy::Human => Vec::new(),
+            AnsweredBy::Machine if has_message && self.plan == Plan::Talk => {
+                self.has_met = true;
+                let mut actions = vec![PhoneAction::Interrupt, PhoneAction::Say(Occasion::Voicemail)];
+                self.is_audible = false;
+                self.is_busy = true;
+                actions.extend(self.plan_to_leave(EndReason::Voicemail));
+                self.settle(actions)
+            }
+            AnsweredBy::Machine | AnsweredBy::Fax => self.on_hang_up(EndReason::Voicemail),
+        }
+    }
+
+    /// The model cannot be had: the caller is told by other means.
+    pub fn on_model_gone(&mut self) -> Vec<PhoneAction> {
+        if self.is_leaving_for_good() || matches!(self.plan, Plan::WithHuman(_)) {
+            return Vec::new();
+        }
+        self.plan = Plan::Left(EndReason::ModelUnavailable);
+        self.farewells += 1;
+        vec![PhoneAction::Apologise, PhoneAction::Arm(PhoneTimer::Farewell(self.farewells), GONE_LIMIT)]
+    }
+
+    /// The service is going down: the call ends politely.
+    pub fn on_shut_down(&mut self) -> Vec<PhoneAction> {
+        if self.is_leaving_for_good() {
+            return Vec::new();
+        }
+        let mut actions = vec![PhoneAction::Say(Occasion::ShuttingDown)];
+        self.is_busy = true;
+        actions.extend(self.plan_to_leave(EndReason::Shutdown));
+        self.settle(actions)
+    }
+
+    /// A timer has come.
+    pub fn on_timer(&mut self, timer: PhoneTimer) -> Vec<PhoneAction> {
+        let actions = match timer {
+            // The shell brings how long it was, too.
+            PhoneTimer::Speech(_) => Vec::new(),
+            PhoneTimer::Silence(number) => self.on_silence(number),
+            PhoneTimer::EndingSoon if self.plan == Plan::Talk => vec![PhoneAction::Say(Occasion::EndingSoon)],
+            PhoneTimer::MaxCall if self.plan == Plan::Talk => {
+                self.is_busy = true;
+                let mut actions = vec![PhoneAction::Say(Occasion::Goodbye)];
+                actions.extend(self.plan_to_leave(EndReason::MaxDuration));
+                actions
+            }
+            PhoneTimer::EndingSoon | PhoneTimer::MaxCall => Vec::new(),
+            PhoneTimer::Farewell(number) if number == self.farewells => self.on_farewell_over(),
+            PhoneTimer::Farewell(_) => Vec::new(),
+            PhoneTimer::Line(number) => self.on_line_missing(number),
+        };
+        self.settle(actions)
+    }
+
+    fn on_silence(&mut self, number: u64) -> Vec<PhoneAction> {
+        if number != self.silences || !self.is_silence_timed {
+            return Vec::new();
+        }
+        self.is_silence_timed = false;
+        self.is_busy = true;
+        if self.nudged < self.manners.nudges {
+            self.nudged += 1;
+            return vec![PhoneAction::Say(Occasion::Nudge)];
+        }
+        let mut actions = vec![PhoneAction::Say(Occasion::Goodbye)];
+        actions.extend(self.plan_to_leave(EndReason::Silence));
+        actions
+    }
+
+    fn on_farewell_over(&mut self) -> Vec<PhoneAction> {
+        match self.plan.clone() {
+            Plan::Leave(reason) => self.leave(reason),
+            Plan::PutThrough(dial) => self.put_through(dial),
+            Plan::Left(reason) => {
+                self.plan = Plan::Over;
+                vec![PhoneAction::End(reason)]
+            }
+            Plan::Talk | Plan::WithHuman(_) | Plan::Over => Vec::new(),
+        }
+    }
+
+    fn on_line_missing(&mut self, number: u64) -> Vec<PhoneAction> {
+        let Some(what) = self.line.on_timer(number) else {
+            return Vec::new();
+        };
+        match (&self.plan, what) {
+            (Plan::Talk | Plan::Leave(_) | Plan::PutThrough(_), line::Missing::Ask(wait)) => {
+                vec![PhoneAction::AskStatus, wait]
+            }
+            (Plan::Talk | Plan::Leave(_) | Plan::PutThrough(_), line::Missing::Gone(reason)) => {
+                self.plan = Plan::Over;
+                vec![PhoneAction::End(reason)]
+            }
+            (Plan::WithHuman(_) | Plan::Left(_) | Plan::Over, _) => Vec::new(),
+        }
+    }
+
+    fn is_leaving_for_good(&self) -> bool {
+        match self.plan {
+            Plan::Leave(EndReason::Silence | EndReason::Assistant) | Plan::Talk | Plan::PutThrough(_) => false,
+            Plan::Leave(_) | Plan::WithHuman(_) | Plan::Left(_) | Plan::Over => true,
+        }
+    }
+
+    fn plan_to_leave(&mut self, reason: EndReason) -> Vec<PhoneAction> {
+        self.plan = Plan::Leave(reason);
+        self.farewells += 1;
+        vec![PhoneAction::Arm(PhoneTimer::Farewell(self.farewells), FAREWELL_LIMIT)]
+    }
+
+    fn leave(&mut self, reason: EndReason) -> Vec<PhoneAction> {
+        self.plan = Plan::Left(reason);
+        self.farewells += 1;
+        vec![PhoneAction::HangUp, PhoneAction::Arm(PhoneTimer::Farewell(self.farewells), GONE_LIMIT)]
+    }
+
+    fn put_through(&mut self, dial: Dial) -> Vec<PhoneAction> {
+        self.plan = Plan::WithHuman(dial.clone());
+        vec![PhoneAction::PutThrough(dial)]
+    }
+
+    /// Nobody speaks, and nothing is owed.
+    fn is_still(&self) -> bool {
+        self.line.is_up() && self.speech.is_none() && !self.is_answering && !self.is_audible && !self.is_busy
+    }
+
+    /// What follows from how things stand now.
+    fn settle(&mut self, mut actions: Vec<PhoneAction>) -> Vec<PhoneAction> {
+        if !self.is_still() {
+            self.is_silence_timed = false;
+            return actions;
+        }
+        // Something that was just asked for will be said first.
+        if actions.iter().any(|action| matches!(action, PhoneAction::Say(_))) {
+            return actions;
+        }
+        match self.plan.clone() {
+            Plan::Leave(reason) => actions.extend(self.leave(reason)),
+            Plan::PutThrough(dial) => actions.extend(self.put_through(dial)),
+            Plan::Talk if !self.is_silence_timed => {
+                self.is_silence_timed = true;
+                self.silences += 1;
+                actions.push(PhoneAction::Arm(PhoneTimer::Silence(self.silences), self.manners.idle));
+            }
+            Plan::Talk | Plan::WithHuman(_) | Plan::Left(_) | Plan::Over => {}
+        }
+        actions
+    }
+}
