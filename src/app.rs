@@ -16,7 +16,7 @@ use crate::call::writer::JournalWriter;
 use crate::call::{CallDependencies, CallLimits, PhoneDesk, ReplySink};
 use crate::config::{Config, StartUpLine};
 use crate::edge::listener::{self, ListenerLimits};
-use crate::edge::{self, EdgeSettings, EdgeState};
+use crate::edge::{self, EdgeSettings, EdgeState, Phone};
 use crate::persona::{Catalog, CatalogErrors, Library};
 use crate::rehearsal::{Rehearsal, RehearsalOptions};
 use crate::session::Endpoint;
@@ -24,7 +24,7 @@ use crate::session::socket::EndpointError;
 use crate::store::{Embedded, Store, StoreError};
 use crate::switchboard::Switchboard;
 use crate::telemetry::Figures;
-use crate::transport::twilio::script::Script;
+use crate::transport::twilio::rest::ApiSetupError;
 
 /// Words of replies that wait for stdout; when it does not keep up, the newest are dropped and counted.
 const WAITING_WORDS: usize = 4_096;
@@ -80,6 +80,9 @@ pub enum AppError {
         /// What stood in the way.
         source: std::io::Error,
     },
+    /// Twilio's REST API cannot be set up.
+    #[error("Twilio's REST API cannot be used")]
+    Twilio(#[from] ApiSetupError),
     /// The switchboard cannot begin.
     #[error("the switchboard cannot begin")]
     Switchboard(#[from] ractor::SpawnErr),
@@ -113,9 +116,10 @@ impl App {
         let address = SocketAddr::new(config.host, config.port);
         let listener =
             TcpListener::bind(address).await.map_err(|source| AppError::Listen { address, source })?;
+        let address = listener.local_addr().unwrap_or(address);
+        let phone = Phone::new(&config.phone, address)?;
         let (endpoint, rehearsal) = find_model(&config).await?;
         let (journal, writer) = JournalWriter::start(store.clone());
-        let public_url = config.openai_realtime_endpoint.clone();
         let dependencies = CallDependencies {
             store: store.clone(),
             library: library.clone(),
@@ -125,19 +129,25 @@ impl App {
             default_persona: config.default_persona.clone(),
             node: node_name().into(),
             replies: config.log_replies.then(print_replies),
-            phone: Arc::new(PhoneDesk::new(Script::new(&public_url))),
+            phone: Arc::new(PhoneDesk {
+                transfer_number: phone.settings.transfer_number.clone(),
+                audio_queue: phone.settings.audio_queue_frames,
+                transcription_model: config.openai_transcription_model.clone(),
+                api: phone.api.clone(),
+                ..PhoneDesk::new(phone.script.clone())
+            }),
         };
         let switchboard = Switchboard::start(dependencies, config.max_calls).await?;
         let start_up_line = StartUpLine {
             config: &config,
-            address: listener.local_addr().unwrap_or(address),
+            address,
             store: store.kind(),
             store_location: &store.location(),
             personas: &keys,
         }
         .to_string();
         let settings = EdgeSettings::from(&config);
-        let state = EdgeState { switchboard: switchboard.clone(), library, store, figures, settings };
+        let state = EdgeState { switchboard: switchboard.clone(), library, store, figures, phone, settings };
         let router = edge::router(state);
         Ok(Self { listener, router, switchboard, writer, rehearsal, config, start_up_line })
     }

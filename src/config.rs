@@ -2,6 +2,7 @@
 //! whole, and never read again. Every name is explained in `.env.example`.
 
 mod mistake;
+mod phone;
 mod source;
 mod startup;
 
@@ -16,6 +17,7 @@ use url::Url;
 use validator::{Validate, ValidationErrors};
 
 pub use mistake::{ConfigError, ConfigMistake};
+pub use phone::{PhoneSettings, WebhookTrust, is_e164};
 pub use startup::StartUpLine;
 
 use crate::id::PersonaKey;
@@ -23,6 +25,7 @@ use crate::secret::ApiKeys;
 use source::Source;
 
 const DEFAULT_MODEL: &str = "gpt-realtime-2.1";
+const DEFAULT_TRANSCRIPTION_MODEL: &str = "gpt-transcribe";
 const DEFAULT_ENDPOINT: &str = "wss://api.openai.com/v1/realtime";
 const ENDPOINT_ALLOWED: &str = "use a ws:// or wss:// URL without user name, password or fragment, such as \
                                 wss://api.openai.com/v1/realtime";
@@ -39,6 +42,8 @@ pub struct Config {
     pub openai_api_key: Option<SecretString>,
     /// `OPENAI_REALTIME_MODEL`: the model, or an Azure deployment. Default `gpt-realtime-2.1`.
     pub openai_realtime_model: String,
+    /// `OPENAI_TRANSCRIPTION_MODEL`: what writes down the words of callers who speak. Default `gpt-transcribe`.
+    pub openai_transcription_model: String,
     /// `OPENAI_REALTIME_ENDPOINT`: a `ws` or `wss` URL. Default OpenAI's own.
     pub openai_realtime_endpoint: Url,
     /// `PORT`: 0 picks a free one. Default 7070.
@@ -74,6 +79,8 @@ pub struct Config {
     /// `MODEL_CONNECT_SECONDS`: the longest one attempt to connect to the model may take. Default 10.
     #[validate(range(min = 0.05, max = 60.0, message = "use a number of seconds from 0.05 to 60"))]
     model_connect_seconds: f64,
+    /// The settings of the phone: `PUBLIC_URL`, `TRANSFER_NUMBER`, and all that begin with `TWILIO_`.
+    pub phone: PhoneSettings,
     /// What is in force although it may not be what was meant; one line each.
     warnings: Vec<String>,
 }
@@ -92,6 +99,7 @@ impl Config {
         if config.is_open_to_anyone() && !config.allow_anonymous {
             source.refuse("HOST", ANONYMOUS_REFUSED);
         }
+        config.phone.check(config.host.is_loopback(), &mut source);
         config.warnings = config.find_warnings(&source);
         let mistakes = source.into_mistakes();
         if mistakes.is_empty() { Ok(config) } else { Err(ConfigError(mistakes)) }
@@ -107,6 +115,12 @@ impl Config {
             openai_realtime_model: source.read(
                 "OPENAI_REALTIME_MODEL",
                 DEFAULT_MODEL.to_owned(),
+                "use a model's name: 1 to 128 characters of A-Z, a-z, 0-9, '.', '_', ':' and '-'",
+                |text| is_plain(text, b"._:-").then(|| text.to_owned()),
+            ),
+            openai_transcription_model: source.read(
+                "OPENAI_TRANSCRIPTION_MODEL",
+                DEFAULT_TRANSCRIPTION_MODEL.to_owned(),
                 "use a model's name: 1 to 128 characters of A-Z, a-z, 0-9, '.', '_', ':' and '-'",
                 |text| is_plain(text, b"._:-").then(|| text.to_owned()),
             ),
@@ -140,6 +154,7 @@ impl Config {
             text_call_idle_seconds: read_seconds(source, "TEXT_CALL_IDLE_SECONDS", 600.0),
             turn_timeout_seconds: read_seconds(source, "TURN_TIMEOUT_SECONDS", 60.0),
             model_connect_seconds: read_seconds(source, "MODEL_CONNECT_SECONDS", 10.0),
+            phone: PhoneSettings::read(source),
             warnings: Vec::new(),
         }
     }
@@ -200,6 +215,7 @@ impl Config {
                     .into(),
             );
         }
+        self.phone.find_warnings(&mut warnings);
         warnings
     }
 }

@@ -10,7 +10,9 @@ mod error;
 mod events;
 mod health;
 pub mod listener;
+mod once;
 mod request;
+mod twilio;
 mod view;
 
 use std::any::Any;
@@ -36,6 +38,9 @@ use crate::telemetry::Figures;
 
 use error::ApiError;
 use events::Streams;
+use twilio::Desk;
+
+pub use twilio::Phone;
 
 /// How many streams of events may be open for each call the node may hold.
 const STREAMS_PER_CALL: usize = 2;
@@ -51,6 +56,8 @@ pub struct EdgeState {
     pub store: Store,
     /// What `/metrics` shows.
     pub figures: Figures,
+    /// How Twilio and we reach and believe each other.
+    pub phone: Phone,
     /// What the settings say of the edge.
     pub settings: EdgeSettings,
 }
@@ -64,6 +71,8 @@ pub struct EdgeSettings {
     pub model: ModelKind,
     /// How many streams of events may be open at once; the next is answered 503.
     pub max_event_streams: usize,
+    /// How many calls the node may hold.
+    pub max_calls: u32,
 }
 
 /// Which model answers.
@@ -92,6 +101,7 @@ impl From<&Config> for EdgeSettings {
             api_keys: config.api_keys.clone(),
             model: if has_key { ModelKind::OpenAi } else { ModelKind::Rehearsal },
             max_event_streams: calls.saturating_mul(STREAMS_PER_CALL),
+            max_calls: config.max_calls,
         }
     }
 }
@@ -101,6 +111,8 @@ impl From<&Config> for EdgeSettings {
 struct Edge {
     state: EdgeState,
     streams: Streams,
+    /// What is remembered between one request of Twilio's and the next.
+    desk: Desk,
     /// `/openapi.json`, made once.
     description: Bytes,
 }
@@ -111,6 +123,7 @@ pub fn router(state: EdgeState) -> Router {
     let (routes, description) = routes(keys).split_for_parts();
     let edge = Edge {
         streams: Streams::new(state.settings.max_event_streams),
+        desk: Desk::default(),
         // A description that cannot be written would be a mistake of ours that a test finds.
         description: description.to_json().unwrap_or_default().into(),
         state,
@@ -124,9 +137,10 @@ fn routes(keys: Arc<ApiKeys>) -> OpenApiRouter<Arc<Edge>> {
         .routes(routes!(ai::say))
         .routes(routes!(ai::activate))
         .routes(routes!(ai::personas))
-        .routes(routes!(calls::list))
+        .routes(routes!(calls::list, twilio::outbound::place))
         .routes(routes!(calls::show, calls::hang_up))
         .routes(routes!(calls::events))
+        .routes(routes!(twilio::transfer::transfer))
         .routes(routes!(health::metrics))
         .route_layer(from_fn_with_state(keys, auth::require_key));
     let open = OpenApiRouter::new()
@@ -134,7 +148,18 @@ fn routes(keys: Arc<ApiKeys>) -> OpenApiRouter<Arc<Edge>> {
         .routes(routes!(health::readyz))
         .routes(routes!(docs::openapi))
         .routes(routes!(docs::page));
-    behind_a_key.merge(open)
+    behind_a_key.merge(open).merge(webhooks())
+}
+
+/// What Twilio asks: behind its signature, never behind a key.
+fn webhooks() -> OpenApiRouter<Arc<Edge>> {
+    OpenApiRouter::new()
+        .routes(routes!(twilio::voice::voice))
+        .routes(routes!(twilio::stream::stream))
+        .routes(routes!(twilio::resume::resume))
+        .routes(routes!(twilio::status::status))
+        .routes(routes!(twilio::resume::whisper))
+        .routes(routes!(twilio::message::message))
 }
 
 /// Puts round routes what every request needs: answers for what is not there, limits, and a log line.

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use crate::id::PersonaKey;
 
-use super::Config;
+use super::{Config, WebhookTrust};
 
 /// What is in force, in one line.
 #[derive(Debug)]
@@ -39,13 +39,31 @@ impl fmt::Display for StartUpLine<'_> {
         }
         write!(f, " · store {} at {} · personas ", self.store, self.store_location)?;
         if self.personas.is_empty() {
-            return f.write_str("none");
+            f.write_str("none")?;
         }
         for (place, persona) in self.personas.iter().enumerate() {
             let between = if place == 0 { "" } else { ", " };
             write!(f, "{between}{persona}")?;
         }
-        Ok(())
+        self.tell_of_the_phone(f)
+    }
+}
+
+impl StartUpLine<'_> {
+    fn tell_of_the_phone(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let phone = &self.config.phone;
+        let url = phone.public_url(self.address);
+        let url = url.as_str().trim_end_matches('/');
+        match (phone.trust(), url.starts_with("https:")) {
+            (WebhookTrust::NotConfigured, _) => f.write_str(" · phone off (no TWILIO_AUTH_TOKEN)"),
+            (WebhookTrust::Unsigned, _) => {
+                write!(f, " · phone at {url} UNSIGNED for trials on this machine (TWILIO_ALLOW_UNSIGNED)")
+            }
+            (WebhookTrust::Signed, true) => write!(f, " · phone at {url}"),
+            (WebhookTrust::Signed, false) => {
+                write!(f, " · phone at {url} (Twilio itself needs a PUBLIC_URL with https://)")
+            }
+        }
     }
 }
 
@@ -69,7 +87,7 @@ mod tests {
                 "ai-realtime ",
                 env!("CARGO_PKG_VERSION"),
                 " · http://127.0.0.1:7070 · model rehearsal (no OPENAI_API_KEY) · store embedded at ",
-                "data/ai-realtime.db · personas cfo, waiter"
+                "data/ai-realtime.db · personas cfo, waiter · phone off (no TWILIO_AUTH_TOKEN)"
             )
         );
     }
@@ -80,7 +98,7 @@ mod tests {
             Config::load(|name| (name == "OPENAI_API_KEY").then(|| "sk-very-secret".to_owned())).unwrap();
         let line = line(&config, &[]);
         assert!(line.contains("model gpt-realtime-2.1 at api.openai.com"), "{line}");
-        assert!(line.ends_with("personas none") && !line.contains("secret"), "{line}");
+        assert!(line.contains("personas none") && !line.contains("secret"), "{line}");
     }
 
     #[test]
@@ -92,5 +110,22 @@ mod tests {
         })
         .unwrap();
         assert!(line(&config, &[]).contains("model gpt-realtime-2.1 at 127.0.0.1:9099 ·"));
+    }
+
+    #[test]
+    fn the_line_says_where_the_phone_is_and_what_twilio_needs() {
+        let token = "12345678901234567890123456789012";
+        let with = |pairs: &[(&str, &str)]| {
+            let value =
+                |name: &str| pairs.iter().find(|(known, _)| *known == name).map(|pair| pair.1.to_owned());
+            line(&Config::load(value).unwrap(), &[])
+        };
+        let signed = with(&[("TWILIO_AUTH_TOKEN", token), ("PUBLIC_URL", "https://voice.example.com/")]);
+        assert!(signed.ends_with(" · phone at https://voice.example.com"), "{signed}");
+        let plain = with(&[("TWILIO_AUTH_TOKEN", token)]);
+        assert!(plain.contains(" · phone at http://127.0.0.1:7070 (Twilio itself needs"), "{plain}");
+        let trial = with(&[("TWILIO_ALLOW_UNSIGNED", "true")]);
+        assert!(trial.contains(" · phone at http://127.0.0.1:7070 UNSIGNED"), "{trial}");
+        assert!(!format!("{signed}{plain}").contains(token));
     }
 }

@@ -93,6 +93,19 @@ fn every_setting_refuses_what_it_cannot_use() {
         ("TURN_TIMEOUT_SECONDS", "inf"),
         ("TURN_TIMEOUT_SECONDS", "1m"),
         ("MODEL_CONNECT_SECONDS", "61"),
+        ("PUBLIC_URL", "wss://voice.example.com"),
+        ("PUBLIC_URL", "voice.example.com"),
+        ("PUBLIC_URL", "https://voice.example.com/?a=1"),
+        ("PUBLIC_URL", "https://voice.example.com/#x"),
+        ("TWILIO_ACCOUNT_SID", "AC123"),
+        ("TWILIO_ACCOUNT_SID", "SK0123456789abcdef0123456789abcdef"),
+        ("TWILIO_API_BASE", "api.twilio.com"),
+        ("TWILIO_PHONE_NUMBER", "0035621234567"),
+        ("TRANSFER_NUMBER", "+0123"),
+        ("TRANSFER_NUMBER", "client:desk"),
+        ("TWILIO_AUDIO_QUEUE_SIZE", "4"),
+        ("TWILIO_AUDIO_QUEUE_SIZE", "3001"),
+        ("TWILIO_ALLOW_UNSIGNED", "sometimes"),
     ] {
         let lines = mistakes(&[(name, wrong)]);
         assert_eq!(lines.len(), 1, "{lines:?}");
@@ -113,13 +126,25 @@ fn a_secret_is_never_shown_neither_in_a_mistake_nor_in_debug() {
         ("AI_REALTIME_API_KEYS", "hidden"),
         ("OPENAI_REALTIME_ENDPOINT", "wss://user:hidden@example.com/v1"),
         ("OPENAI_REALTIME_ENDPOINT", "https://user:hidden@example.com:port"),
+        ("PUBLIC_URL", "https://user:hidden@example.com"),
+        ("TWILIO_API_BASE", "https://user:hidden@example.com:port"),
+        ("TWILIO_AUTH_TOKEN", "hidden"),
+        ("TWILIO_AUTH_TOKEN", "12345678901234567890123456789012, hidden"),
+        ("TWILIO_AUTH_TOKEN", ","),
+        ("TWILIO_WEBHOOK_KEYS", "hidden-without-an-id"),
+        ("TWILIO_WEBHOOK_KEYS", "id:hidden with a space"),
     ] {
         let lines = mistakes(&[(name, secret)]);
         assert_eq!(lines.len(), 1);
         assert!(lines[0].starts_with(name) && !lines[0].contains("hidden"), "{lines:?}");
     }
-    let config =
-        load(&[("OPENAI_API_KEY", "sk-hidden"), ("AI_REALTIME_API_KEYS", "hidden-0123456789")]).unwrap();
+    let config = load(&[
+        ("OPENAI_API_KEY", "sk-hidden"),
+        ("AI_REALTIME_API_KEYS", "hidden-0123456789"),
+        ("TWILIO_AUTH_TOKEN", "hidden-0123456789"),
+        ("TWILIO_WEBHOOK_KEYS", "id:hidden-0123456789"),
+    ])
+    .unwrap();
     assert!(!format!("{config:?}").contains("hidden"));
 }
 
@@ -157,7 +182,58 @@ fn what_may_not_be_meant_is_said() {
     assert!(warnings(&[endpoint, ("OPENAI_API_KEY", "sk-x")]).contains("unencrypted"));
     let local = ("OPENAI_REALTIME_ENDPOINT", "ws://127.0.0.1:9099/v1/realtime");
     assert_eq!(warnings(&[local, ("OPENAI_API_KEY", "sk-x")]), "");
+    let unsigned = ("TWILIO_ALLOW_UNSIGNED", "true");
+    assert!(warnings(&[unsigned]).contains("can begin calls"));
+    assert!(warnings(&[unsigned, ("PUBLIC_URL", "https://voice.example.com")]).contains("perhaps anyone"));
+    let token = ("TWILIO_AUTH_TOKEN", "12345678901234567890123456789012");
+    assert!(warnings(&[token]).contains("no TWILIO_ACCOUNT_SID"));
+    let account = ("TWILIO_ACCOUNT_SID", "AC0123456789abcdef0123456789abcdef");
+    assert_eq!(warnings(&[token, account]), "");
+    assert!(warnings(&[token, account, unsigned]).contains("must be signed"));
+    assert!(warnings(&[("TWILIO_API_BASE", "http://twilio.example")]).contains("unencrypted"));
     assert!(warnings(&[("SUPABASE_URL", "https://x.supabase.co")]).contains("does not use Supabase"));
+}
+
+#[test]
+fn several_tokens_may_be_in_force_while_they_change() {
+    use secrecy::ExposeSecret;
+
+    let tokens = load(&[("TWILIO_AUTH_TOKEN", "first-0123456789abcdef, second-0123456789abcdef,")]).unwrap();
+    let tokens: Vec<_> =
+        tokens.phone.auth_tokens.iter().map(|token| token.expose_secret().to_owned()).collect();
+    assert_eq!(tokens, ["first-0123456789abcdef", "second-0123456789abcdef"]);
+    let keys =
+        load(&[("TWILIO_WEBHOOK_KEYS", "one:a-secret:with-a-colon,two:b")]).unwrap().phone.webhook_keys;
+    assert_eq!((keys[0].0.as_str(), keys[0].1.expose_secret()), ("one", "a-secret:with-a-colon"));
+    assert_eq!(keys.len(), 2);
+}
+
+#[test]
+fn requests_of_twilio_are_unsigned_only_on_this_machine_and_only_without_a_token() {
+    let unsigned = ("TWILIO_ALLOW_UNSIGNED", "true");
+    let token = ("TWILIO_AUTH_TOKEN", "12345678901234567890123456789012");
+    let trust = |pairs: &[(&str, &str)]| load(pairs).unwrap().phone.trust();
+    assert_eq!(trust(&[]), WebhookTrust::NotConfigured);
+    assert_eq!(trust(&[unsigned]), WebhookTrust::Unsigned);
+    assert_eq!(trust(&[unsigned, token]), WebhookTrust::Signed);
+    assert_eq!(trust(&[("TWILIO_WEBHOOK_KEYS", "id:secret"), unsigned]), WebhookTrust::Signed);
+    for more in [token, ("AI_REALTIME_ALLOW_ANONYMOUS", "true")] {
+        let lines = mistakes(&[unsigned, ("HOST", "0.0.0.0"), ("AI_REALTIME_API_KEYS", KEY), more]);
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        assert!(lines[0].starts_with("TWILIO_ALLOW_UNSIGNED is \"true\": it is for trials"), "{lines:?}");
+    }
+}
+
+#[test]
+fn providers_reach_us_where_it_is_said_or_where_the_service_listens() {
+    let listens_at =
+        |address: &str| load(&[]).unwrap().phone.public_url(address.parse().unwrap()).to_string();
+    assert_eq!(listens_at("127.0.0.1:7171"), "http://127.0.0.1:7171/");
+    assert_eq!(listens_at("0.0.0.0:7171"), "http://127.0.0.1:7171/");
+    assert_eq!(listens_at("[::1]:80"), "http://[::1]/");
+    let said = load(&[("PUBLIC_URL", "https://voice.example.com/phone/")]).unwrap().phone;
+    let url = said.public_url("127.0.0.1:7070".parse().unwrap());
+    assert_eq!(url.as_str(), "https://voice.example.com/phone/");
 }
 
 #[test]

@@ -28,7 +28,7 @@ const PAGE: usize = 512;
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// The call a path names. Text that can be no id names no call.
-pub(super) struct NamedCall(CallId);
+pub(super) struct NamedCall(pub(super) CallId);
 
 impl<S: Send + Sync> FromRequestParts<S> for NamedCall {
     type Rejection = ApiError;

@@ -25,7 +25,8 @@ const PAGE_POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style
     ),
     tags(
         (name = "Conversation", description = "Speak to a call, and choose who answers"),
-        (name = "Calls", description = "Look at calls, follow and end them"),
+        (name = "Calls", description = "Look at calls, follow, place, transfer and end them"),
+        (name = "Phone", description = "What Twilio asks, behind its signature"),
         (name = "Service", description = "How the service is"),
     ),
     modifiers(&Keys),

@@ -77,6 +77,11 @@ impl ApiError {
         self
     }
 
+    /// What went wrong, for programs.
+    pub(super) fn code(&self) -> &'static str {
+        self.body.code
+    }
+
     #[cfg(test)]
     pub(super) fn told(&self) -> (u16, &'static str, &str) {
         (self.status.as_u16(), self.body.code, &self.body.error)
@@ -204,7 +209,7 @@ mod tests {
 
     #[test]
     fn each_trouble_of_a_call_has_its_status_and_code() {
-        let cases: [(CallError, u16, &str); 10] = [
+        let cases: [(CallError, u16, &str); 12] = [
             (CallError::TurnQueueFull { waiting: 16 }, 429, "turn_queue_full"),
             (
                 CallError::UnknownPersona { key: "x".into(), known: vec!["cfo".into()] },
@@ -223,6 +228,8 @@ mod tests {
             (CallError::Ended, 409, "call_ended"),
             (CallError::Interrupted, 503, "call_interrupted"),
             (CallError::JournalUnavailable, 503, "store_unavailable"),
+            (CallError::NoPhone, 409, "no_phone"),
+            (CallError::NobodyToTransferTo, 409, "nobody_to_transfer_to"),
         ];
         for (error, status, code) in cases {
             let sentence = error.to_string();

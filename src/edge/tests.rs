@@ -99,13 +99,21 @@ fn the_routes_are_these_and_only_these_are_open() {
             "GET /ai/calls/{call_id}",
             "GET /ai/calls/{call_id}/events",
             "GET /ai/personas",
+            "GET /api/twilio/stream open",
             "GET /docs open",
             "GET /healthz open",
             "GET /metrics",
             "GET /openapi.json open",
             "GET /readyz open",
+            "POST /ai/calls",
+            "POST /ai/calls/{call_id}/transfer",
             "POST /ai/persona",
             "POST /ai/say",
+            "POST /api/twilio/message open",
+            "POST /api/twilio/resume open",
+            "POST /api/twilio/status open",
+            "POST /api/twilio/voice open",
+            "POST /api/twilio/whisper open",
         ]
     );
 }
@@ -114,6 +122,7 @@ fn the_routes_are_these_and_only_these_are_open() {
 fn the_settings_of_the_edge_follow_from_the_settings() {
     let settings = EdgeSettings::from(&Config::load(|_| None).unwrap());
     assert_eq!((settings.model, settings.max_event_streams), (ModelKind::Rehearsal, 2000));
+    assert_eq!(settings.max_calls, 1000);
     let with_key = Config::load(|name| (name == "OPENAI_API_KEY").then(|| "sk-x".to_owned())).unwrap();
     assert_eq!(EdgeSettings::from(&with_key).model, ModelKind::OpenAi);
 }

@@ -4,6 +4,7 @@
 
 mod answer;
 mod error;
+mod message;
 #[cfg(test)]
 mod tests;
 
