@@ -18,6 +18,8 @@ use crate::id::{CallId, PersonaKey};
 use crate::store::StoreError;
 use actor::{Opening, SwitchboardActor, SwitchboardArguments, SwitchboardMessage};
 
+/// Callers on the phone are told that the service goes down, and let go, within this.
+const FAREWELL_LIMIT: Duration = Duration::from_secs(15);
 /// Calls that have nothing under way are stopped within this at a shutdown.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
 
@@ -195,15 +197,37 @@ impl Switchboard {
         self.shared.draining.load(Ordering::Relaxed)
     }
 
-    /// Takes no more requests, waits at most `limit` for the turns under way, then leaves every call to its
-    /// journal: the next process takes it up again. Answers whether every turn came to its end.
+    /// Takes no more requests, waits at most `limit` for the turns under way and for callers on the phone to hang up,
+    /// has the phone calls that are left end politely, then leaves every text call to its journal: the next process
+    /// takes it up again. Answers whether every turn came to its end.
     pub async fn drain(&self, limit: Duration) -> bool {
         self.shared.draining.store(true, Ordering::Relaxed);
-        let answered = tokio::time::timeout(limit, self.until_quiet()).await.is_ok();
+        let mut answered = tokio::time::timeout(limit, self.until_quiet()).await.is_ok();
+        if !answered {
+            // Whoever is on the phone still hears that it is over, and why.
+            let on_the_phone = self.on_the_phone();
+            on_the_phone.iter().for_each(CallHandle::shut_down);
+            let gone = async {
+                for call in on_the_phone {
+                    call.drained().await;
+                }
+            };
+            answered = tokio::time::timeout(FAREWELL_LIMIT, gone).await.is_ok() && self.is_quiet();
+        }
         self.actor.stop(Some("the service is shutting down".to_owned()));
         // Calls say goodbye to the model; one that cannot is left.
         let _ = self.actor.wait(Some(STOP_LIMIT)).await;
         answered
+    }
+
+    fn on_the_phone(&self) -> Vec<CallHandle> {
+        let calls = self.shared.calls.load();
+        calls.values().filter(|call| call.snapshot().transport != "text" && call.is_live()).cloned().collect()
+    }
+
+    /// Whether no call has a turn under way.
+    fn is_quiet(&self) -> bool {
+        self.shared.calls.load().values().all(|call| call.snapshot().state != CallState::Answering)
     }
 
     async fn until_quiet(&self) {

@@ -52,8 +52,27 @@ pub(super) enum Act {
     Call { name: String, arguments: Map<String, Value> },
 }
 
+/// How a note begins that tells the model that its last message was broken off, and where.
+const CUT_OFF: &str = "You were cut off";
+
+/// What is left to be said of an answer of which so much was said.
+fn rest(whole: &[Act], said: &str) -> String {
+    let words = whole.iter().find_map(|act| match act {
+        Act::Say(words) => Some(words.as_str()),
+        Act::Call { .. } => None,
+    });
+    let left = words.and_then(|words| words.strip_prefix(said.trim_end())).map(str::trim).unwrap_or_default();
+    if left.is_empty() { "That was all.".to_owned() } else { left.to_owned() }
+}
+
 /// What the model does next: at least one act.
 pub(super) fn answer(scene: &Scene<'_>) -> Vec<Act> {
+    if let [before @ .., Entry::Assistant { text: said }, Entry::System { text: told }] = scene.entries
+        && told.starts_with(CUT_OFF)
+    {
+        let whole = answer(&Scene { entries: before, choice: scene.choice.clone(), ..*scene });
+        return vec![Act::Say(rest(&whole, said))];
+    }
     if let Some(Entry::System { text }) = scene.entries.last()
         && let Some(words) = prompted(text)
     {
@@ -313,6 +332,17 @@ mod tests {
         assert_eq!(said(&act(&tools, &entries)), "Welcome! What can I get you today?");
         entries.push(system("The caller pressed the key 5."));
         assert_eq!(said(&act(&tools, &entries)), "You pressed 5.");
+    }
+
+    #[test]
+    fn an_answer_that_was_broken_off_goes_on_where_it_was() {
+        let system = |text: &str| Entry::System { text: text.into() };
+        let mut entries = vec![system("Say to the caller: \"Welcome! What can I get you today?\"")];
+        for (heard, left) in [("Welcome!", "What can I get you today?"), ("What can", "I get you today?")] {
+            entries.push(Entry::Assistant { text: heard.into() });
+            entries.push(system(&format!("You were cut off. The caller has heard: \"{heard}\"")));
+            assert_eq!(said(&act(&[], &entries)), left);
+        }
     }
 
     #[test]
