@@ -14,6 +14,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::routing::get;
+use axum::serve::ListenerExt;
 use futures_util::{SinkExt, StreamExt};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use serde_json::{Value, json};
@@ -142,6 +143,7 @@ async fn serve(
     listener.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let listener = listener.listen(64).unwrap();
     let address = listener.local_addr().unwrap();
+    let listener = listener.tap_io(|stream| stream.set_nodelay(true).unwrap());
     let router = Router::new().route("/", get(move |request| upgrade.clone()(request)));
     tokio::spawn(async move { axum::serve(listener, router).await });
     (address, met)
@@ -158,6 +160,7 @@ impl Twilio {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(SOCKET_BUFFER).unwrap();
         let socket = soon(socket.connect(address)).await.unwrap();
+        socket.set_nodelay(true).unwrap();
         let (socket, _) = soon(client_async(format!("ws://{address}/"), socket)).await.unwrap();
         Self { socket, chunk: 0 }
     }
