@@ -1,10 +1,13 @@
 //! What a call over the phone is begun with, told, and asked.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
 use crate::call::CallError;
 use crate::id::PersonaKey;
+use crate::store::BusinessProfile;
 use crate::transport::twilio::MediaStream;
 
 /// Who called whom.
@@ -28,6 +31,8 @@ pub struct PhoneStart {
     pub called: Option<String>,
     /// Who speaks first; the default persona when absent.
     pub persona: Option<PersonaKey>,
+    /// Whose caller it is.
+    pub business: Option<Arc<BusinessProfile>>,
 }
 
 impl PhoneStart {

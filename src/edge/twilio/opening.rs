@@ -1,5 +1,6 @@
 //! With what a phone call begins: whose number was called, and who answers it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::call::{Direction, PhoneStart};
@@ -17,40 +18,31 @@ const LOOK_UP_LIMIT: Duration = Duration::from_secs(2);
 /// Words that stand for a number that is withheld.
 const WITHHELD: [&str; 5] = ["anonymous", "unknown", "restricted", "unavailable", "+266696687"];
 
-/// With what a call begins.
-#[derive(Debug)]
-pub(super) struct Opening {
-    pub(super) start: PhoneStart,
-    pub(super) business: Option<BusinessProfile>,
+/// With what a call begins. What cannot be found out leaves the defaults.
+pub(super) async fn opening(edge: &Edge, call: &IncomingCall, purpose: Option<Purpose>) -> PhoneStart {
+    let direction =
+        if call.direction.starts_with("outbound") { Direction::Outbound } else { Direction::Inbound };
+    let (caller, called) = match direction {
+        Direction::Inbound => (&call.from, &call.to),
+        Direction::Outbound => (&call.to, &call.from),
+    };
+    let purpose = purpose.unwrap_or_default();
+    let business = find_business(edge, purpose.business_id.as_deref(), called).await;
+    let wanted = purpose.persona.or_else(|| business.as_ref()?.default_persona.clone());
+    PhoneStart {
+        direction,
+        caller: Some(caller).filter(|caller| !is_withheld(caller)).cloned(),
+        called: Some(called.clone()),
+        persona: wanted.filter(|persona| is_known(edge, persona)),
+        business: business.map(Arc::new),
+    }
 }
 
-impl Opening {
-    /// Finds out. What cannot be found leaves the defaults.
-    pub(super) async fn of(edge: &Edge, call: &IncomingCall, purpose: Option<Purpose>) -> Self {
-        let direction =
-            if call.direction.starts_with("outbound") { Direction::Outbound } else { Direction::Inbound };
-        let (caller, called) = match direction {
-            Direction::Inbound => (&call.from, &call.to),
-            Direction::Outbound => (&call.to, &call.from),
-        };
-        let purpose = purpose.unwrap_or_default();
-        let business = find_business(edge, purpose.business_id.as_deref(), called).await;
-        let wanted = purpose.persona.or_else(|| business.as_ref()?.default_persona.clone());
-        let start = PhoneStart {
-            direction,
-            caller: Some(caller).filter(|caller| !is_withheld(caller)).cloned(),
-            called: Some(called.clone()),
-            persona: wanted.filter(|persona| is_known(edge, persona)),
-        };
-        Self { start, business }
-    }
-
-    /// The human to whom a caller is put through whom no persona can answer.
-    pub(super) fn human<'a>(&'a self, edge: &'a Edge) -> Option<&'a str> {
-        let of_the_business = self.business.as_ref().and_then(|business| business.transfer_number.as_deref());
-        let number = of_the_business.or(edge.state.phone.settings.transfer_number.as_deref());
-        number.filter(|number| can_be_dialled(number))
-    }
+/// The human to whom a caller is put through whom no persona can answer.
+pub(super) fn human<'a>(edge: &'a Edge, start: &'a PhoneStart) -> Option<&'a str> {
+    let of_the_business = start.business.as_ref().and_then(|business| business.transfer_number.as_deref());
+    let of_the_business = of_the_business.filter(|number| can_be_dialled(number));
+    of_the_business.or(edge.state.phone.settings.transfer_number.as_deref())
 }
 
 /// The business that is called on a number, or that was asked for.

@@ -12,11 +12,11 @@ use tokio::time::Instant;
 
 use super::super::Edge;
 use super::super::error::ApiError;
-use super::opening::Opening;
+use super::opening::opening;
 use super::signed::{SignedForm, WebhookRefusals, unusable};
 use super::voice::{Begun, RING_S, Visit, begin, call_id, connect, turn_away};
 use super::{Twiml, with};
-use crate::call::{Dial, Dialled, Next, PhoneOrder, PhoneStatus};
+use crate::call::{Dial, Dialled, Next, PhoneOrder, PhoneStart, PhoneStatus};
 use crate::id::CallId;
 use crate::protocol::twilio::webhook::{DialResult, Form, IncomingCall};
 use crate::transport::twilio::script::{DialPlan, may_be_dialled};
@@ -58,7 +58,7 @@ pub(in crate::edge) async fn resume(
     let answer = match next(&edge, &id, &call, dialled(&form)).await {
         Some(Next::HangUp) => edge.state.phone.script.hang_up(),
         Some(Next::Dial(dial)) => dial_human(&edge, &id, &dial),
-        Some(Next::Stream) => stream_again(&edge, &id, &call).await?,
+        Some(Next::Stream) => stream_again(&edge, &id, &opening(&edge, &call, None).await)?,
         None => take_up(&edge, &id, &call, dialled(&form)).await?,
     };
     Ok(Twiml(answer).into_response())
@@ -116,11 +116,10 @@ fn dial_human(edge: &Edge, id: &CallId, dial: &Dial) -> String {
     })
 }
 
-async fn stream_again(edge: &Edge, id: &CallId, call: &IncomingCall) -> Result<String, ApiError> {
-    let opening = Opening::of(edge, call, None).await;
+fn stream_again(edge: &Edge, id: &CallId, start: &PhoneStart) -> Result<String, ApiError> {
     if with(&edge.desk.resumes, |resumes| resumes.admit(id, Instant::now())) {
         metrics::counter!("ai_realtime_twilio_resumes_total").increment(1);
-        return connect(edge, id, &opening, Visit::Again);
+        return connect(edge, id, start, Visit::Again);
     }
     tracing::warn!(call_id = %id, "a call's stream ends again and again: the call is ended");
     metrics::counter!("ai_realtime_twilio_resume_loops_total").increment(1);
@@ -138,8 +137,8 @@ async fn take_up(
     call: &IncomingCall,
     dialled: Option<Dialled>,
 ) -> Result<String, ApiError> {
-    let opening = Opening::of(edge, call, None).await;
-    match begin(edge, id, opening.start.clone()).await {
+    let start = opening(edge, call, None).await;
+    match begin(edge, id, start.clone()).await {
         // They have spoken with a human, and that human has hung up.
         Ok(Begun::Live) if dialled == Some(Dialled::Completed) => {
             if let Some(live) = edge.state.switchboard.live(id) {
@@ -147,12 +146,11 @@ async fn take_up(
             }
             Ok(edge.state.phone.script.hang_up())
         }
-        Ok(Begun::Live) => stream_again(edge, id, call).await,
+        Ok(Begun::Live) => stream_again(edge, id, &start),
         Ok(Begun::Over) => Ok(edge.state.phone.script.hang_up()),
         Err(error) => {
             tracing::warn!(call_id = %id, error = %error, "a call could not be taken up again");
-            metrics::counter!("ai_realtime_twilio_calls_turned_away_total").increment(1);
-            Ok(turn_away(edge, call, &opening))
+            Ok(turn_away(edge, &start))
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::body::to_bytes;
 use axum::extract::{FromRequest, Request};
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use utoipa::IntoResponses;
 
 use super::super::Edge;
@@ -70,7 +70,7 @@ fn believe(
     if phone.trust == WebhookTrust::Unsigned {
         return Ok(());
     }
-    let values = |name: &str| headers.get_all(name).iter().map(|value| value.as_bytes()).collect::<Vec<_>>();
+    let values = |name: &str| headers.get_all(name).iter().map(HeaderValue::as_bytes).collect::<Vec<_>>();
     let proof = Proof::read(values(SIGNATURE_HEADER), values(SETTINGS_HEADER));
     let believed = proof.and_then(|proof| phone.verifier.verify_form(&candidates(url), pairs, &proof));
     believed.map_err(|error| refused(error, url))

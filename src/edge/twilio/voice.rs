@@ -11,10 +11,11 @@ use tokio::time::Instant;
 
 use super::super::Edge;
 use super::super::error::ApiError;
-use super::opening::Opening;
+use super::opening::{human, opening};
 use super::signed::{SignedForm, WebhookRefusals, unusable};
 use super::{Twiml, passes, with};
 use crate::call::PhoneStart;
+use crate::config::is_e164;
 use crate::id::CallId;
 use crate::protocol::twilio::CallSid;
 use crate::protocol::twilio::webhook::IncomingCall;
@@ -54,15 +55,14 @@ pub(in crate::edge) async fn voice(
     }
     let word = query.ok().and_then(|Query(query)| query.out);
     let purpose = word.and_then(|word| with(&edge.desk.placed, |placed| placed.find(&word, Instant::now())));
-    let opening = Opening::of(&edge, &call, purpose).await;
+    let start = opening(&edge, &call, purpose).await;
     let id = call_id(&call.call_sid)?;
-    let answer = match begin(&edge, &id, opening.start.clone()).await {
-        Ok(Begun::Live) => connect(&edge, &id, &opening, Visit::First)?,
+    let answer = match begin(&edge, &id, start.clone()).await {
+        Ok(Begun::Live) => connect(&edge, &id, &start, Visit::First)?,
         Ok(Begun::Over) => edge.state.phone.script.hang_up(),
         Err(error) => {
             tracing::warn!(error = %error, "a caller could not be answered");
-            metrics::counter!("ai_realtime_twilio_calls_turned_away_total").increment(1);
-            turn_away(&edge, &call, &opening)
+            turn_away(&edge, &start)
         }
     };
     Ok(Twiml(answer).into_response())
@@ -98,7 +98,12 @@ pub(super) enum Visit {
 }
 
 /// Tells Twilio to stream a call that is live, with a pass.
-pub(super) fn connect(edge: &Edge, id: &CallId, opening: &Opening, visit: Visit) -> Result<String, ApiError> {
+pub(super) fn connect(
+    edge: &Edge,
+    id: &CallId,
+    start: &PhoneStart,
+    visit: Visit,
+) -> Result<String, ApiError> {
     let fresh = passes::random().ok_or_else(ApiError::internal)?;
     let now = Instant::now();
     let pass = with(&edge.desk.passes, |passes| match visit {
@@ -107,27 +112,22 @@ pub(super) fn connect(edge: &Edge, id: &CallId, opening: &Opening, visit: Visit)
     });
     Ok(edge.state.phone.script.connect(StreamTicket {
         call_token: &pass,
-        persona: opening.start.persona.as_ref().map(AsRef::as_ref),
-        business_id: opening.business.as_ref().map(|business| business.id.as_str()),
+        persona: start.persona.as_ref().map(AsRef::as_ref),
+        business_id: start.business.as_ref().map(|business| business.id.as_str()),
     }))
 }
 
 /// Says that nobody can answer, and puts the caller through to a human if there is one.
-pub(super) fn turn_away(edge: &Edge, call: &IncomingCall, opening: &Opening) -> String {
+pub(super) fn turn_away(edge: &Edge, start: &PhoneStart) -> String {
+    metrics::counter!("ai_realtime_twilio_calls_turned_away_total").increment(1);
     let script = &edge.state.phone.script;
-    let caller = opening.start.caller.as_deref();
-    match opening.human(edge).filter(|to| may_be_dialled(caller, to)) {
-        Some(to) => {
-            // Twilio shows the caller's number by itself; what is no number it could not show.
-            let shows_caller = caller.is_some_and(crate::config::is_e164);
-            let caller_id = opening.start.called.as_deref().filter(|_| !shows_caller);
-            script.say_and_dial(FULL_BUT, DialPlan { to, caller_id, timeout_s: RING_S, whisper_of: None })
-        }
-        None => {
-            tracing::debug!(call = ?call, "there is nobody to put the caller through to");
-            script.say_and_hang_up(FULL)
-        }
-    }
+    let caller = start.caller.as_deref();
+    let Some(to) = human(edge, start).filter(|to| may_be_dialled(caller, to)) else {
+        return script.say_and_hang_up(FULL);
+    };
+    // Twilio shows the caller's number by itself; what is no number it could not show.
+    let caller_id = start.called.as_deref().filter(|_| !caller.is_some_and(is_e164));
+    script.say_and_dial(FULL_BUT, DialPlan { to, caller_id, timeout_s: RING_S, whisper_of: None })
 }
 
 /// The call's id is Twilio's.

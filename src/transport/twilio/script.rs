@@ -101,12 +101,12 @@ impl Script {
 
     /// Puts the caller through to a human, and asks what to do next when that has ended.
     pub fn dial(&self, plan: DialPlan<'_>) -> String {
-        Response::new().then(self.dial_verb(plan)).to_xml()
+        Response::new().then(self.dial_verb(plan, Some(self.resume_url()))).to_xml()
     }
 
-    /// Says something, then puts the caller through to a human.
+    /// Says something, then puts the caller through to a human. When that has ended, so has the call.
     pub fn say_and_dial(&self, text: &str, plan: DialPlan<'_>) -> String {
-        Response::new().then(say(text)).then(self.dial_verb(plan)).to_xml()
+        Response::new().then(say(text)).then(self.dial_verb(plan, None)).to_xml()
     }
 
     /// Says something and ends the call.
@@ -130,7 +130,7 @@ impl Script {
         bodies.iter().fold(Response::new(), add).to_xml()
     }
 
-    fn dial_verb(&self, plan: DialPlan<'_>) -> Verb {
+    fn dial_verb(&self, plan: DialPlan<'_>, action: Option<String>) -> Verb {
         let noun = if let Some(identity) = plan.to.strip_prefix("client:") {
             Noun::Client { identity: identity.to_owned() }
         } else if plan.to.starts_with("sip:") || plan.to.starts_with("sips:") {
@@ -143,7 +143,7 @@ impl Script {
             answer_on_bridge: true,
             timeout_s: Some(plan.timeout_s),
             caller_id: plan.caller_id.map(ToOwned::to_owned),
-            action: Some(self.resume_url()),
+            action,
             nouns: vec![noun],
         })
     }
@@ -222,6 +222,8 @@ mod tests {
                 r#"+15550100</Number></Dial></Response>"#,
             )
         );
+        let away = script().say_and_dial("One moment.", plan);
+        assert!(away.contains("<Say>One moment.</Say><Dial ") && !away.contains("action="), "{away}");
         let client = script().dial(DialPlan { to: "client:desk", ..plan });
         assert!(client.contains("<Client>desk</Client>"), "{client}");
         let sip = script().dial(DialPlan { to: "sip:desk@example.com", ..plan });
