@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::call::writer::JournalWriter;
-use crate::call::{CallDependencies, CallLimits, ReplySink};
+use crate::call::{CallDependencies, CallLimits, PhoneDesk, ReplySink};
 use crate::config::{Config, StartUpLine};
 use crate::edge::listener::{self, ListenerLimits};
 use crate::edge::{self, EdgeSettings, EdgeState, Phone};
@@ -129,6 +129,7 @@ impl App {
             default_persona: config.default_persona.clone(),
             node: node_name().into(),
             replies: config.log_replies.then(print_replies),
+            phone: Arc::new(phone_desk(&config, &phone)),
         };
         let switchboard = Switchboard::start(dependencies, config.max_calls).await?;
         let start_up_line = StartUpLine {
@@ -223,6 +224,15 @@ async fn find_model(config: &Config) -> Result<(Endpoint, Option<Rehearsal>), Ap
     let rehearsal =
         Rehearsal::start(anywhere, RehearsalOptions::default()).await.map_err(AppError::Rehearsal)?;
     Ok((Endpoint::new(&rehearsal.url(), model, None, limit)?, Some(rehearsal)))
+}
+
+fn phone_desk(config: &Config, phone: &Phone) -> PhoneDesk {
+    PhoneDesk {
+        transfer_number: config.phone.transfer_number.clone(),
+        audio_queue: config.phone.audio_queue_frames,
+        api: phone.api.clone(),
+        ..PhoneDesk::new(phone.script.clone())
+    }
 }
 
 fn node_name() -> String {

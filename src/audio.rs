@@ -3,9 +3,11 @@
 //! Neither end waits for the other. Audio travels as the base64 text it came in: nobody on the way decodes it.
 
 mod caller;
+mod loudness;
 mod persona;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
@@ -15,6 +17,9 @@ use self::persona::PersonaQueue;
 use crate::id::{ItemId, ResponseId};
 
 pub use self::persona::{Speech, Spoken, Unheard};
+
+/// What one frame of a phone's usually holds, in milliseconds.
+const FRAME_MS: u128 = 20;
 
 /// Both ways of a call's audio. Allocated when the call begins, shared by its line and its session.
 #[derive(Debug)]
@@ -54,6 +59,18 @@ impl Lane {
         self.caller_came.notify_one();
     }
 
+    /// How much of the caller's newest audio is loud enough to be words, looking back so far.
+    pub fn voiced(&self, back: Duration) -> Duration {
+        let (before, after) = self.envelope;
+        let frames = usize::try_from(back.as_millis() / FRAME_MS).unwrap_or(usize::MAX);
+        let frames = lock(&self.from_caller).newest(frames);
+        let bare = |frame: &Utf8Bytes| {
+            frame.as_str().strip_prefix(before).and_then(|rest| rest.strip_suffix(after)).map(str::to_owned)
+        };
+        let payloads: Vec<_> = frames.iter().filter_map(bare).collect();
+        loudness::voiced(payloads.iter().map(String::as_str))
+    }
+
     /// The next frame of the caller's for the model.
     pub async fn next_caller(&self) -> Utf8Bytes {
         loop {
@@ -79,14 +96,14 @@ impl Lane {
         lock(&self.from_caller).committed();
     }
 
-    /// What the caller said last is known in writing, or was answered: its audio need not be kept.
-    pub fn caller_understood(&self) {
-        lock(&self.from_caller).understood();
-    }
-
     /// Whether the model hears speech that it has not taken yet: it waits for the end of it.
     pub fn is_caller_speaking(&self) -> bool {
         lock(&self.from_caller).is_speaking()
+    }
+
+    /// What the caller said last is known in writing, or was answered: its audio need not be kept.
+    pub fn caller_understood(&self) {
+        lock(&self.from_caller).understood();
     }
 
     /// Another socket: what the old one had been given and had not taken is given again.

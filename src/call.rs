@@ -2,11 +2,14 @@
 //! has the floor, and keeps the journal.
 
 pub mod actor;
+pub mod conduct;
+pub mod digits;
 pub mod event;
 pub mod floor;
 pub mod handoff;
 pub mod journal;
 pub mod phone;
+pub mod prompts;
 pub mod recollection;
 pub mod transcript;
 pub mod turn;
@@ -20,8 +23,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::{oneshot, watch};
 
-pub use actor::{CallActor, CallArguments, CallDependencies, CallLimits, CallMessage, ReplySink};
-pub use event::{CallEvent, EndReason, Logged, PersonaCause, TurnStatus, Usage};
+pub use actor::{CallActor, CallArguments, CallDependencies, CallLimits, CallMessage, PhoneDesk, ReplySink};
+pub use event::{CallEvent, EndReason, Logged, PersonaCause, PhoneFacts, TurnStatus, Usage};
 pub use phone::{AnsweredBy, Dial, Dialled, Direction, Next, PhoneOrder, PhoneStart, PhoneStatus};
 
 use crate::id::{CallId, PersonaKey};
@@ -126,6 +129,12 @@ impl CallHandle {
         let (reply, answer) = oneshot::channel();
         self.tell(CallMessage::Phone(PhoneOrder::Next { dialled, reply }))?;
         answer.await.map_err(|_| self.gone())
+    }
+
+    /// Has a phone call end politely: the service goes down.
+    pub fn shut_down(&self) {
+        // A call that is gone needs no farewell.
+        let _ = self.tell(CallMessage::ShutDown);
     }
 
     /// Tells the call what Twilio says became of it, or who took it up.

@@ -7,6 +7,7 @@
 pub mod app;
 pub mod audio;
 pub mod call;
+pub mod caller;
 pub mod config;
 pub mod edge;
 pub mod id;

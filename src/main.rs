@@ -4,6 +4,7 @@ use std::future::Future;
 use std::process::ExitCode;
 
 use ai_realtime::app::{self, App};
+use ai_realtime::caller::{self, CallArgs};
 use ai_realtime::config::Config;
 use ai_realtime::rehearsal::{RehearsalArgs, RehearsalOptions};
 use ai_realtime::telemetry::Telemetry;
@@ -32,6 +33,8 @@ enum Command {
     Check,
     /// Run the rehearsal model alone: a WebSocket server that speaks OpenAI's Realtime protocol.
     Rehearsal(RehearsalArgs),
+    /// Call the service as Twilio would: stream a WAV file, hear the answer, tell what happened when.
+    Call(Box<CallArgs>),
 }
 
 #[tokio::main]
@@ -53,6 +56,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Serve => serve().await,
         Command::Check => check().await,
         Command::Rehearsal(args) => rehearse(args).await,
+        Command::Call(args) => caller::run(args.or_settings(|name| std::env::var(name).ok())).await,
     }
 }
 

@@ -2,8 +2,9 @@
 //!
 //! With it the whole service runs without a key and without a network, and tests are deterministic. It is not an
 //! AI: it picks a tool by the words of the utterance and of the tools it was given, fills the arguments, and says
-//! the tool's output in a sentence. It refuses what the real server refuses, with the real codes, and shares no
-//! type with the client's side of the protocol, so that one cannot hide the mistakes of the other.
+//! the tool's output in a sentence. What it speaks, and what it understands of a caller's audio, is tone
+//! [`speech`]. It refuses what the real server refuses, with the real codes, and shares no type with the client's
+//! side of the protocol, so that one cannot hide the mistakes of the other.
 
 mod admission;
 mod argument;
@@ -12,8 +13,11 @@ mod connection;
 mod conversation;
 mod desk;
 mod event;
+mod farewell;
+mod hearing;
 mod hostile;
 mod identity;
+mod idle;
 mod ids;
 mod input;
 mod item;
@@ -29,17 +33,20 @@ mod response;
 mod row;
 #[cfg(test)]
 mod samples;
+mod script;
 mod search;
 mod sentence;
 mod server;
 mod session;
 mod shape;
+pub mod speech;
 mod table;
 #[cfg(test)]
 mod tests;
 mod toolbox;
 mod turn;
 mod usage;
+mod vad;
 mod voice;
 mod words;
 

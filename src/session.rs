@@ -97,6 +97,11 @@ pub enum SessionEvent {
     },
     /// The deltas since the last message were all that will come of it.
     MessageCut,
+    /// Something is said beside the conversation.
+    Aside {
+        /// What.
+        text: String,
+    },
     /// The model asks for a tool.
     ToolCalled {
         /// The response that asks.

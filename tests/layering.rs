@@ -16,6 +16,7 @@ const FLOORS: &[&[&str]] = &[
     &["switchboard"],
     &["edge"],
     &["app"],
+    &["caller"],
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

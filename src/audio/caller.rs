@@ -52,6 +52,11 @@ impl CallerQueue {
         Some(frame)
     }
 
+    /// The newest frames that are still here, in order.
+    pub(super) fn newest(&self, frames: usize) -> Vec<Utf8Bytes> {
+        self.frames.iter().skip(self.frames.len().saturating_sub(frames)).cloned().collect()
+    }
+
     /// The model has noticed that the caller speaks.
     pub(super) fn speech_began(&mut self) {
         self.is_speaking = true;

@@ -3,6 +3,8 @@
 
 mod alarm;
 mod message;
+mod phone;
+mod phone_tools;
 mod recall;
 mod record;
 mod swaps;
@@ -19,27 +21,33 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
 use self::alarm::Alarm;
-
+use self::phone::Phone;
 use self::recall::recall;
 use self::record::Effect;
 use self::swaps::Swapping;
+use super::conduct::Conduct;
 use super::event::EndReason;
 use super::floor::{Floor, Request};
 use super::handoff::Handoffs;
 use super::journal::Journal;
+use super::phone::PhoneStart;
 use super::recollection::Conversation;
 use super::turn::Turn;
 use super::writer::Written;
 use super::{CallError, CallSnapshot};
 use crate::id::{CallId, PersonaKey, ToolCallId};
-use crate::persona::CallerFacts;
 use crate::persona::actor::{PersonaActor, PersonaArguments, PersonaMessage, Rendition};
 use crate::session::{SessionActor, SessionArguments, SessionMessage};
 use crate::transport::{TextLine, TransportEvent};
 
 pub use self::message::{
-    CallArguments, CallDependencies, CallLimits, CallMessage, Due, ReplySink, TextLineMessage,
+    CallArguments, CallDependencies, CallLimits, CallMessage, Due, PhoneDesk, ReplySink, TextLineMessage,
 };
+
+/// The kind of line of a call by phone.
+pub(crate) const PHONE: &str = "twilio";
+/// The kind of line of a text call.
+const TEXT: &str = "text";
 
 /// A child that fails may be started again so often in one call; then the call ends.
 const MAX_RESTARTS: u32 = 3;
@@ -62,6 +70,10 @@ pub struct CallData {
     line: ActorRef<TextLineMessage>,
     persona: ActorRef<PersonaMessage>,
     session: Option<ActorRef<SessionMessage>>,
+    /// The phone, if the call came by one.
+    phone: Option<Phone>,
+    /// A phone to be begun once the message under way is handled: the journal says that the call came by one.
+    wanted_phone: Option<PhoneStart>,
     /// A session to be started once the message under way is handled.
     wanted_session: Option<SessionArguments>,
     journal: Journal<Effect>,
@@ -121,13 +133,20 @@ impl Actor for CallActor {
         myself: ActorRef<CallMessage>,
         arguments: CallArguments,
     ) -> Result<CallData, ActorProcessingErr> {
-        let CallArguments { call_id, persona, phone: _, dependencies, snapshot } = arguments;
+        let CallArguments { call_id, persona, phone, dependencies, snapshot } = arguments;
         let started_at = snapshot.borrow().started_at;
         let line = spawn_line(&myself).await?;
-        let persona_actor = spawn_persona(&myself, &call_id, &dependencies).await?;
+        let (phone, first_actions) = match phone {
+            None => (None, Vec::new()),
+            Some(start) => {
+                let (phone, actions) = Phone::begin(&myself, &call_id, &dependencies.phone, start).await?;
+                (Some(phone), actions)
+            }
+        };
+        let persona_actor = spawn_persona(&myself, &call_id, &dependencies, phone.as_ref()).await?;
         recall(&myself, &dependencies, &call_id);
         let first = persona.unwrap_or_else(|| dependencies.default_persona.clone());
-        Ok(CallData {
+        let mut call = CallData {
             span: tracing::info_span!("call", call_id = %call_id),
             journal: Journal::after(call_id.clone(), 0),
             myself,
@@ -137,6 +156,8 @@ impl Actor for CallActor {
             line,
             persona: persona_actor,
             session: None,
+            phone,
+            wanted_phone: None,
             wanted_session: None,
             floor: Floor::default(),
             handoffs: Handoffs::new(first),
@@ -163,7 +184,9 @@ impl Actor for CallActor {
             held_alarm: Alarm::default(),
             idle_alarm: Alarm::default(),
             unsent_alarm: Alarm::default(),
-        })
+        };
+        first_actions.into_iter().for_each(|action| call.perform_on_phone(action));
+        Ok(call)
     }
 
     async fn handle(
@@ -174,12 +197,17 @@ impl Actor for CallActor {
     ) -> Result<(), ActorProcessingErr> {
         let span = call.span.clone();
         span.in_scope(|| call.take(message));
+        if let Some(start) = call.wanted_phone.take() {
+            call.begin_phone(start).await?;
+            span.in_scope(|| call.begin_start());
+        }
         if let Some(arguments) = call.wanted_session.take() {
             let (session, _) =
                 Actor::spawn_linked(None, SessionActor, arguments, call.myself.get_cell()).await?;
             call.session = Some(session);
             span.in_scope(|| call.open_floor());
         }
+        span.in_scope(|| call.sync_conduct());
         call.drain();
         call.show();
         Ok(())
@@ -227,10 +255,12 @@ async fn spawn_persona(
     myself: &ActorRef<CallMessage>,
     call_id: &CallId,
     dependencies: &CallDependencies,
+    phone: Option<&Phone>,
 ) -> Result<ActorRef<PersonaMessage>, ActorProcessingErr> {
+    let facts = |phone: &Phone| phone.start.caller_facts(phone.can_transfer(&dependencies.phone));
     let arguments = PersonaArguments {
         call_id: call_id.clone(),
-        caller: CallerFacts::default(),
+        caller: phone.map(facts).unwrap_or_default(),
         library: dependencies.library.clone(),
         store: dependencies.store.clone(),
         owner: myself.get_derived(),
@@ -244,14 +274,18 @@ impl CallData {
         match message {
             CallMessage::Line(message) => self.for_line(message),
             CallMessage::Activate { persona, reply } => self.on_activate(persona, reply),
+            CallMessage::HangUp { reply } if self.phone.is_some() && self.phase != Phase::Ended => {
+                self.hang_up_phone(reply);
+            }
             CallMessage::HangUp { reply } => self.end(EndReason::HungUp, Some(reply)),
+            CallMessage::ShutDown => self.conduct(Conduct::on_shut_down),
             CallMessage::Drain { quiet } => self.draining = Some(quiet),
             CallMessage::Retire if matches!(self.phase, Phase::Asleep { .. }) && self.floor.is_free() => {
                 self.myself.stop(Some("left to its journal".to_owned()));
             }
             CallMessage::Retire => {}
-            CallMessage::Phone(order) => drop(order),
-            CallMessage::Transport(TransportEvent::Phone(event)) => drop(event),
+            CallMessage::Phone(order) => self.on_phone_order(order),
+            CallMessage::Transport(TransportEvent::Phone(event)) => self.on_phone_event(event),
             CallMessage::Transport(TransportEvent::Said { saying, text }) => {
                 self.ask(Request::Say { saying, text });
             }
@@ -263,10 +297,30 @@ impl CallData {
         }
     }
 
+    /// The journal says that the call came by phone: it is one again, and its persona knows who calls.
+    async fn begin_phone(&mut self, start: PhoneStart) -> Result<(), ActorProcessingErr> {
+        let facts = start.facts();
+        let (phone, actions) =
+            Phone::begin(&self.myself, &self.call_id, &self.dependencies.phone, start).await?;
+        let old = std::mem::replace(
+            &mut self.persona,
+            spawn_persona(&self.myself, &self.call_id, &self.dependencies, Some(&phone)).await?,
+        );
+        old.stop(None);
+        self.phone = Some(phone);
+        self.snapshot.send_modify(|shown| {
+            shown.transport = PHONE;
+            (shown.from, shown.to, shown.business_id) = (facts.from, facts.to, facts.business_id);
+        });
+        actions.into_iter().for_each(|action| self.perform_on_phone(action));
+        Ok(())
+    }
+
     /// A child is gone though nobody stopped it.
     async fn on_child_gone(&mut self, child: &ActorCell, why: &str) -> Result<(), ActorProcessingErr> {
         let id = child.get_id();
-        if id == self.line.get_id() {
+        let is_phone = self.phone.as_ref().is_some_and(|phone| phone.is_line(id));
+        if id == self.line.get_id() || is_phone {
             tracing::error!(why, "the line is gone, and with it the caller");
             self.end(EndReason::Failed, None);
             return Ok(());
@@ -286,7 +340,8 @@ impl CallData {
             self.fail_under_way(&CallError::ModelFailed { code: "session_failed".to_owned() });
             recall(&self.myself, &self.dependencies, &self.call_id);
         } else {
-            self.persona = spawn_persona(&self.myself, &self.call_id, &self.dependencies).await?;
+            self.persona =
+                spawn_persona(&self.myself, &self.call_id, &self.dependencies, self.phone.as_ref()).await?;
             self.on_persona_lost();
         }
         Ok(())

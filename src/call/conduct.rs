@@ -113,6 +113,8 @@ struct Speech {
 #[derive(Debug)]
 pub struct Conduct {
     manners: PhoneManners,
+    /// A persona is there to speak.
+    is_ready: bool,
     line: Line,
     plan: Plan,
     has_met: bool,
@@ -132,15 +134,15 @@ pub struct Conduct {
 }
 
 impl Conduct {
-    /// A call whose stream is expected. `has_met`: the caller was greeted before, since the call goes on from its
-    /// journal.
-    pub fn new(manners: PhoneManners, has_met: bool) -> (Self, Vec<PhoneAction>) {
+    /// A call whose stream is expected.
+    pub fn expected() -> (Self, Vec<PhoneAction>) {
         let (line, action) = Line::expected();
         let conduct = Self {
-            manners,
+            manners: PhoneManners::default(),
+            is_ready: false,
             line,
             plan: Plan::Talk,
-            has_met,
+            has_met: false,
             nobody_came: false,
             speech: None,
             speeches: 0,
@@ -155,9 +157,35 @@ impl Conduct {
         (conduct, vec![action])
     }
 
-    /// Another persona speaks: its manners are in force.
-    pub fn on_manners(&mut self, manners: PhoneManners) {
+    /// A persona is there to speak. `has_met`: the caller was greeted before, since the call goes on from its
+    /// journal. Said again, it is only another persona.
+    pub fn on_ready(&mut self, manners: PhoneManners, has_met: bool) -> Vec<PhoneAction> {
         self.manners = manners;
+        if std::mem::replace(&mut self.is_ready, true) {
+            return Vec::new();
+        }
+        self.has_met |= has_met || self.plan != Plan::Talk;
+        let announced = self.manners.max_call.saturating_sub(ANNOUNCED_AHEAD);
+        let mut actions = vec![
+            PhoneAction::Arm(PhoneTimer::EndingSoon, announced),
+            PhoneAction::Arm(PhoneTimer::MaxCall, self.manners.max_call),
+        ];
+        actions.extend(self.meet());
+        self.settle(actions)
+    }
+
+    /// The first words, once there are both someone to say them and someone to hear them.
+    fn meet(&mut self) -> Option<PhoneAction> {
+        if !self.is_ready || !self.line.is_up() {
+            return None;
+        }
+        if !std::mem::replace(&mut self.has_met, true) {
+            Some(PhoneAction::Say(Occasion::Greeting))
+        } else if std::mem::take(&mut self.nobody_came) {
+            Some(PhoneAction::Say(Occasion::NobodyAvailable))
+        } else {
+            None
+        }
     }
 
     /// Whether the caller can be heard and hear.
@@ -167,18 +195,8 @@ impl Conduct {
 
     /// A stream is up.
     pub fn on_line_up(&mut self) -> Vec<PhoneAction> {
-        let is_first = self.line.up();
-        let mut actions = Vec::new();
-        if is_first {
-            let announced = self.manners.max_call.saturating_sub(ANNOUNCED_AHEAD);
-            actions.push(PhoneAction::Arm(PhoneTimer::EndingSoon, announced));
-            actions.push(PhoneAction::Arm(PhoneTimer::MaxCall, self.manners.max_call));
-        }
-        if !std::mem::replace(&mut self.has_met, true) {
-            actions.push(PhoneAction::Say(Occasion::Greeting));
-        } else if std::mem::take(&mut self.nobody_came) {
-            actions.push(PhoneAction::Say(Occasion::NobodyAvailable));
-        }
+        self.line.up();
+        let actions = self.meet().into_iter().collect();
         self.settle(actions)
     }
 
@@ -192,6 +210,11 @@ impl Conduct {
             Plan::WithHuman(_) => {
                 self.line.down_for_long();
                 actions.push(PhoneAction::RestSession);
+            }
+            // It is as we wanted it.
+            Plan::Left(reason) if how == StreamEnd::Stopped => {
+                actions.push(PhoneAction::End(*reason));
+                self.plan = Plan::Over;
             }
             Plan::Left(_) | Plan::Over => {}
         }
@@ -217,12 +240,6 @@ impl Conduct {
         self.settle(actions)
     }
 
-    /// The caller fell silent.
-    pub fn on_caller_silent(&mut self) -> Vec<PhoneAction> {
-        // Whether it counted is asked when the words stand in the conversation.
-        self.settle(Vec::new())
-    }
-
     /// What the caller said stands in the conversation. Answers whether it is to be answered; else it was noise.
     pub fn on_caller_said(&mut self) -> bool {
         let counts = self.speech.take().is_none_or(|speech| speech.counts);
@@ -232,19 +249,19 @@ impl Conduct {
     /// The caller did something else that wants the persona's attention: pressed a key.
     pub fn on_caller_acts(&mut self) -> Vec<PhoneAction> {
         self.nudged = 0;
-        let actions =
-            if self.is_answering || self.is_audible { self.stop_for_caller() } else { Vec::new() };
+        let actions = if self.is_answering || self.is_audible { self.stop_for_caller() } else { Vec::new() };
         self.settle(actions)
     }
 
     /// A speech has lasted for a while, `voiced` of it loud enough to be words.
     pub fn on_speech_lasts(&mut self, number: u64, voiced: Duration) -> Vec<PhoneAction> {
         let min_speech = self.manners.min_speech;
-        let Some(speech) = self.speech.as_mut().filter(|speech| speech.number == number && !speech.counts) else {
+        let Some(speech) = self.speech.as_mut().filter(|speech| speech.number == number && !speech.counts)
+        else {
             return Vec::new();
         };
         if voiced < min_speech {
-            return vec![PhoneAction::Arm(PhoneTimer::Speech(number), LISTEN_AGAIN)];
+            return self.settle(vec![PhoneAction::Arm(PhoneTimer::Speech(number), LISTEN_AGAIN)]);
         }
         speech.counts = true;
         let actions = if self.is_answering || self.is_audible { self.stop_for_caller() } else { Vec::new() };
@@ -326,14 +343,17 @@ impl Conduct {
         }
     }
 
-    /// Twilio took our instructions for the call, or did not.
-    pub fn on_effect_failed(&mut self) -> Vec<PhoneAction> {
-        match &self.plan {
-            // There is another way: Twilio asks us when the stream is closed. The shell has closed it.
-            Plan::WithHuman(_) | Plan::Left(_) | Plan::Talk | Plan::Leave(_) | Plan::PutThrough(_) | Plan::Over => {
-                Vec::new()
-            }
-        }
+    /// An answer was given up: what there is of it is not heard to its end.
+    pub fn on_given_up(&mut self) -> Vec<PhoneAction> {
+        let actions = if self.is_answering || self.is_audible { self.stop_for_caller() } else { Vec::new() };
+        self.settle(actions)
+    }
+
+    /// The model's socket is gone, and with it what it was hearing and saying.
+    pub fn on_model_lost(&mut self) -> Vec<PhoneAction> {
+        self.speech = None;
+        self.is_answering = false;
+        self.settle(Vec::new())
     }
 
     /// Twilio asks what to do next; `dialled` when a human was.
@@ -480,7 +500,9 @@ impl Conduct {
 
     fn is_leaving_for_good(&self) -> bool {
         match self.plan {
-            Plan::Leave(EndReason::Silence | EndReason::Assistant) | Plan::Talk | Plan::PutThrough(_) => false,
+            Plan::Leave(EndReason::Silence | EndReason::Assistant) | Plan::Talk | Plan::PutThrough(_) => {
+                false
+            }
             Plan::Leave(_) | Plan::WithHuman(_) | Plan::Left(_) | Plan::Over => true,
         }
     }
@@ -509,6 +531,14 @@ impl Conduct {
 
     /// What follows from how things stand now.
     fn settle(&mut self, mut actions: Vec<PhoneAction>) -> Vec<PhoneAction> {
+        match self.plan {
+            Plan::Talk | Plan::Leave(_) | Plan::PutThrough(_) => {}
+            // Nobody is there to hear it.
+            Plan::WithHuman(_) | Plan::Left(_) => {
+                actions.retain(|action| !matches!(action, PhoneAction::Say(_)))
+            }
+            Plan::Over => actions.retain(|action| matches!(action, PhoneAction::End(_))),
+        }
         if !self.is_still() {
             self.is_silence_timed = false;
             return actions;

@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::id::{CallId, PersonaKey, ToolCallId};
+use super::phone::Direction;
+use crate::id::{CallId, ItemId, PersonaKey, ToolCallId};
 use crate::persona::Carry;
 use crate::store::EventRecord;
 use crate::tool::ToolStatus;
@@ -46,6 +47,9 @@ pub enum CallEvent {
     CallStarted {
         /// The kind of line.
         transport: String,
+        /// What is known of a call by phone.
+        #[serde(flatten, skip_serializing_if = "Option::is_none")]
+        phone: Option<PhoneFacts>,
     },
     /// The service restarted and took the call up again from its journal.
     #[serde(rename = "call.resumed")]
@@ -107,6 +111,9 @@ pub enum CallEvent {
     CallerTranscript {
         /// What.
         text: String,
+        /// In which turn; it is often written down after that turn's answer.
+        #[serde(default)]
+        turn: u64,
     },
     /// A piece of what the persona says, as it comes.
     #[serde(rename = "assistant.delta")]
@@ -119,12 +126,27 @@ pub enum CallEvent {
     AssistantText {
         /// What it said.
         text: String,
+        /// The model's id of the message; absent where nothing is spoken.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        item_id: Option<ItemId>,
     },
     /// What the persona was saying was cut off: the deltas since the last `assistant.text` were all of it.
     #[serde(rename = "assistant.interrupted")]
     AssistantInterrupted {
         /// How much the caller heard, in milliseconds of audio; 0 for text.
         played_ms: u64,
+        /// The model's id of the message; absent where nothing is spoken.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        item_id: Option<ItemId>,
+        /// The words of it that were heard; absent where nothing is spoken.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        heard: Option<String>,
+    },
+    /// Something was said beside the conversation, to bridge the time a tool takes.
+    #[serde(rename = "assistant.filler")]
+    AssistantFiller {
+        /// What.
+        text: String,
     },
     /// A tool was started.
     #[serde(rename = "tool.started")]
@@ -201,6 +223,15 @@ pub enum CallEvent {
         /// To which number.
         to: String,
     },
+    /// The caller's line is up: they can hear and be heard.
+    #[serde(rename = "line.up")]
+    LineUp {},
+    /// The caller's line is gone.
+    #[serde(rename = "line.down")]
+    LineDown {
+        /// How: `stopped`, `lost` or `closed`.
+        how: LineEnd,
+    },
     /// Something went wrong that the caller may notice.
     #[serde(rename = "error")]
     Error {
@@ -215,10 +246,75 @@ pub enum CallEvent {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EndReason {
-    /// Someone ended it through the API.
+    /// The caller hung up, or someone ended it through the API.
     HungUp,
     /// It could not go on.
     Failed,
+    /// The persona ended it, when everything was said.
+    Assistant,
+    /// The caller stayed silent.
+    Silence,
+    /// It had lasted as long as a call may.
+    MaxDuration,
+    /// A human took the caller over.
+    Transferred,
+    /// Nobody took the call we placed: busy, no answer, or it could not be put through.
+    NotTaken,
+    /// A machine took the call we placed.
+    Voicemail,
+    /// The model could not be had.
+    ModelUnavailable,
+    /// The caller's line broke and did not come back.
+    LineLost,
+    /// The service went down.
+    Shutdown,
+}
+
+impl EndReason {
+    /// The reason in words.
+    pub fn told(self) -> &'static str {
+        match self {
+            Self::HungUp => "it was hung up",
+            Self::Failed => "it could not go on",
+            Self::Assistant => "everything was said",
+            Self::Silence => "the caller stayed silent",
+            Self::MaxDuration => "it had lasted as long as a call may",
+            Self::Transferred => "a human took over",
+            Self::NotTaken => "nobody took it",
+            Self::Voicemail => "a machine took it",
+            Self::ModelUnavailable => "the model could not be had",
+            Self::LineLost => "the line broke",
+            Self::Shutdown => "the service went down",
+        }
+    }
+}
+
+/// How a caller's line went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LineEnd {
+    /// The phone network said so: the caller hung up, or the call was given other instructions.
+    Stopped,
+    /// It broke.
+    Lost,
+    /// We closed it.
+    Closed,
+}
+
+/// What is known of a call by phone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PhoneFacts {
+    /// Who called whom.
+    pub direction: Direction,
+    /// Who called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// Who was called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+    /// Whose caller it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub business_id: Option<String>,
 }
 
 /// Who put a persona in force.
@@ -312,6 +408,7 @@ impl CallEvent {
             Self::AssistantDelta { .. } => "assistant.delta",
             Self::AssistantText { .. } => "assistant.text",
             Self::AssistantInterrupted { .. } => "assistant.interrupted",
+            Self::AssistantFiller { .. } => "assistant.filler",
             Self::ToolStarted { .. } => "tool.started",
             Self::ToolDone { .. } => "tool.done",
             Self::TurnDone { .. } => "turn.done",
@@ -320,6 +417,8 @@ impl CallEvent {
             Self::ModelReconnected { .. } => "model.reconnected",
             Self::Dtmf { .. } => "dtmf",
             Self::TransferStarted { .. } => "transfer.started",
+            Self::LineUp {} => "line.up",
+            Self::LineDown { .. } => "line.down",
             Self::Error { .. } => "error",
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::id::PersonaKey;
+use crate::id::{ItemId, PersonaKey};
 
 /// At most so many requests wait; the next is refused.
 pub const MAX_WAITING: usize = 16;
@@ -16,6 +16,16 @@ pub enum Request {
         saying: u64,
         /// What.
         text: String,
+    },
+    /// The caller said something aloud, which stands in the conversation already: a turn.
+    Hear {
+        /// As this item.
+        item_id: ItemId,
+    },
+    /// The service wants the persona to act on something: a turn.
+    Prompt {
+        /// What the persona is told.
+        note: String,
     },
     /// A persona shall be put in force between two turns.
     Swap {
@@ -85,6 +95,11 @@ impl Floor {
     /// Whoever asks next has the floor.
     pub fn is_free(&self) -> bool {
         self.open && self.is_quiet()
+    }
+
+    /// Whether requests may begin.
+    pub fn is_open(&self) -> bool {
+        self.open
     }
 
     /// How many wait.

@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
 use crate::call::CallError;
+use crate::call::event::PhoneFacts;
 use crate::id::PersonaKey;
+use crate::persona::{CallerFacts, Transport};
 use crate::store::BusinessProfile;
 use crate::transport::twilio::MediaStream;
 
@@ -53,6 +55,44 @@ impl PhoneStart {
     }
 }
 
+impl PhoneStart {
+    /// What is known of a call that the journal remembers.
+    pub fn recalled(facts: PhoneFacts, business: Option<Arc<BusinessProfile>>) -> Self {
+        let PhoneFacts { direction, from, to, business_id: _ } = facts;
+        let (caller, called) = match direction {
+            Direction::Inbound => (from, to),
+            Direction::Outbound => (to, from),
+        };
+        Self { direction, caller, called, persona: None, business }
+    }
+
+    /// The voice the business chose.
+    pub fn voice(&self) -> Option<&str> {
+        self.business.as_ref().and_then(|business| business.voice.as_deref())
+    }
+
+    /// What the journal shall remember.
+    pub fn facts(&self) -> PhoneFacts {
+        PhoneFacts {
+            direction: self.direction,
+            from: self.from().map(ToOwned::to_owned),
+            to: self.to().map(ToOwned::to_owned),
+            business_id: self.business.as_ref().map(|business| business.id.clone()),
+        }
+    }
+
+    /// What a persona may know of the caller.
+    pub fn caller_facts(&self, can_transfer: bool) -> CallerFacts {
+        CallerFacts {
+            transport: Transport::Phone,
+            number: self.caller.clone(),
+            language: self.business.as_ref().and_then(|business| business.language.clone()),
+            business: self.business.clone(),
+            can_transfer,
+        }
+    }
+}
+
 /// What the outside tells a phone call, or asks it.
 #[derive(Debug)]
 pub enum PhoneOrder {
@@ -92,6 +132,8 @@ pub enum Next {
     Stream,
     /// Dial a human.
     Dial(Dial),
+    /// Tell the caller that the service is out of order, and put them through to a human if there is one.
+    Apologise,
     /// End it.
     HangUp,
 }

@@ -2,18 +2,23 @@
 //! order.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::event::{CallEvent, Logged, PersonaCause};
+use super::event::{CallEvent, Logged, PersonaCause, PhoneFacts};
 use super::handoff::Handoffs;
-use crate::id::PersonaKey;
+use crate::id::{ItemId, PersonaKey};
 use crate::persona::Carry;
 use crate::session::Content;
+use crate::store::BusinessProfile;
 
 /// At most so many things of the conversation are recalled: as many as a session keeps.
 const MAX_CONTENTS: usize = 400;
+
+/// So many spoken messages are told apart by their ids: an interruption is about the newest.
+const MAX_SPOKEN: usize = 16;
 
 /// What the journal says of a call.
 #[derive(Debug, Default)]
@@ -22,6 +27,8 @@ pub struct Recollection {
     pub last_seq: u64,
     /// The conversation under way, if the call did not end.
     pub conversation: Option<Conversation>,
+    /// Whose caller it is, if the journal names a business and there is still one.
+    pub business: Option<Arc<BusinessProfile>>,
 }
 
 /// A conversation that goes on.
@@ -41,6 +48,10 @@ pub struct Conversation {
     pub cut_turn: Option<u64>,
     /// Sockets the call has had.
     pub connections: u64,
+    /// What is known of it if it came by phone.
+    pub phone: Option<PhoneFacts>,
+    /// Spoken messages that may still turn out to have been heard in part only.
+    spoken: VecDeque<(ItemId, String)>,
     /// Where the turn under way begins in `contents`.
     turn_begins: usize,
     summary: String,
@@ -52,7 +63,9 @@ impl Recollection {
         let Logged { seq, at, event, .. } = logged;
         self.last_seq = seq;
         match event {
-            CallEvent::CallStarted { .. } => self.conversation = Some(Conversation::new(seq, at)),
+            CallEvent::CallStarted { phone, .. } => {
+                self.conversation = Some(Conversation { phone, ..Conversation::new(seq, at) });
+            }
             CallEvent::CallEnded { .. } => self.conversation = None,
             event => {
                 if let Some(conversation) = &mut self.conversation {
@@ -73,6 +86,8 @@ impl Conversation {
             turns: 0,
             cut_turn: None,
             connections: 0,
+            phone: None,
+            spoken: VecDeque::new(),
             turn_begins: 0,
             summary: String::new(),
         }
@@ -96,10 +111,20 @@ impl Conversation {
                     self.contents.truncate(self.turn_begins);
                 }
             }
-            CallEvent::CallerText { text } | CallEvent::CallerTranscript { text } => {
-                self.push(Content::Caller(text));
+            CallEvent::CallerText { text } => self.push(Content::Caller(text)),
+            CallEvent::CallerTranscript { text, .. } => {
+                // Often written down after its answer: it belongs before it.
+                self.contents.insert(self.turn_begins, Content::Caller(text));
             }
-            CallEvent::AssistantText { text } => self.push(Content::Persona(text)),
+            CallEvent::AssistantText { text, item_id } => {
+                if let Some(item_id) = item_id {
+                    self.spoke(item_id, text.clone());
+                }
+                self.push(Content::Persona(text));
+            }
+            CallEvent::AssistantInterrupted { item_id: Some(item_id), heard: Some(heard), .. } => {
+                self.heard(&item_id, heard);
+            }
             CallEvent::ToolStarted { name, arguments, tool_call_id } => {
                 self.push(Content::ToolCall { id: tool_call_id, name, arguments: as_text(arguments) });
             }
@@ -113,10 +138,36 @@ impl Conversation {
             | CallEvent::HandoffRefused { .. }
             | CallEvent::AssistantDelta { .. }
             | CallEvent::AssistantInterrupted { .. }
+            | CallEvent::AssistantFiller { .. }
             | CallEvent::ModelDisconnected { .. }
             | CallEvent::Dtmf { .. }
+            | CallEvent::LineUp {}
+            | CallEvent::LineDown { .. }
             | CallEvent::TransferStarted { .. }
             | CallEvent::Error { .. } => {}
+        }
+    }
+
+    fn spoke(&mut self, item_id: ItemId, text: String) {
+        if self.spoken.len() == MAX_SPOKEN {
+            self.spoken.pop_front();
+        }
+        self.spoken.push_back((item_id, text));
+    }
+
+    /// What was heard of a message is what is remembered of it.
+    fn heard(&mut self, item_id: &ItemId, heard: String) {
+        let said = self.spoken.iter().find(|(said, _)| said == item_id).map(|(_, text)| text);
+        let is_it = |content: &Content| matches!((content, said), (Content::Persona(text), Some(said)) if text == said);
+        let at = self.contents.iter().rposition(is_it);
+        match (at, heard.is_empty()) {
+            (Some(at), true) => {
+                self.contents.remove(at);
+                self.turn_begins -= usize::from(at < self.turn_begins);
+            }
+            (Some(at), false) => self.contents[at] = Content::Persona(heard),
+            (None, true) => {}
+            (None, false) => self.push(Content::Persona(heard)),
         }
     }
 
@@ -200,7 +251,7 @@ mod tests {
 
     fn started() -> Vec<CallEvent> {
         vec![
-            CallEvent::CallStarted { transport: "text".into() },
+            CallEvent::CallStarted { transport: "text".into(), phone: None },
             activated("waiter", PersonaCause::Start, None),
         ]
     }
@@ -235,7 +286,7 @@ mod tests {
             duration_ms: 3,
             tool_call_id: "c1".into(),
         });
-        events.push(CallEvent::AssistantText { text: "None.".into() });
+        events.push(CallEvent::AssistantText { text: "None.".into(), item_id: None });
         events.push(done(1, TurnStatus::Completed));
         events.push(activated("cfo", PersonaCause::Api, None));
         let recollection = recalled(events);
@@ -284,8 +335,8 @@ mod tests {
         let mut events = started();
         for turn in 1..=200 {
             events.extend(said(turn, "drinks?"));
-            events.push(CallEvent::AssistantText { text: "None.".into() });
-            events.push(CallEvent::AssistantText { text: "Really.".into() });
+            events.push(CallEvent::AssistantText { text: "None.".into(), item_id: None });
+            events.push(CallEvent::AssistantText { text: "Really.".into(), item_id: None });
             events.push(done(turn, TurnStatus::Completed));
         }
         let contents = recalled(events).conversation.unwrap().contents;
@@ -311,6 +362,28 @@ mod tests {
         assert_eq!(
             Vec::from(conversation.contents),
             [Content::Note("What was said before: They like beer.".into()), Content::Caller("VAT?".into())]
+        );
+    }
+
+    #[test]
+    fn of_what_was_spoken_the_heard_part_is_recalled_behind_the_words_it_answered() {
+        let mut events = started();
+        events.push(CallEvent::TurnStarted { turn: 1 });
+        for (item, text) in [("m1", "We have coffee, tea and juice."), ("m2", "And beer.")] {
+            events.push(CallEvent::AssistantText { text: text.into(), item_id: Some(item.into()) });
+        }
+        events.push(CallEvent::CallerTranscript { text: "drinks?".into(), turn: 1 });
+        for (item, heard) in [("m1", "We have coffee,"), ("m2", "")] {
+            events.push(CallEvent::AssistantInterrupted {
+                played_ms: 1,
+                item_id: Some(item.into()),
+                heard: Some(heard.into()),
+            });
+        }
+        let conversation = recalled(events).conversation.unwrap();
+        assert_eq!(
+            conversation.contents,
+            [Content::Caller("drinks?".into()), Content::Persona("We have coffee,".into())]
         );
     }
 }

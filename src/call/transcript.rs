@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{CallEvent, EndReason, Logged, PersonaCause};
-use crate::id::PersonaKey;
+use super::{CallEvent, Logged, PersonaCause};
+use crate::id::{ItemId, PersonaKey};
 
 /// How much of one entry is kept, in characters; what a tool gave can be far longer.
 const ENTRY_CHARS: usize = 8_000;
@@ -25,6 +25,12 @@ pub struct Entry {
     pub persona: Option<PersonaKey>,
     /// What was said or done.
     pub text: String,
+    /// What the caller heard of it; absent when that is all of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub heard: Option<String>,
+    /// The model's id of the message.
+    #[serde(skip)]
+    item_id: Option<ItemId>,
 }
 
 /// Whose an entry is.
@@ -47,6 +53,8 @@ pub struct Transcript {
     limit: usize,
     entries: VecDeque<Entry>,
     persona: Option<PersonaKey>,
+    /// Where the turn under way began.
+    turn: (u64, u64),
     /// The deltas since the last whole message: all there is of one that is cut off.
     unfinished: String,
 }
@@ -54,7 +62,7 @@ pub struct Transcript {
 impl Transcript {
     /// An empty transcript that keeps at most `limit` entries, the newest.
     pub fn new(limit: usize) -> Self {
-        Self { limit, entries: VecDeque::new(), persona: None, unfinished: String::new() }
+        Self { limit, entries: VecDeque::new(), persona: None, turn: (0, 0), unfinished: String::new() }
     }
 
     /// Takes in the next event.
@@ -70,17 +78,44 @@ impl Transcript {
                 }
                 return;
             }
-            CallEvent::TurnStarted { .. } | CallEvent::AssistantText { .. } => self.unfinished.clear(),
+            CallEvent::TurnStarted { turn } => {
+                self.turn = (*turn, logged.seq);
+                self.unfinished.clear();
+            }
+            CallEvent::AssistantText { .. } => self.unfinished.clear(),
             _ => {}
         }
-        let Some((role, text)) = self.entry(logged.event) else {
+        let (seq, at, persona) = (logged.seq, logged.at, self.persona.clone());
+        let position = self.position(&logged.event);
+        let Some(Made { role, text, heard, item_id }) = self.entry(logged.event) else {
             return;
         };
-        if self.entries.len() == self.limit {
+        self.entries.insert(position, Entry { seq, at, role, persona, text: cut(text), heard, item_id });
+        if self.entries.len() > self.limit {
             self.entries.pop_front();
         }
-        let (seq, at, persona) = (logged.seq, logged.at, self.persona.clone());
-        self.entries.push_back(Entry { seq, at, role, persona, text: cut(text) });
+    }
+
+    /// Where an entry belongs: at the end, but what the caller said aloud is written down late, and belongs before
+    /// its answer.
+    fn position(&self, event: &CallEvent) -> usize {
+        match event {
+            CallEvent::CallerTranscript { turn, .. } if *turn == self.turn.0 => {
+                self.entries.iter().position(|entry| entry.seq > self.turn.1).unwrap_or(self.entries.len())
+            }
+            _ => self.entries.len(),
+        }
+    }
+
+    /// A message was not heard to its end. Answers what makes an entry of its own: a message that had none yet.
+    fn interrupted(&mut self, item_id: Option<ItemId>, heard: Option<String>) -> Option<Made> {
+        let known = self.entries.iter_mut().rev().find(|entry| item_id.is_some() && entry.item_id == item_id);
+        if let Some(entry) = known {
+            entry.heard = heard.map(cut);
+            return None;
+        }
+        let text = std::mem::take(&mut self.unfinished);
+        (!text.is_empty()).then_some(Made { role: Role::Assistant, text, heard: heard.map(cut), item_id })
     }
 
     /// The entries, oldest first.
@@ -88,28 +123,28 @@ impl Transcript {
         self.entries.into()
     }
 
-    fn entry(&mut self, event: CallEvent) -> Option<(Role, String)> {
-        let system = |text: String| Some((Role::System, text));
+    fn entry(&mut self, event: CallEvent) -> Option<Made> {
+        let made = |role, text| Some(Made { role, text, heard: None, item_id: None });
+        let system = |text| made(Role::System, text);
         match event {
-            CallEvent::CallerText { text } | CallEvent::CallerTranscript { text } => {
-                Some((Role::Caller, text))
+            CallEvent::CallerText { text } => made(Role::Caller, text),
+            CallEvent::CallerTranscript { text, .. } => made(Role::Caller, text),
+            CallEvent::Dtmf { digit } => made(Role::Caller, format!("pressed {digit}")),
+            CallEvent::AssistantText { text, item_id } => {
+                Some(Made { role: Role::Assistant, text, heard: None, item_id })
             }
-            CallEvent::Dtmf { digit } => Some((Role::Caller, format!("pressed {digit}"))),
-            CallEvent::AssistantText { text } => Some((Role::Assistant, text)),
-            CallEvent::AssistantInterrupted { .. } => {
-                let text = std::mem::take(&mut self.unfinished);
-                (!text.is_empty()).then_some((Role::Assistant, text))
-            }
+            CallEvent::AssistantInterrupted { item_id, heard, .. } => self.interrupted(item_id, heard),
+            CallEvent::AssistantFiller { text } => made(Role::Assistant, text),
             CallEvent::ToolDone { name, output, status, duration_ms, .. } => {
                 let output = match output {
                     Value::String(text) => text,
                     json => json.to_string(),
                 };
-                Some((Role::Tool, format!("{name} ({status}, {duration_ms} ms): {output}")))
+                made(Role::Tool, format!("{name} ({status}, {duration_ms} ms): {output}"))
             }
             CallEvent::CallStarted { .. } => system("the call began".into()),
             CallEvent::CallResumed {} => system("the service restarted and took the call up again".into()),
-            CallEvent::CallEnded { reason } => system(format!("the call ended: {}", ended(reason))),
+            CallEvent::CallEnded { reason } => system(format!("the call ended: {}", reason.told())),
             CallEvent::PersonaActivated { persona, by, .. } => {
                 system(format!("{persona} speaks: {}", activated(by)))
             }
@@ -120,6 +155,8 @@ impl Transcript {
                 system(format!("the handoff to {to} was refused: {why}"))
             }
             CallEvent::TransferStarted { to } => system(format!("the caller is transferred to {to}")),
+            CallEvent::LineUp {} => system("the line is up".into()),
+            CallEvent::LineDown { .. } => system("the line is gone".into()),
             CallEvent::ModelDisconnected { reason } => system(format!("the model was lost: {reason}")),
             CallEvent::ModelReconnected { .. } => system("the model is back".into()),
             CallEvent::Error { error, .. } => system(error),
@@ -132,11 +169,12 @@ impl Transcript {
     }
 }
 
-fn ended(reason: EndReason) -> &'static str {
-    match reason {
-        EndReason::HungUp => "it was hung up",
-        EndReason::Failed => "it could not go on",
-    }
+/// What an entry is made of.
+struct Made {
+    role: Role,
+    text: String,
+    heard: Option<String>,
+    item_id: Option<ItemId>,
 }
 
 fn activated(by: PersonaCause) -> &'static str {
@@ -201,7 +239,7 @@ mod tests {
         let entries = transcript(
             50,
             vec![
-                CallEvent::CallStarted { transport: "text".into() },
+                CallEvent::CallStarted { transport: "text".into(), phone: None },
                 active("waiter"),
                 CallEvent::TurnStarted { turn: 1 },
                 CallEvent::CallerText { text: "Drinks?".into() },
@@ -219,7 +257,7 @@ mod tests {
                 },
                 delta("No"),
                 delta("ne."),
-                CallEvent::AssistantText { text: "None.".into() },
+                CallEvent::AssistantText { text: "None.".into(), item_id: None },
                 CallEvent::TurnDone {
                     taken: true,
                     turn: 1,
@@ -245,12 +283,12 @@ mod tests {
 
     #[test]
     fn what_was_cut_off_is_what_had_come_since_the_last_whole_message() {
-        let interrupted = || CallEvent::AssistantInterrupted { played_ms: 0 };
+        let interrupted = || CallEvent::AssistantInterrupted { played_ms: 0, item_id: None, heard: None };
         let entries = transcript(
             50,
             vec![
                 delta("Whole."),
-                CallEvent::AssistantText { text: "Whole.".into() },
+                CallEvent::AssistantText { text: "Whole.".into(), item_id: None },
                 delta("Half a sen"),
                 interrupted(),
                 interrupted(),
@@ -274,5 +312,31 @@ mod tests {
         let entries = transcript(50, vec![say("é".repeat(ENTRY_CHARS)), say("é".repeat(ENTRY_CHARS + 1))]);
         assert_eq!(entries[0].text.chars().count(), ENTRY_CHARS);
         assert!(entries[1].text.ends_with("é…"), "{}", entries[1].text.chars().count());
+    }
+
+    #[test]
+    fn what_was_heard_stands_beside_what_was_said_and_late_words_before_their_answer() {
+        let entries = transcript(
+            9,
+            vec![
+                CallEvent::TurnStarted { turn: 1 },
+                delta("We have coffee, tea and juice."),
+                CallEvent::AssistantText {
+                    text: "We have coffee, tea and juice.".into(),
+                    item_id: Some("m1".into()),
+                },
+                CallEvent::CallerTranscript { text: "drinks?".into(), turn: 1 },
+                CallEvent::AssistantInterrupted {
+                    played_ms: 900,
+                    item_id: Some("m1".into()),
+                    heard: Some("We have coffee,".into()),
+                },
+            ],
+        );
+        assert_eq!(
+            texts(&entries),
+            [(Role::Caller, None, "drinks?"), (Role::Assistant, None, "We have coffee, tea and juice.")]
+        );
+        assert_eq!(entries[1].heard.as_deref(), Some("We have coffee,"));
     }
 }

@@ -107,6 +107,11 @@ impl Turn {
         None
     }
 
+    /// The caller spoke before the answer was whole: what there is of it is the reply.
+    pub fn supersede(&mut self) {
+        self.status = TurnStatus::Cancelled;
+    }
+
     /// The call ended before the turn did.
     pub fn cancel(&mut self) {
         self.status = TurnStatus::Cancelled;

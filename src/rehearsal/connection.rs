@@ -30,6 +30,8 @@ pub(super) struct Connection {
     ready: VecDeque<String>,
     /// Responses that go on later; a handful at most.
     waiting: Vec<(Instant, String)>,
+    /// When to see whether the caller is silent, and the number of that watch.
+    watch: Option<(Instant, u64)>,
 }
 
 /// Whether the loop goes on.
@@ -47,7 +49,8 @@ impl Connection {
         stop: CancellationToken,
     ) -> Self {
         let expires = Instant::now() + lifetime;
-        Self { socket, conversation, events_left, expires, stop, ready: VecDeque::new(), waiting: Vec::new() }
+        let (ready, waiting) = (VecDeque::new(), Vec::new());
+        Self { socket, conversation, events_left, expires, stop, ready, waiting, watch: None }
     }
 
     /// Talks until one side ends it; says why it ended.
@@ -57,7 +60,8 @@ impl Connection {
             if let Flow::End(why) = flow {
                 return why;
             }
-            let next = self.waiting.iter().map(|(at, _)| *at).min();
+            let watch = self.watch.iter().map(|(at, _)| *at);
+            let next = self.waiting.iter().map(|(at, _)| *at).chain(watch).min();
             let timer = next.unwrap_or(self.expires).min(self.expires);
             // the client first: a cancel that has arrived must not wait for one more delta
             flow = tokio::select! {
@@ -97,6 +101,10 @@ impl Connection {
             let actions = self.conversation.on_expiry();
             return self.perform(actions).await;
         }
+        if let Some((_, watch)) = self.watch.take_if(|(at, _)| *at <= now) {
+            let actions = self.conversation.on_watch(watch);
+            return self.perform(actions).await;
+        }
         match self.waiting.iter().position(|(at, _)| *at <= now) {
             Some(due) => {
                 let (_, response) = self.waiting.remove(due);
@@ -122,6 +130,9 @@ impl Connection {
                 Action::Continue { response, after_ms: 0 } => self.ready.push_back(response),
                 Action::Continue { response, after_ms } => {
                     self.waiting.push((Instant::now() + Duration::from_millis(after_ms), response));
+                }
+                Action::Watch { watch, after_ms } => {
+                    self.watch = Some((Instant::now() + Duration::from_millis(after_ms), watch));
                 }
                 Action::Close { code, reason } => return self.close(code, reason).await,
             }

@@ -4,12 +4,12 @@ use serde_json::{Value, json};
 
 use super::event::ServerEvent;
 use super::hostile::Hostility;
+use super::idle::Idle;
 use super::ids::Ids;
 use super::input::InputBuffer;
-use super::item::{Body, Item, Role, Status};
+use super::item::Item;
 use super::items::Items;
 use super::manner::{Ending, Fault};
-use super::part::{Part, decode_audio};
 use super::refusal::{Refusal, missing};
 use super::request;
 use super::response::Running;
@@ -46,6 +46,8 @@ pub(super) enum Action {
     Send(String),
     /// Come back to this response after so many milliseconds.
     Continue { response: String, after_ms: u64 },
+    /// Come back after so many milliseconds to see whether the caller is still silent. The last one counts.
+    Watch { watch: u64, after_ms: u64 },
     /// Close the socket.
     Close { code: u16, reason: &'static str },
 }
@@ -59,13 +61,18 @@ pub(super) struct Conversation {
     pub(super) items: Items,
     pub(super) ids: Ids,
     pub(super) meter: Meter,
-    buffer: InputBuffer,
+    pub(super) input: InputBuffer,
+    /// The item that what is being said will become.
+    pub(super) spoken_item: Option<String>,
+    pub(super) idle: Idle,
     running: Vec<Running>,
     faults: fastrand::Rng,
+    /// Where the audio of responses is cut.
+    cuts: fastrand::Rng,
     /// From the first audio of the model on, the voice is fixed.
     pub(super) has_spoken: bool,
     hostility: Option<Hostility>,
-    out: Vec<Action>,
+    pub(super) out: Vec<Action>,
 }
 
 impl Conversation {
@@ -75,13 +82,16 @@ impl Conversation {
         let session = Session::new(ids.next("sess"), &setup.model, setup.expires_at);
         let mut conversation = Self {
             id: ids.next("conv"),
-            session,
             items: Items::default(),
             ids,
             meter: Meter::default(),
-            buffer: InputBuffer::default(),
+            input: InputBuffer::new(session.input_encoding(), session.vad()),
+            spoken_item: None,
+            idle: Idle::default(),
+            session,
             running: Vec::new(),
             faults: fastrand::Rng::with_seed(setup.fault_seed),
+            cuts: fastrand::Rng::with_seed(!setup.fault_seed),
             has_spoken: false,
             hostility: setup.hostile.then(Hostility::default),
             out: Vec::new(),
@@ -117,7 +127,8 @@ impl Conversation {
         self.has_spoken |= step.events.iter().any(|event| event.kind == "response.output_audio.delta");
         step.events.into_iter().for_each(|event| self.send(event));
         if step.done {
-            self.running.remove(at);
+            let ended = self.running.remove(at);
+            self.watch_from(&ended);
         } else {
             self.out.push(Action::Continue {
                 response: response.to_owned(),
@@ -135,11 +146,11 @@ impl Conversation {
         self.take()
     }
 
-    fn take(&mut self) -> Vec<Action> {
+    pub(super) fn take(&mut self) -> Vec<Action> {
         std::mem::take(&mut self.out)
     }
 
-    fn send(&mut self, event: ServerEvent) {
+    pub(super) fn send(&mut self, event: ServerEvent) {
         let events = match &mut self.hostility {
             Some(hostility) => hostility.season(event),
             None => vec![event],
@@ -154,15 +165,10 @@ impl Conversation {
         let text = |name: &str| event[name].as_str().unwrap_or_default();
         match text("type") {
             "session.update" => self.update_session(&event["session"]),
-            "input_audio_buffer.append" => {
-                let encoding = self.session.input_encoding();
-                let audio = decode_audio(text("audio"), encoding, "audio")?;
-                self.buffer.append(&audio, self.session.has_vad())
-            }
+            "input_audio_buffer.append" => self.hear(text("audio")),
             "input_audio_buffer.commit" => self.commit(),
             "input_audio_buffer.clear" => {
-                self.buffer.clear();
-                self.send(ServerEvent::new("input_audio_buffer.cleared", json!({})));
+                self.clear_input();
                 Ok(())
             }
             "conversation.item.create" => {
@@ -185,31 +191,8 @@ impl Conversation {
 
     fn update_session(&mut self, patch: &Value) -> Result<(), Refusal> {
         self.session.update(patch, self.has_spoken)?;
+        self.retune();
         self.send(ServerEvent::new("session.updated", json!({"session": self.session.to_wire()})));
-        Ok(())
-    }
-
-    fn commit(&mut self) -> Result<(), Refusal> {
-        let encoding = self.session.input_encoding();
-        let audio = self.buffer.commit(encoding)?;
-        let parts = vec![Part::InputAudio { audio, encoding, transcript: None }];
-        let item = Item {
-            id: self.new_item_id(),
-            status: Status::Completed,
-            body: Body::Message { role: Role::User, parts },
-            response: String::new(),
-        };
-        let (id, shown) = (item.id.clone(), item.to_wire(false));
-        let previous = self.items.insert(item, None)?;
-        let committed = json!({"item_id": id, "previous_item_id": previous});
-        self.send(ServerEvent::new("input_audio_buffer.committed", committed));
-        self.show_item(&shown, previous.as_deref());
-        if !self.session.get("/audio/input/transcription").is_null() {
-            let error = json!({"type": "transcription_error", "code": "audio_unintelligible",
-                "message": "The rehearsal model does not understand speech."});
-            let fields = json!({"item_id": id, "content_index": 0, "error": error});
-            self.send(ServerEvent::new("conversation.item.input_audio_transcription.failed", fields));
-        }
         Ok(())
     }
 
@@ -223,7 +206,7 @@ impl Conversation {
         Ok(())
     }
 
-    fn show_item(&mut self, item: &Value, previous: Option<&str>) {
+    pub(super) fn show_item(&mut self, item: &Value, previous: Option<&str>) {
         let fields = json!({"item": item, "previous_item_id": previous});
         self.send(ServerEvent::new("conversation.item.added", fields.clone()));
         self.send(ServerEvent::new("conversation.item.done", fields));
@@ -249,10 +232,9 @@ impl Conversation {
         Ok(())
     }
 
-    fn create_response(&mut self, asked: &Value) -> Result<(), Refusal> {
+    pub(super) fn create_response(&mut self, asked: &Value) -> Result<(), Refusal> {
         let in_conversation = asked["conversation"] != "none";
-        let active = self.running.iter().find(|running| running.manner.conversation.is_some());
-        if let Some(active) = active.filter(|_| in_conversation) {
+        if let Some(active) = self.active().filter(|_| in_conversation) {
             let why = format!(
                 "Conversation already has an active response in progress: {}. \
                  Wait until the response is finished before creating a new one.",
@@ -266,14 +248,17 @@ impl Conversation {
         }
         let conversation = in_conversation.then(|| self.id.clone());
         let plan = request::plan(self, asked, conversation)?;
+        let left = 800_000_u64.saturating_sub(plan.input.read.total());
         let fault = self.fault();
         let id = self.ids.next("resp");
-        let running = Running::new(id.clone(), plan.manner, plan.acts, plan.input, fault, &self.session.id);
+        let running = Running::new(id.clone(), plan, fault, self.cuts.fork(), &self.session.id);
         self.send(running.created());
-        let left = 800_000_u64.saturating_sub(plan.input.read.total());
         let limits = json!([{"name": "tokens", "limit": 800_000, "remaining": left, "reset_seconds": 0.0}]);
         self.send(ServerEvent::new("rate_limits.updated", json!({"rate_limits": limits})));
         self.running.push(running);
+        if in_conversation {
+            self.idle.stop();
+        }
         self.out.push(Action::Continue { response: id, after_ms: self.setup.delay_ms });
         Ok(())
     }
@@ -293,13 +278,38 @@ impl Conversation {
             let why = "Cancellation failed: no active response found";
             return Err(Refusal::new("response_cancel_not_active", why));
         };
-        let mut cancelled = self.running.remove(at);
-        let step = cancelled.end(Ending::Cancelled, &mut self.items);
-        step.events.into_iter().for_each(|event| self.send(event));
+        let cancelled = self.end_response(at, Ending::Cancelled);
+        self.watch_from(&cancelled);
         Ok(())
     }
 
-    fn new_item_id(&mut self) -> String {
+    /// The response that is on its way in the conversation.
+    pub(super) fn active(&self) -> Option<&Running> {
+        self.running.iter().find(|running| running.manner.conversation.is_some())
+    }
+
+    /// The caller has begun to speak: what is on its way in the conversation is not wanted any more.
+    pub(super) fn interrupt(&mut self) {
+        if let Some(at) = self.running.iter().position(|running| running.manner.conversation.is_some()) {
+            self.end_response(at, Ending::Interrupted);
+        }
+    }
+
+    fn end_response(&mut self, at: usize, ending: Ending) -> Running {
+        let mut ended = self.running.remove(at);
+        let step = ended.end(ending, &mut self.items);
+        step.events.into_iter().for_each(|event| self.send(event));
+        ended
+    }
+
+    /// A response in the conversation has ended: from the end of its playback on the caller may be silent too long.
+    fn watch_from(&mut self, ended: &Running) {
+        if ended.manner.conversation.is_some() {
+            self.watch_for_silence(ended.spoken_ms());
+        }
+    }
+
+    pub(super) fn new_item_id(&mut self) -> String {
         loop {
             let id = self.ids.next("item");
             if self.items.get(&id).is_none() {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use super::argument::{Memory, fill, structured};
+use super::farewell::{farewell, wanted};
 use super::model::{Act, Choice, Scene};
 use super::phrase::{arrived, question};
 use super::search::{asks_for_something, found_nothing, is_search, narrower, without_asking};
@@ -48,6 +49,9 @@ impl Desk<'_> {
             let refused = error_of(&value).is_some() || value["ok"] == Value::Bool(false);
             let greeting = value["greeting"].as_str().unwrap_or_default().trim();
             failed |= refused;
+            if let Some(farewell) = farewell(tool).filter(|_| !refused) {
+                return vec![Act::Say(farewell.to_owned())];
+            }
             if !refused && (is_handoff(tool) || !greeting.is_empty()) {
                 welcome = Some(greeting.to_owned());
             } else {
@@ -117,6 +121,9 @@ impl Desk<'_> {
             Choice::Only(name) => return self.forced(name),
             Choice::Auto | Choice::Required => {}
         }
+        if let Some(tool) = self.leaving() {
+            return vec![self.call_somehow(tool)];
+        }
         let several = self.several();
         if several.len() > 1 {
             return several;
@@ -129,6 +136,12 @@ impl Desk<'_> {
             None if self.scene.choice == Choice::Required => self.any_tool(),
             None => Vec::new(),
         }
+    }
+
+    /// The tool that ends the call or gives it to a person, if the caller plainly asks for that.
+    fn leaving(&self) -> Option<&Tool> {
+        let name = wanted(self.utterance)?;
+        self.scene.tools.iter().find(|tool| tool.name == name && !self.turn.called(name))
     }
 
     fn call(&self, at: usize, arguments: Map<String, Value>) -> Act {

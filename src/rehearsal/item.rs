@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::part::{Part, Speech, read_part};
+use super::part::{Part, Recording, Speech, read_part};
 use super::refusal::Refusal;
 use super::voice::Encoding;
 
@@ -158,6 +158,17 @@ impl Item {
             Body::Message { parts, .. } => parts.iter().map(Part::audio_ms).sum(),
             Body::Call { .. } | Body::Output { .. } | Body::Approval(_) => 0,
         }
+    }
+
+    /// What the caller has spoken in it.
+    pub(super) fn recording_mut(&mut self) -> Option<&mut Recording> {
+        let Body::Message { parts, .. } = &mut self.body else {
+            return None;
+        };
+        parts.iter_mut().find_map(|part| match part {
+            Part::InputAudio(recording) => Some(recording),
+            Part::InputText(_) | Part::InputImage { .. } | Part::OutputText(_) | Part::OutputAudio(_) => None,
+        })
     }
 
     /// What the model has spoken in it.

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::item::{Body, Item, Role, Status};
 use super::model::Entry;
-use super::refusal::{Refusal, invalid};
+use super::refusal::Refusal;
 
 /// Most items of one conversation; the real server has a token limit instead.
 const ITEMS_MAX: usize = 2_000;
@@ -132,15 +132,12 @@ impl Items {
             let why = "Only model output audio messages can be truncated.";
             return Err(Refusal::new("unsupported_content_type", why).at("item_id"));
         };
-        if audio_end_ms > speech.audio_ms {
-            let why =
-                format!("Audio content of {}ms is already shorter than {audio_end_ms}ms", speech.audio_ms);
-            let mut refusal = invalid("audio_end_ms", "");
-            refusal.message = why;
-            return Err(refusal);
+        let sent_ms = speech.audio_ms();
+        if audio_end_ms > sent_ms {
+            let why = format!("Audio content of {sent_ms}ms is already shorter than {audio_end_ms}ms");
+            return Err(Refusal::new("invalid_value", why).at("audio_end_ms"));
         }
-        speech.audio_ms = audio_end_ms;
-        speech.truncated = true;
+        speech.truncate(audio_end_ms);
         Ok(())
     }
 }
@@ -156,7 +153,8 @@ fn entry(item: &Item) -> Option<Entry> {
             Some(Entry::User { text: item.text(), audio_ms: item.audio_ms() })
         }
         Body::Message { role: Role::Assistant, .. } => Some(Entry::Assistant { text: item.text() }),
-        Body::Message { role: Role::System, .. } | Body::Approval(_) => None,
+        Body::Message { role: Role::System, .. } => Some(Entry::System { text: item.text() }),
+        Body::Approval(_) => None,
         // a call cut off in the middle is no call
         Body::Call { .. } if item.status == Status::Incomplete => None,
         Body::Call { call_id, name, arguments } => Some(Entry::Call {

@@ -31,6 +31,8 @@ pub(super) enum Fault {
 pub(super) enum Ending {
     Completed,
     Cancelled,
+    /// The caller began to speak.
+    Interrupted,
     OutOfTokens,
     Failed,
 }
@@ -41,6 +43,7 @@ impl Ending {
         match self {
             Self::Completed => ("completed", Value::Null),
             Self::Cancelled => ("cancelled", json!({"type": "cancelled", "reason": "client_cancelled"})),
+            Self::Interrupted => ("cancelled", json!({"type": "cancelled", "reason": "turn_detected"})),
             Self::OutOfTokens => ("incomplete", json!({"type": "incomplete", "reason": "max_output_tokens"})),
             Self::Failed => ("failed", json!({"type": "failed", "error": server_error(session_id)})),
         }

@@ -4,14 +4,16 @@ use serde_json::{Map, Value};
 
 use super::desk::Desk;
 use super::period::anchored;
-use super::phrase::{greeting, no_tool, quoted, unheard};
+use super::phrase::{greeting, no_tool, prompted, quoted, unheard};
 use super::toolbox::Tool;
 use super::turn::Turn;
 
 /// One entry of the conversation, as the model sees it.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Entry {
-    /// Something the caller said or wrote; `audio_ms` of it were audio without words.
+    /// Something the model was told by whoever runs the call.
+    System { text: String },
+    /// Something the caller said or wrote; `audio_ms` of it were audio.
     User { text: String, audio_ms: u64 },
     /// Something the model said.
     Assistant { text: String },
@@ -52,6 +54,11 @@ pub(super) enum Act {
 
 /// What the model does next: at least one act.
 pub(super) fn answer(scene: &Scene<'_>) -> Vec<Act> {
+    if let Some(Entry::System { text }) = scene.entries.last()
+        && let Some(words) = prompted(text)
+    {
+        return vec![Act::Say(words)];
+    }
     let mut turn = Turn::of(scene.entries);
     turn.utterance = turn.utterance.map(|said| anchored(&said, scene.instructions));
     let Some(utterance) = turn.utterance.clone() else {
@@ -221,7 +228,9 @@ mod tests {
         assert!(said(&act(&waiter_tools(), &[user("hello")])).starts_with("Hello!"));
         assert!(said(&act(&[], &[])).starts_with("Hello!"));
         let voice = Entry::User { text: String::new(), audio_ms: 2_400 };
-        assert!(said(&act(&waiter_tools(), &[voice])).contains("3 seconds"));
+        assert!(said(&act(&waiter_tools(), &[voice])).contains("rehearsal model"));
+        let nothing = Entry::User { text: String::new(), audio_ms: 0 };
+        assert_eq!(said(&act(&waiter_tools(), &[nothing])), "Are you still there?");
     }
 
     #[test]
@@ -288,6 +297,33 @@ mod tests {
         assert!(with(Choice::None).is_empty());
         assert_eq!(with(Choice::Only("recommend_pairing".into())), ["recommend_pairing"]);
         assert_eq!(with(Choice::Required), ["lookup_menu"]);
+    }
+
+    #[test]
+    fn a_system_message_may_say_what_is_to_be_said_now() {
+        let system = |text: &str| Entry::System { text: text.into() };
+        let welcome = system("Say to the caller, in their language: \"Welcome! What can I get you today?\"");
+        let tools = waiter_tools();
+        let mut entries = vec![welcome.clone()];
+        assert_eq!(said(&act(&tools, &entries)), "Welcome! What can I get you today?");
+        entries.push(user("What drinks do you have?"));
+        assert_eq!(calls(&act(&tools, &entries))[0].0, "lookup_menu");
+        // also when the caller has spoken before
+        entries.push(welcome);
+        assert_eq!(said(&act(&tools, &entries)), "Welcome! What can I get you today?");
+        entries.push(system("The caller pressed the key 5."));
+        assert_eq!(said(&act(&tools, &entries)), "You pressed 5.");
+    }
+
+    #[test]
+    fn a_system_message_without_such_words_changes_nothing() {
+        let note = Entry::System { text: "From here on you are the persona `cfo`.".into() };
+        let tools = waiter_tools();
+        let entries = [note.clone(), user("What drinks do you have?")];
+        assert_eq!(calls(&act(&tools, &entries))[0].0, "lookup_menu");
+        let entries = [user("What drinks do you have?"), note.clone()];
+        assert_eq!(calls(&act(&tools, &entries))[0].0, "lookup_menu");
+        assert!(said(&act(&tools, &[note])).starts_with("Hello!"));
     }
 
     #[test]

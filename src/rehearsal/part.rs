@@ -4,41 +4,84 @@ use serde_json::{Value, json};
 
 use super::item::Role;
 use super::refusal::{Refusal, invalid};
+use super::speech::understand_at;
 use super::voice::{Encoding, Tone};
 
 /// One part of a message.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Part {
     InputText(String),
-    InputAudio { audio: Vec<u8>, encoding: Encoding, transcript: Option<String> },
+    InputAudio(Recording),
     InputImage { image_url: String, detail: Option<String> },
     OutputText(String),
     OutputAudio(Speech),
 }
 
+/// What a user said.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Recording {
+    audio: Vec<u8>,
+    encoding: Encoding,
+    /// As the client told it, or as it was transcribed.
+    pub(super) transcript: Option<String>,
+    /// What the model understood, whether or not it was to be transcribed.
+    pub(super) understood: String,
+}
+
+impl Recording {
+    pub(super) fn new(audio: Vec<u8>, encoding: Encoding) -> Self {
+        let understood = understand_at(&encoding.samples(&audio), encoding.samples_per_ms());
+        Self { audio, encoding, transcript: None, understood }
+    }
+
+    fn audio_ms(&self) -> u64 {
+        self.audio.len() as u64 / self.encoding.bytes_per_ms()
+    }
+}
+
 /// What the model has spoken in one part. The audio itself is not kept: the tone makes it again.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Speech {
-    /// The pieces it was spoken in.
-    pub(super) chunks: Vec<String>,
-    pub(super) tone: Tone,
-    /// Audio sent so far, in milliseconds; less after a truncation.
-    pub(super) audio_ms: u64,
+    /// The words sent so far; the audio lags behind them.
+    text: String,
+    tone: Tone,
+    /// Samples sent so far; fewer after a truncation.
+    sent: usize,
     /// A truncated answer has lost its words: nobody knows which of them were heard.
-    pub(super) truncated: bool,
+    truncated: bool,
 }
 
 impl Speech {
+    pub(super) fn new(tone: Tone) -> Self {
+        Self { text: String::new(), tone, sent: 0, truncated: false }
+    }
+
+    /// Notes what was just sent. After a truncation nothing is added any more.
+    pub(super) fn add(&mut self, words: &str, samples: usize) {
+        if !self.truncated {
+            self.text.push_str(words);
+            self.sent += samples;
+        }
+    }
+
+    /// Forgets the words, and the audio from there on.
+    pub(super) fn truncate(&mut self, audio_end_ms: u64) {
+        let end = usize::try_from(audio_end_ms).unwrap_or(usize::MAX);
+        self.sent = end.saturating_mul(self.tone.encoding.samples_per_ms()).min(self.sent);
+        self.truncated = true;
+    }
+
+    pub(super) fn audio_ms(&self) -> u64 {
+        self.tone.ms(self.sent)
+    }
+
     pub(super) fn transcript(&self) -> String {
-        if self.truncated { String::new() } else { self.chunks.concat() }
+        if self.truncated { String::new() } else { self.text.clone() }
     }
 
     fn audio(&self) -> Vec<u8> {
-        let mut audio: Vec<u8> = self.chunks.iter().flat_map(|chunk| self.tone.speak(chunk)).collect();
-        audio.truncate(
-            usize::try_from(self.audio_ms * self.tone.encoding.bytes_per_ms()).unwrap_or(usize::MAX),
-        );
-        audio
+        let letters: Vec<char> = self.text.chars().collect();
+        self.tone.speak(&letters, 0..self.sent)
     }
 }
 
@@ -55,13 +98,13 @@ impl Part {
                 }
                 part
             }
-            Self::InputAudio { audio, transcript, .. } => {
+            Self::InputAudio(recording) => {
                 let mut part = json!({"type": "input_audio"});
-                if let Some(transcript) = transcript {
+                if let Some(transcript) = &recording.transcript {
                     part["transcript"] = json!(transcript);
                 }
                 if with_audio {
-                    part["audio"] = json!(base64(audio));
+                    part["audio"] = json!(base64(&recording.audio));
                 }
                 part
             }
@@ -79,7 +122,9 @@ impl Part {
     pub(super) fn text(&self) -> String {
         match self {
             Self::InputText(text) | Self::OutputText(text) => text.clone(),
-            Self::InputAudio { transcript, .. } => transcript.clone().unwrap_or_default(),
+            Self::InputAudio(recording) => {
+                recording.transcript.clone().unwrap_or_else(|| recording.understood.clone())
+            }
             Self::InputImage { .. } => String::new(),
             Self::OutputAudio(speech) => speech.transcript(),
         }
@@ -88,17 +133,17 @@ impl Part {
     pub(super) fn bytes(&self) -> usize {
         match self {
             Self::InputText(text) | Self::OutputText(text) => text.len(),
-            Self::InputAudio { audio, .. } => audio.len(),
+            Self::InputAudio(recording) => recording.audio.len(),
             Self::InputImage { image_url, .. } => image_url.len(),
-            Self::OutputAudio(speech) => speech.chunks.iter().map(String::len).sum(),
+            Self::OutputAudio(speech) => speech.text.len(),
         }
     }
 
     /// The audio of it, in milliseconds.
     pub(super) fn audio_ms(&self) -> u64 {
         match self {
-            Self::InputAudio { audio, encoding, .. } => audio.len() as u64 / encoding.bytes_per_ms(),
-            Self::OutputAudio(speech) => speech.audio_ms,
+            Self::InputAudio(recording) => recording.audio_ms(),
+            Self::OutputAudio(speech) => speech.audio_ms(),
             Self::InputText(_) | Self::InputImage { .. } | Self::OutputText(_) => 0,
         }
     }
@@ -113,11 +158,8 @@ pub(super) fn read_part(part: &Value, role: Role, encoding: Encoding, path: &str
     match (part["type"].as_str(), role) {
         (Some("input_audio"), _) => {
             let audio = decode_audio(&text("audio"), encoding, &format!("{path}.audio"))?;
-            Ok(Part::InputAudio {
-                audio,
-                encoding,
-                transcript: part["transcript"].as_str().map(str::to_owned),
-            })
+            let transcript = part["transcript"].as_str().map(str::to_owned);
+            Ok(Part::InputAudio(Recording { transcript, ..Recording::new(audio, encoding) }))
         }
         (Some("input_image"), _) => {
             let image_url = text("image_url");
@@ -171,11 +213,12 @@ mod tests {
     #[test]
     fn a_truncated_answer_keeps_its_audio_and_loses_its_words() {
         let tone = Tone::of_voice("marin", Encoding::MuLaw, 1.0);
-        let mut speech =
-            Speech { chunks: vec!["Hello ".into(), "there".into()], tone, audio_ms: 660, truncated: false };
+        let mut speech = Speech::new(tone);
+        speech.add("Hello ", 1_000);
+        speech.add("there", 4_280);
         assert_eq!((speech.transcript().as_str(), speech.audio().len()), ("Hello there", 660 * 8));
-        speech.audio_ms = 100;
-        speech.truncated = true;
+        speech.truncate(100);
+        speech.add("!", 480);
         assert_eq!((speech.transcript().as_str(), speech.audio().len()), ("", 800));
     }
 }

@@ -95,12 +95,25 @@ fn offer(scene: &Scene<'_>) -> String {
     format!("I can help with this: {}. What would you like to know?", own.join("; "))
 }
 
-/// Answers audio that came without words.
+/// Answers audio that no words were understood in, or a caller who says nothing at all.
 pub(super) fn unheard(audio_ms: u64) -> String {
-    let seconds = audio_ms.div_ceil(1_000);
-    format!(
-        "I heard about {seconds} seconds of you, but a rehearsal model does not understand speech. What would you like?"
-    )
+    if audio_ms == 0 {
+        return "Are you still there?".to_owned();
+    }
+    "I hear you, but I am a rehearsal model: I understand text, and the tone speech of ai-realtime call --say."
+        .to_owned()
+}
+
+/// What a system message that came last wants said: what stands in it between straight quotation marks, or which
+/// key the caller has pressed.
+pub(super) fn prompted(told: &str) -> Option<String> {
+    let quoted = told.split('"').nth(1).filter(|_| told.matches('"').count() > 1);
+    if let Some(words) = quoted.map(str::trim).filter(|words| !words.is_empty()) {
+        return Some(words.to_owned());
+    }
+    let (_, after) = told.split_once("pressed the key ")?;
+    let key = after.chars().next().filter(|key| key.is_ascii_digit() || "*#ABCD".contains(*key))?;
+    Some(format!("You pressed {key}."))
 }
 
 /// "You are Mara, …", "You are the AI Waiter for …": the name in it.

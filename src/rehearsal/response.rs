@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 
 use serde_json::{Map, Value, json};
 
-use super::chunk::{evenly, words};
 use super::event::ServerEvent;
 use super::ids::Ids;
 use super::item::{Body, Item, Role, Status};
@@ -12,6 +11,8 @@ use super::items::Items;
 use super::manner::{Ending, Fault, Manner};
 use super::model::Act;
 use super::part::{Part, Speech};
+use super::request::Plan;
+use super::script::{Piece, Script};
 use super::usage::{Input, Tokens, spoken_tokens, text_tokens, usage};
 
 /// A response that is being generated.
@@ -25,6 +26,10 @@ pub(super) struct Running {
     output: Vec<Value>,
     input: Input,
     spent: Tokens,
+    /// Samples sent, of all items together.
+    sent: usize,
+    /// How the audio is cut.
+    cuts: fastrand::Rng,
     fault: Option<Fault>,
     session_id: String,
 }
@@ -33,7 +38,7 @@ pub(super) struct Running {
 #[derive(Debug)]
 struct Current {
     item: Item,
-    chunks: VecDeque<String>,
+    script: Script,
 }
 
 /// What came of one step.
@@ -44,25 +49,32 @@ pub(super) struct Step {
 }
 
 impl Running {
+    /// A response as it was planned; `cuts` decides where its audio is cut.
     pub(super) fn new(
         id: String,
-        manner: Manner,
-        acts: Vec<Act>,
-        input: Input,
+        plan: Plan,
         fault: Option<Fault>,
+        cuts: fastrand::Rng,
         session_id: &str,
     ) -> Self {
         Self {
             id,
-            manner,
-            acts: acts.into(),
+            manner: plan.manner,
+            acts: plan.acts.into(),
             current: None,
             output: Vec::new(),
-            input,
+            input: plan.input,
             spent: Tokens::default(),
+            sent: 0,
+            cuts,
             fault,
             session_id: session_id.to_owned(),
         }
+    }
+
+    /// How long the audio sent so far plays, in milliseconds.
+    pub(super) fn spoken_ms(&self) -> u64 {
+        self.manner.tone.ms(self.sent)
     }
 
     /// `response.created`.
@@ -84,7 +96,7 @@ impl Running {
         {
             events.extend(self.open(act, items, ids));
         }
-        let Some(chunk) = self.current.as_mut().and_then(|current| current.chunks.pop_front()) else {
+        let Some(piece) = self.current.as_mut().and_then(|current| current.script.next()) else {
             events.extend(self.close(Status::Completed, items));
             if self.acts.is_empty() {
                 let last = self.end(Ending::Completed, items);
@@ -93,12 +105,12 @@ impl Running {
             }
             return Step { events, done: false };
         };
-        if !self.can_afford(&chunk) {
+        if !self.can_afford(&piece) {
             let last = self.end(Ending::OutOfTokens, items);
             events.extend(last.events);
             return Step { events, done: true };
         }
-        events.extend(self.delta(&chunk, items));
+        events.extend(self.delta(&piece, items));
         if self.fault == Some(Fault::AfterTheFirstDelta) {
             let last = self.end(Ending::Failed, items);
             events.extend(last.events);
@@ -144,20 +156,20 @@ impl Running {
             id
         };
         let id = next_id("item");
-        let (body, chunks) = match act {
+        let (body, script) = match act {
             Act::Say(text) => {
-                let speech =
-                    || Speech { chunks: Vec::new(), tone: self.manner.tone, audio_ms: 0, truncated: false };
-                let part = if self.manner.spoken {
-                    Part::OutputAudio(speech())
+                let tone = self.manner.tone;
+                let (part, script) = if self.manner.spoken {
+                    (Part::OutputAudio(Speech::new(tone)), Script::spoken(&text, tone, self.cuts.fork()))
                 } else {
-                    Part::OutputText(String::new())
+                    (Part::OutputText(String::new()), Script::written(&text))
                 };
-                (Body::Message { role: Role::Assistant, parts: vec![part] }, words(&text))
+                (Body::Message { role: Role::Assistant, parts: vec![part] }, script)
             }
             Act::Call { name, arguments } => {
                 let arguments = Value::Object(arguments).to_string();
-                (Body::Call { call_id: next_id("call"), name, arguments: String::new() }, evenly(&arguments))
+                let call = Body::Call { call_id: next_id("call"), name, arguments: String::new() };
+                (call, Script::arguments(&arguments))
             }
         };
         let item = Item { id, status: Status::InProgress, body, response: self.id.clone() };
@@ -172,7 +184,7 @@ impl Running {
             events.push(ServerEvent::new("conversation.item.added", fields));
             items.push(item.clone());
         }
-        self.current = Some(Current { item, chunks });
+        self.current = Some(Current { item, script });
         if is_message {
             let part = if self.manner.spoken {
                 json!({"type": "audio", "transcript": ""})
@@ -184,45 +196,49 @@ impl Running {
         events
     }
 
-    fn can_afford(&self, chunk: &str) -> bool {
+    fn can_afford(&self, piece: &Piece) -> bool {
         let Some(limit) = self.manner.max_output_tokens.as_u64() else {
             return true;
         };
-        self.spent.total() + self.price(chunk).total() <= limit
+        self.spent.total() + self.price(piece).total() <= limit
     }
 
-    fn price(&self, chunk: &str) -> Tokens {
-        let speaks =
-            self.current.as_ref().is_some_and(|current| matches!(current.item.body, Body::Message { .. }));
-        let audio =
-            if speaks && self.manner.spoken { spoken_tokens(self.manner.tone.duration_ms(chunk)) } else { 0 };
-        Tokens { text: text_tokens(chunk), audio, image: 0 }
+    fn price(&self, piece: &Piece) -> Tokens {
+        let tokens_to = |sample: usize| spoken_tokens(self.manner.tone.ms(sample));
+        let audio = tokens_to(piece.samples.end) - tokens_to(piece.samples.start);
+        Tokens { text: piece.words.as_deref().map_or(0, text_tokens), audio, image: 0 }
     }
 
-    fn delta(&mut self, chunk: &str, items: &mut Items) -> Vec<ServerEvent> {
-        let price = self.price(chunk);
+    fn delta(&mut self, piece: &Piece, items: &mut Items) -> Vec<ServerEvent> {
+        let price = self.price(piece);
         self.spent.add(price);
+        self.sent += piece.samples.len();
         let Some(current) = self.current.as_mut() else {
             return Vec::new();
         };
-        write(&mut current.item, chunk);
+        write(&mut current.item, piece);
         if let Some(kept) = items.get_mut(&current.item.id) {
-            write(kept, chunk);
+            write(kept, piece);
         }
-        match &current.item.body {
-            Body::Call { call_id, .. } => {
-                let more = json!({"call_id": call_id, "delta": chunk});
-                vec![self.call_event("response.function_call_arguments.delta", more)]
-            }
-            _ if self.manner.spoken => {
-                let audio = base64_simd::STANDARD.encode_to_string(self.manner.tone.speak(chunk));
-                vec![
-                    self.part_event("response.output_audio_transcript.delta", json!({"delta": chunk})),
-                    self.part_event("response.output_audio.delta", json!({ "delta": audio })),
-                ]
-            }
-            _ => vec![self.part_event("response.output_text.delta", json!({"delta": chunk}))],
+        let audio = current.script.audio(&piece.samples);
+        let mut events = Vec::new();
+        if let Some(words) = &piece.words {
+            events.push(match &current.item.body {
+                Body::Call { call_id, .. } => {
+                    let more = json!({"call_id": call_id, "delta": words});
+                    self.call_event("response.function_call_arguments.delta", more)
+                }
+                _ if self.manner.spoken => {
+                    self.part_event("response.output_audio_transcript.delta", json!({"delta": words}))
+                }
+                _ => self.part_event("response.output_text.delta", json!({"delta": words})),
+            });
         }
+        if !audio.is_empty() {
+            let delta = base64_simd::STANDARD.encode_to_string(audio);
+            events.push(self.part_event("response.output_audio.delta", json!({ "delta": delta })));
+        }
+        events
     }
 
     /// Ends the open item, if there is one.
@@ -305,15 +321,13 @@ fn object(value: Value) -> Map<String, Value> {
 }
 
 /// Adds what was just generated to an item.
-fn write(item: &mut Item, chunk: &str) {
+fn write(item: &mut Item, piece: &Piece) {
+    let words = piece.words.as_deref().unwrap_or_default();
     match &mut item.body {
-        Body::Call { arguments, .. } => arguments.push_str(chunk),
+        Body::Call { arguments, .. } => arguments.push_str(words),
         Body::Message { parts, .. } => match parts.first_mut() {
-            Some(Part::OutputText(text)) => text.push_str(chunk),
-            Some(Part::OutputAudio(speech)) if !speech.truncated => {
-                speech.audio_ms += speech.tone.duration_ms(chunk);
-                speech.chunks.push(chunk.to_owned());
-            }
+            Some(Part::OutputText(text)) => text.push_str(words),
+            Some(Part::OutputAudio(speech)) => speech.add(words, piece.samples.len()),
             _ => {}
         },
         Body::Output { .. } | Body::Approval(_) => {}

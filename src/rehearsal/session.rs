@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::model::Choice;
 use super::refusal::{Refusal, invalid, missing};
+use super::vad::Settings;
 use super::voice::{Encoding, Tone};
 
 /// The effective configuration of a session.
@@ -102,9 +103,19 @@ impl Session {
         Encoding::named(self.get("/audio/input/format/type").as_str().unwrap_or_default())
     }
 
-    /// Whether the server is to find the ends of turns itself.
-    pub(super) fn has_vad(&self) -> bool {
-        !self.get("/audio/input/turn_detection").is_null()
+    /// How the server finds the ends of turns itself; `None` when it is not to.
+    pub(super) fn vad(&self) -> Option<Settings> {
+        Settings::read(self.get("/audio/input/turn_detection"))
+    }
+
+    /// Whether this flag of `turn_detection` is set.
+    pub(super) fn on_turn(&self, flag: &str) -> bool {
+        self.get("/audio/input/turn_detection")[flag] == Value::Bool(true)
+    }
+
+    /// Silence of the caller after which the model speaks up, in milliseconds.
+    pub(super) fn idle_timeout_ms(&self) -> Option<u64> {
+        self.get("/audio/input/turn_detection")["idle_timeout_ms"].as_u64()
     }
 
     /// The tone of this voice in this format at the session's speed.

@@ -1,6 +1,7 @@
 //! The server as a client sees it: without a socket, and over one.
 
 mod consistency;
+mod hearing;
 mod order;
 mod refusals;
 mod socket;
@@ -18,6 +19,8 @@ struct Client {
     events: Vec<Value>,
     /// Responses that wait to go on.
     waiting: Vec<String>,
+    /// The last watch over the caller's silence, and after how many milliseconds.
+    watch: Option<(u64, u64)>,
     closed: Option<u16>,
 }
 
@@ -39,7 +42,8 @@ impl Client {
         };
         change(&mut setup);
         let (conversation, first) = Conversation::open(setup);
-        let mut client = Self { conversation, events: Vec::new(), waiting: Vec::new(), closed: None };
+        let mut client =
+            Self { conversation, events: Vec::new(), waiting: Vec::new(), watch: None, closed: None };
         client.perform(first);
         client
     }
@@ -59,6 +63,7 @@ impl Client {
             match action {
                 Action::Send(text) => self.events.push(serde_json::from_str(&text).unwrap()),
                 Action::Continue { response, .. } => self.waiting.push(response),
+                Action::Watch { watch, after_ms } => self.watch = Some((watch, after_ms)),
                 Action::Close { code, .. } => self.closed = Some(code),
             }
         }

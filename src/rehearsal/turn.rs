@@ -47,6 +47,7 @@ impl<'a> Turn<'a> {
         let mut open: BTreeSet<&str> = BTreeSet::new();
         for entry in entries {
             match entry {
+                Entry::System { .. } => {}
                 Entry::User { text, audio_ms } => turn.begin(text, *audio_ms),
                 Entry::Assistant { text } => {
                     turn.asked = is_question(text);

@@ -61,9 +61,9 @@ fn part_tokens(part: &Part) -> Tokens {
         Part::InputText(text) | Part::OutputText(text) => {
             Tokens { text: text_tokens(text), ..Tokens::default() }
         }
-        Part::InputAudio { .. } => Tokens { audio: part.audio_ms().div_ceil(100), ..Tokens::default() },
+        Part::InputAudio(_) => Tokens { audio: part.audio_ms().div_ceil(100), ..Tokens::default() },
         Part::InputImage { .. } => Tokens { image: IMAGE_TOKENS, ..Tokens::default() },
-        Part::OutputAudio(speech) => Tokens { audio: spoken_tokens(speech.audio_ms), ..Tokens::default() },
+        Part::OutputAudio(speech) => Tokens { audio: spoken_tokens(speech.audio_ms()), ..Tokens::default() },
     }
 }
 
@@ -93,6 +93,15 @@ impl Meter {
         self.last = Some((head.to_owned(), read));
         Input { read, cached }
     }
+}
+
+/// `usage` of a transcription.
+pub(super) fn transcription_usage(audio_ms: u64, transcript: &str) -> Value {
+    let (heard, written) = (audio_ms.div_ceil(100), text_tokens(transcript));
+    json!({
+        "type": "tokens", "total_tokens": heard + written, "input_tokens": heard, "output_tokens": written,
+        "input_token_details": {"text_tokens": 0, "audio_tokens": heard},
+    })
 }
 
 /// `usage` of a response.

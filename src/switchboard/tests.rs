@@ -9,11 +9,12 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::call::writer::JournalWriter;
-use crate::call::{CallLimits, Reply};
+use crate::call::{CallLimits, PhoneDesk, Reply};
 use crate::persona::{Catalog, Library};
 use crate::rehearsal::{Rehearsal, RehearsalOptions};
 use crate::session::Endpoint;
 use crate::store::{Embedded, Store};
+use crate::transport::twilio::script::Script;
 
 const DEADLINE: Duration = Duration::from_secs(20);
 
@@ -37,6 +38,7 @@ async fn house(max_calls: u32) -> House {
         default_persona: "waiter".into(),
         node: "test".into(),
         replies: None,
+        phone: PhoneDesk::new(Script::new(&"http://localhost".parse().unwrap())).into(),
     };
     let switchboard = Switchboard::start(dependencies, max_calls).await.unwrap();
     House { switchboard, _model: model, _home: home }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
 
+use crate::call::conduct::PhoneTimer;
 use crate::call::phone::{PhoneOrder, PhoneStart};
 use crate::call::recollection::Recollection;
 use crate::call::writer::{JournalWriter, Written};
@@ -15,6 +16,9 @@ use crate::persona::Library;
 use crate::persona::actor::PersonaEvent;
 use crate::session::{Endpoint, SessionEvent};
 use crate::store::{Store, StoreError};
+use crate::transport::twilio::PhoneLimits;
+use crate::transport::twilio::rest::TwilioApi;
+use crate::transport::twilio::script::Script;
 use crate::transport::{TextMessage, TransportEvent};
 
 /// Where the words of replies go besides the line: `LOG_REPLIES`.
@@ -30,6 +34,42 @@ pub struct CallLimits {
     pub turn: Duration,
     /// Silence, until the model's socket is closed.
     pub idle: Duration,
+}
+
+/// What calls by phone stand on.
+#[derive(Debug, Clone)]
+pub struct PhoneDesk {
+    /// What Twilio is told to do.
+    pub script: Script,
+    /// The human callers are put through to when the business names none.
+    pub transfer_number: Option<String>,
+    /// Frames of audio that may wait each way.
+    pub audio_queue: usize,
+    /// The model that writes down the callers' words.
+    pub transcription_model: String,
+    /// Twilio's REST API, if there is an account.
+    pub api: Option<TwilioApi>,
+    /// How long a line may be silent or stuck.
+    pub limits: PhoneLimits,
+}
+
+/// Frames of audio that may wait each way: ten seconds of a phone's.
+const AUDIO_QUEUE: usize = 500;
+/// The model that writes down the callers' words when no other is chosen.
+const TRANSCRIPTION_MODEL: &str = "gpt-transcribe";
+
+impl PhoneDesk {
+    /// A desk without an account at Twilio, and with nobody to put callers through to.
+    pub fn new(script: Script) -> Self {
+        Self {
+            script,
+            transfer_number: None,
+            audio_queue: AUDIO_QUEUE,
+            transcription_model: TRANSCRIPTION_MODEL.to_owned(),
+            api: None,
+            limits: PhoneLimits::default(),
+        }
+    }
 }
 
 /// What every call stands on; made once.
@@ -51,6 +91,8 @@ pub struct CallDependencies {
     pub node: Arc<str>,
     /// Where the words of replies go besides the line.
     pub replies: Option<ReplySink>,
+    /// What calls by phone stand on.
+    pub phone: Arc<PhoneDesk>,
 }
 
 impl fmt::Debug for CallDependencies {
@@ -96,6 +138,8 @@ pub enum CallMessage {
         /// Told, or dropped when the call ends first.
         quiet: oneshot::Sender<()>,
     },
+    /// The service goes down: end politely. Only a phone call has to be told.
+    ShutDown,
     /// Go, if you sleep: you will be taken up again from your journal.
     Retire,
     /// From the phone network, or about it.
@@ -129,6 +173,12 @@ pub enum Due {
     Unsent,
     /// The journal cannot be closed.
     End,
+    /// Of the phone's.
+    Phone(PhoneTimer),
+    /// No other key followed this one.
+    Keys(u64),
+    /// This tool takes long enough for the caller to be told something.
+    Filler(u64),
 }
 
 macro_rules! from_child {

@@ -1,17 +1,19 @@
 //! How a call takes itself up again from its journal.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ractor::ActorRef;
 
-use super::{CallData, CallDependencies, CallMessage, Phase};
+use super::{CallData, CallDependencies, CallMessage, PHONE, Phase, TEXT};
 use crate::call::CallError;
 use crate::call::event::{CallEvent, Logged, PersonaCause};
 use crate::call::journal::Journal;
+use crate::call::phone::PhoneStart;
 use crate::call::recollection::{Conversation, Recollection};
 use crate::call::turn::Turn;
 use crate::id::CallId;
-use crate::store::{Store, StoreError};
+use crate::store::{BusinessProfile, Store, StoreError};
 
 /// A call's journal is read within this.
 const RECALL_LIMIT: Duration = Duration::from_secs(10);
@@ -44,12 +46,24 @@ async fn read_journal(store: &Store, call_id: &CallId) -> Result<Recollection, S
     loop {
         let page = store.events_after(call_id, recollection.last_seq, RECALL_PAGE).await?;
         let Some(last) = page.last().map(|record| record.seq) else {
+            recollection.business = business(store, &recollection).await?;
             return Ok(recollection);
         };
         // Of what was said, the whole messages are kept; their pieces are most of the journal.
         let kept = page.iter().filter(|record| record.kind != "assistant.delta");
         kept.filter_map(Logged::read).for_each(|logged| recollection.take(logged));
         recollection.last_seq = last;
+    }
+}
+
+async fn business(
+    store: &Store,
+    recollection: &Recollection,
+) -> Result<Option<Arc<BusinessProfile>>, StoreError> {
+    let phone = recollection.conversation.as_ref().and_then(|conversation| conversation.phone.as_ref());
+    match phone.and_then(|phone| phone.business_id.as_deref()) {
+        Some(id) => Ok(store.business(id).await?.map(Arc::new)),
+        None => Ok(None),
     }
 }
 
@@ -74,13 +88,25 @@ impl CallData {
         }
         match recollection.conversation {
             Some(conversation) if restarted => self.recalled = Some(Box::new(conversation)),
-            Some(conversation) => self.go_on(conversation),
+            Some(mut conversation) => {
+                if self.phone.is_none() {
+                    let business = recollection.business;
+                    self.wanted_phone =
+                        conversation.phone.take().map(|facts| PhoneStart::recalled(facts, business));
+                }
+                self.go_on(conversation);
+            }
             None => {
                 self.first_seq = self.journal.last() + 1;
-                self.record(CallEvent::CallStarted { transport: "text".to_owned() });
+                let phone = self.phone.as_ref().map(|phone| phone.start.facts());
+                let transport = if phone.is_some() { PHONE } else { TEXT };
+                self.record(CallEvent::CallStarted { transport: transport.to_owned(), phone });
             }
         }
-        self.begin_start();
+        // Otherwise the start waits for the phone.
+        if self.wanted_phone.is_none() {
+            self.begin_start();
+        }
     }
 
     fn go_on(&mut self, mut conversation: Conversation) {

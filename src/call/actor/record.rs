@@ -12,6 +12,7 @@ use crate::call::floor::Request;
 use crate::call::journal::to_the_millisecond;
 use crate::call::{CallError, CallState, Reply};
 use crate::id::PersonaKey;
+use crate::transport::twilio::PhoneMessage;
 use crate::transport::{TextCommand, TextMessage};
 
 /// What waits for the journal is given up after this long without anything written.
@@ -25,6 +26,7 @@ pub(super) enum Effect {
     Line(TextCommand<Reply, CallError>),
     Activated(oneshot::Sender<Result<PersonaKey, CallError>>, Result<PersonaKey, CallError>),
     Words(String),
+    Phone(PhoneMessage),
     Quiet(oneshot::Sender<()>),
     Ended(Option<oneshot::Sender<Result<(), CallError>>>),
 }
@@ -75,6 +77,8 @@ impl CallData {
                 Effect::Ended(Some(reply)) => drop(reply.send(Err(unwritten.clone()))),
                 // Dropping it says as much.
                 Effect::Quiet(_) | Effect::Words(_) | Effect::Ended(None) => {}
+                // The caller is on the line: what was decided is done, written or not.
+                Effect::Phone(message) => self.for_phone(message),
             }
         }
     }
@@ -114,6 +118,7 @@ impl CallData {
                     replies(&words);
                 }
             }
+            Effect::Phone(message) => self.for_phone(message),
             Effect::Quiet(quiet) => drop(quiet.send(())),
             Effect::Ended(reply) => {
                 if let Some(reply) = reply {
@@ -156,7 +161,9 @@ impl CallData {
 
     /// Whoever wants to stop the call is told when that costs nobody an answer.
     pub(super) fn drain(&mut self) {
+        let is_on_the_phone = self.phone.is_some() && self.phase != Phase::Ended;
         if self.floor.is_quiet()
+            && !is_on_the_phone
             && let Some(quiet) = self.draining.take()
         {
             self.hold(Effect::Quiet(quiet));
@@ -179,6 +186,8 @@ impl CallData {
             Request::Say { saying, .. } => {
                 self.for_line(TextMessage::Command(TextCommand::Done { saying, outcome: Err(error) }));
             }
+            // Nobody waits for an answer to it.
+            Request::Hear { .. } | Request::Prompt { .. } => {}
             Request::Swap { swap, .. } => {
                 if let Some(reply) = self.swap_replies.remove(&swap) {
                     let _ = reply.send(Err(error));

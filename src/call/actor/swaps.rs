@@ -1,5 +1,7 @@
 //! How a persona comes into force: at the start, by request, by a changed file, by a handoff of the model.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
@@ -13,8 +15,8 @@ use crate::call::{CallError, known_persona};
 use crate::id::{PersonaKey, ResponseId, ToolCallId};
 use crate::persona::actor::{PersonaEvent, PersonaMessage, Rendition, Unprepared};
 use crate::persona::{HandoffRequest, Target};
-use crate::protocol::openai::FunctionTool;
-use crate::session::{SessionArguments, SessionConfig, SessionMessage};
+use crate::protocol::openai::{AudioFormat, FunctionTool};
+use crate::session::{SessionArguments, SessionConfig, SessionMessage, SpeechConfig};
 use crate::tool::ToolStatus;
 
 /// A persona on its way into force.
@@ -105,11 +107,14 @@ impl CallData {
     }
 
     fn on_prepared(&mut self, revision: u64, rendition: Rendition) {
-        let Some(swapping) = self.swapping.as_mut().filter(|swapping| swapping.revision == revision) else {
+        if self.swapping.as_ref().is_none_or(|swapping| swapping.revision != revision) {
+            return;
+        }
+        let config = self.session_config(&rendition);
+        let unchanged = self.rendition.as_ref().is_some_and(|old| self.session_config(old) == config);
+        let Some(swapping) = &mut self.swapping else {
             return;
         };
-        let config = session_config(&rendition);
-        let unchanged = self.rendition.as_ref().is_some_and(|old| session_config(old) == config);
         match swapping.why {
             Why::Start => self.start_session(rendition, config),
             Why::Reload if unchanged => {
@@ -127,16 +132,19 @@ impl CallData {
     fn start_session(&mut self, rendition: Rendition, config: SessionConfig) {
         self.swapping = None;
         let goes_on = self.recalled.take();
+        let has_met = goes_on.is_some();
         if goes_on.is_none() {
             self.activated(rendition.persona.key.clone(), PersonaCause::Start);
         }
+        let manners = rendition.persona.phone.clone();
         self.rendition = Some(rendition);
+        self.conduct(|conduct| conduct.on_ready(manners, has_met));
         self.wanted_session = Some(SessionArguments {
             call_id: self.call_id.clone(),
             endpoint: self.dependencies.endpoint.clone(),
             config,
             history: goes_on.map(|conversation| conversation.contents.into()).unwrap_or_default(),
-            lane: None,
+            lane: self.phone.as_ref().map(|phone| Arc::clone(&phone.lane)),
             connections: self.connections,
             owner: self.myself.get_derived(),
         });
@@ -181,7 +189,7 @@ impl CallData {
             // The first persona is what the session begins with, and is not confirmed by itself.
             Why::Start => {}
             Why::Request { swap } => {
-                self.rendition = Some(rendition);
+                self.put_in_force(rendition);
                 self.handoffs.activate(persona.clone());
                 self.activated(persona.clone(), PersonaCause::Api);
                 self.for_session(SessionMessage::Note(swap_note(&persona)));
@@ -189,7 +197,7 @@ impl CallData {
                 self.next();
             }
             Why::Reload => {
-                self.rendition = Some(rendition);
+                self.put_in_force(rendition);
                 self.activated(persona, PersonaCause::Config);
                 self.next();
             }
@@ -241,7 +249,7 @@ impl CallData {
             return;
         }
         self.fail_swap(error);
-        if let Some(config) = self.rendition.as_ref().map(session_config) {
+        if let Some(config) = self.rendition.as_ref().map(|rendition| self.session_config(rendition)) {
             let revision = 0; // of which nobody waits for the answer
             self.for_session(SessionMessage::Configure { config: Box::new(config), revision });
         }
@@ -323,7 +331,7 @@ impl CallData {
         if let Some((turn, _)) = &mut self.turn {
             turn.on_handoff(HandoffDone { from: handoff.from, to: handoff.to, reason: handoff.reason });
         }
-        self.rendition = Some(rendition);
+        self.put_in_force(rendition);
     }
 
     fn refuse_handoff(&mut self, why: &str) {
@@ -342,15 +350,30 @@ impl CallData {
             self.begin(request);
         }
     }
-}
 
-fn session_config(rendition: &Rendition) -> SessionConfig {
-    let tool = |spec: &crate::tool::ToolSpec| {
-        FunctionTool::new(spec.name.clone(), spec.description.clone(), spec.parameters.clone())
-    };
-    SessionConfig {
-        instructions: rendition.instructions.clone(),
-        tools: rendition.tools.iter().map(tool).collect(),
-        speech: None,
+    /// Who the model is told to be.
+    fn session_config(&self, rendition: &Rendition) -> SessionConfig {
+        let tool = |spec: &crate::tool::ToolSpec| {
+            FunctionTool::new(spec.name.clone(), spec.description.clone(), spec.parameters.clone())
+        };
+        let speech = self.phone.as_ref().map(|phone| SpeechConfig {
+            format: AudioFormat::MuLaw,
+            voice: phone.start.voice().unwrap_or(&rendition.persona.voice).to_owned(),
+            transcription_model: self.dependencies.phone.transcription_model.clone(),
+            // Otherwise a cough would stop it.
+            stops_for_speech: rendition.persona.phone.min_speech.is_zero(),
+        });
+        SessionConfig {
+            instructions: rendition.instructions.clone(),
+            tools: rendition.tools.iter().map(tool).collect(),
+            speech,
+        }
+    }
+
+    /// Another persona speaks.
+    fn put_in_force(&mut self, rendition: Rendition) {
+        let manners = rendition.persona.phone.clone();
+        self.rendition = Some(rendition);
+        self.conduct(|conduct| conduct.on_ready(manners, true));
     }
 }

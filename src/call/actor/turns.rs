@@ -10,13 +10,14 @@ use super::alarm::Alarm;
 use super::record::Effect;
 use super::{CallData, Due, Phase};
 use crate::call::CallError;
+use crate::call::conduct::Conduct;
 use crate::call::event::CallEvent;
 use crate::call::floor::{FloorFull, MAX_WAITING, Request};
 use crate::call::handoff;
 use crate::call::turn::{Turn, json_or_text};
-use crate::id::{ResponseId, ToolCallId};
+use crate::id::{ItemId, ResponseId, ToolCallId};
 use crate::persona::actor::PersonaMessage;
-use crate::persona::parse_handoff;
+use crate::persona::{parse_handoff, parse_phone_tool};
 use crate::session::{SessionError, SessionEvent, SessionMessage};
 use crate::tool::{ToolOutcome, ToolStatus};
 use crate::transport::TextCommand;
@@ -51,7 +52,7 @@ impl CallData {
     pub(super) fn begin(&mut self, request: Request) {
         self.phase = Phase::Awake;
         match request {
-            Request::Say { saying, text } => self.begin_turn(saying, text),
+            Request::Say { .. } | Request::Hear { .. } | Request::Prompt { .. } => self.begin_turn(request),
             Request::Swap { swap, persona } => self.begin_swap(swap, persona),
         }
     }
@@ -64,22 +65,57 @@ impl CallData {
         }
         match self.floor.admit() {
             Some(request) => self.begin(request),
-            None if self.floor.is_free() => {
+            None if self.floor.is_free() && self.phone.is_none() => {
                 self.idle_alarm = self.later(Due::Idle(self.requests), self.dependencies.limits.idle);
             }
             None => {}
         }
     }
 
-    fn begin_turn(&mut self, saying: u64, text: String) {
+    fn begin_turn(&mut self, request: Request) {
         self.turns += 1;
         let number = self.turns;
         let first_seq = self.record(CallEvent::TurnStarted { turn: number });
-        self.record(CallEvent::CallerText { text: text.clone() });
         self.handoffs.on_turn();
-        self.turn = Some((Turn::new(number, saying, first_seq), Instant::now()));
-        self.for_session(SessionMessage::Say { turn: number, text });
+        let mut turn = Turn::new(number, 0, first_seq);
+        match request {
+            Request::Say { saying, text } => {
+                turn.saying = saying;
+                self.record(CallEvent::CallerText { text: text.clone() });
+                self.for_session(SessionMessage::Say { turn: number, text });
+            }
+            Request::Hear { item_id } => {
+                turn.on_taken();
+                if let Some(phone) = &mut self.phone {
+                    phone.begins_turn(item_id, number);
+                }
+                self.for_session(SessionMessage::Answer { turn: number });
+            }
+            Request::Prompt { note } => {
+                turn.on_taken();
+                self.for_session(SessionMessage::Prompt { turn: number, note });
+            }
+            // Not a turn.
+            Request::Swap { .. } => return,
+        }
+        self.turn = Some((turn, Instant::now()));
         self.turn_alarm = self.later(Due::Turn(number), self.dependencies.limits.turn);
+    }
+
+    /// The caller has spoken, or done something, while a turn was under way: it is over, and theirs begins.
+    pub(super) fn supersede(&mut self, request: Request) {
+        match self.turn.take() {
+            Some((mut turn, began)) if self.floor.is_open() && !self.journal.is_stalled() => {
+                turn.supersede();
+                self.close_turn(turn, began);
+                self.requests += 1;
+                self.begin(request);
+            }
+            turn => {
+                self.turn = turn;
+                self.ask(request);
+            }
+        }
     }
 
     pub(super) fn for_session(&mut self, message: SessionMessage) {
@@ -97,31 +133,41 @@ impl CallData {
             SessionEvent::Connected(connection) => self.on_connected(connection),
             SessionEvent::Disconnected { reason } => {
                 self.record(CallEvent::ModelDisconnected { reason });
+                self.on_answering(None);
+                self.conduct(Conduct::on_model_lost);
             }
             SessionEvent::Unavailable(error) => self.on_unavailable(error),
             SessionEvent::Configured { revision } => self.on_configured(revision),
             SessionEvent::ConfigureRejected { revision, why } => self.on_configure_rejected(revision, why),
             SessionEvent::Taken { turn } => self.on_taken(turn),
             SessionEvent::NotTaken { turn, code } => self.on_not_taken(turn, code),
-            SessionEvent::ResponseStarted { .. } => {}
+            SessionEvent::ResponseStarted { response } => self.on_answering(Some(response)),
             SessionEvent::Delta { text } => self.on_delta(text),
-            SessionEvent::Message { text, .. } => self.on_message(text),
+            SessionEvent::Message { item_id, text } => self.on_message(item_id, text),
             SessionEvent::MessageCut => {
-                self.record(CallEvent::AssistantInterrupted { played_ms: 0 });
+                self.record(CallEvent::AssistantInterrupted { played_ms: 0, item_id: None, heard: None });
             }
+            SessionEvent::Heard { item_id, played_ms, heard } => {
+                let (item_id, heard) = (Some(item_id), Some(heard));
+                self.record(CallEvent::AssistantInterrupted { played_ms, item_id, heard });
+            }
+            SessionEvent::Aside { text } => {
+                self.record(CallEvent::AssistantFiller { text });
+            }
+            SessionEvent::CallerSpeaks => self.conduct(Conduct::on_caller_speaks),
+            // Whether it counted is asked when the words stand in the conversation.
+            SessionEvent::CallerSilent => {}
+            SessionEvent::CallerSaid { item_id } => self.on_caller_said(item_id),
+            SessionEvent::CallerTranscribed { item_id, text } => self.on_caller_transcribed(&item_id, text),
             SessionEvent::ToolCalled { response, id, name, arguments } => {
                 self.on_tool_called(response, id, name, arguments);
             }
             SessionEvent::ResponseDone(end) => {
+                self.on_answering(None);
                 let error = self.turn.as_mut().and_then(|(turn, _)| turn.on_response(&end));
                 error.into_iter().for_each(|error| self.record_error(&error));
             }
             SessionEvent::Settled { turn } => self.on_settled(turn),
-            SessionEvent::CallerSpeaks
-            | SessionEvent::CallerSilent
-            | SessionEvent::CallerSaid { .. }
-            | SessionEvent::CallerTranscribed { .. }
-            | SessionEvent::Heard { .. } => {}
         }
     }
 
@@ -145,6 +191,7 @@ impl CallData {
         };
         self.record_error(&error);
         self.fail_under_way(&error);
+        self.conduct(Conduct::on_model_gone);
     }
 
     /// Nothing that is under way will come to a good end.
@@ -190,8 +237,9 @@ impl CallData {
         }
     }
 
-    fn on_message(&mut self, text: String) {
-        self.record(CallEvent::AssistantText { text: text.clone() });
+    fn on_message(&mut self, item_id: ItemId, text: String) {
+        let item_id = self.phone.is_some().then_some(item_id);
+        self.record(CallEvent::AssistantText { text: text.clone(), item_id });
         if let Some((turn, began)) = &mut self.turn {
             turn.on_message(text, elapsed_ms(*began));
         }
@@ -212,11 +260,16 @@ impl CallData {
             self.on_handoff_asked(response, id, request);
             return;
         }
+        if let Some(request) = parse_phone_tool(&name, &arguments) {
+            self.on_phone_tool(&id, name, &arguments, request);
+            return;
+        }
         let shown = json_or_text(&arguments);
         if let Some((turn, _)) = &mut self.turn {
             turn.on_tool_started(id.clone(), name.clone(), shown.clone());
         }
         self.running.insert(id.clone(), name.clone());
+        self.arm_filler(&name);
         self.record(CallEvent::ToolStarted {
             name: name.clone(),
             arguments: shown,
@@ -291,6 +344,7 @@ impl CallData {
         self.close_turn(turn, began);
         self.clearing = Some(number);
         self.for_session(SessionMessage::Abandon);
+        self.conduct(Conduct::on_given_up);
         self.turn_alarm = self.later(Due::Clearing(number), CLEARING_LIMIT);
     }
 
@@ -322,6 +376,9 @@ impl CallData {
             }
             Due::Held(journaled) => self.on_held_too_long(journaled),
             Due::Unsent => self.send_unsent(),
+            Due::Phone(timer) => self.on_phone_timer(timer),
+            Due::Keys(press) => self.on_keys_pause(press),
+            Due::Filler(number) => self.on_filler_due(number),
             Due::End => self.myself.stop(Some("the journal cannot be closed".to_owned())),
         }
     }

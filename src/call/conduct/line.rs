@@ -41,13 +41,12 @@ pub(super) enum Missing {
 #[derive(Debug)]
 pub(super) struct Line {
     state: State,
-    was_up: bool,
     waits: u64,
 }
 
 impl Line {
     pub(super) fn expected() -> (Self, PhoneAction) {
-        let mut line = Self { state: State::Expected, was_up: false, waits: 0 };
+        let mut line = Self { state: State::Expected, waits: 0 };
         let action = line.wait(FIRST_LIMIT);
         (line, action)
     }
@@ -56,11 +55,10 @@ impl Line {
         self.state == State::Up
     }
 
-    /// A stream is up. Answers whether it is the first.
-    pub(super) fn up(&mut self) -> bool {
+    /// A stream is up.
+    pub(super) fn up(&mut self) {
         self.state = State::Up;
         self.waits += 1;
-        !std::mem::replace(&mut self.was_up, true)
     }
 
     /// The stream is gone.

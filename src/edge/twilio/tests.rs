@@ -19,7 +19,7 @@ use tempfile::TempDir;
 use tower::ServiceExt;
 
 use crate::call::writer::JournalWriter;
-use crate::call::{CallDependencies, CallLimits};
+use crate::call::{CallDependencies, CallLimits, PhoneDesk};
 use crate::config::Config;
 use crate::edge::{EdgeSettings, EdgeState, Phone, router};
 use crate::persona::{Catalog, Library};
@@ -53,6 +53,7 @@ impl House {
     async fn with(settings: &[(&str, &str)]) -> Self {
         let find = |name: &str| settings.iter().find(|(known, _)| *known == name);
         let config = Config::load(|name| find(name).map(|(_, value)| (*value).to_owned())).unwrap();
+        let phone = Phone::new(&config.phone, "127.0.0.1:7070".parse().unwrap()).unwrap();
         let home = tempfile::tempdir().unwrap();
         let store = Store::Embedded(Embedded::open(home.path()).await.unwrap());
         let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
@@ -67,6 +68,11 @@ impl House {
             default_persona: "waiter".into(),
             node: "test".into(),
             replies: None,
+            phone: Arc::new(PhoneDesk {
+                transfer_number: config.phone.transfer_number.clone(),
+                api: phone.api.clone(),
+                ..PhoneDesk::new(phone.script.clone())
+            }),
         };
         let switchboard = Switchboard::start(dependencies, config.max_calls).await.unwrap();
         let state = EdgeState {
@@ -74,7 +80,7 @@ impl House {
             library,
             store,
             figures: Figures::detached().unwrap(),
-            phone: Phone::new(&config.phone, "127.0.0.1:7070".parse().unwrap()).unwrap(),
+            phone,
             settings: EdgeSettings::from(&config),
         };
         Self { router: router(state), switchboard, _model: model, _home: home }

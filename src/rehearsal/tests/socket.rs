@@ -10,6 +10,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use super::waiter_json;
+use crate::rehearsal::speech::speak;
 use crate::rehearsal::{Rehearsal, RehearsalOptions};
 
 /// One deadline for whatever is awaited.
@@ -112,6 +113,64 @@ async fn a_response_can_be_cancelled_between_two_deltas() {
     assert_eq!(error["error"]["code"], "conversation_already_has_active_response");
     peer.send(json!({"type": "response.cancel"})).await;
     assert_eq!(peer.until("response.done").await["response"]["status"], "cancelled");
+}
+
+/// What a phone sends while its caller says this and is silent after it.
+fn spoken(text: &str, silence_ms: usize) -> Vec<Value> {
+    let said = speak(text).into_iter().map(audio_codec_algorithms::encode_ulaw);
+    let audio: Vec<u8> = said.chain(std::iter::repeat_n(0xFF, silence_ms * 8)).collect();
+    let append = |frame: &[u8]| {
+        let audio = base64_simd::STANDARD.encode_to_string(frame);
+        json!({"type": "input_audio_buffer.append", "audio": audio})
+    };
+    audio.chunks(160).map(append).collect()
+}
+
+#[tokio::test]
+async fn a_caller_talks_and_interrupts_over_the_phone() {
+    // no answer goes on by itself: it is still under way when the caller interrupts it
+    let rehearsal =
+        start(RehearsalOptions { delta_delay_ms: 3_600_000, ..RehearsalOptions::default() }).await;
+    let mut peer = Peer::connect(&rehearsal).await;
+    let format = json!({"type": "audio/pcmu"});
+    let audio = json!({"input": {"format": format, "transcription": {"model": "gpt-live-transcribe"}},
+        "output": {"format": format}});
+    peer.send(json!({"type": "session.update", "session": {"type": "realtime", "audio": audio}})).await;
+    for frame in spoken("hello", 200) {
+        peer.send(frame).await;
+    }
+    let completed = peer.until("conversation.item.input_audio_transcription.completed").await;
+    assert_eq!(completed["transcript"], "hello");
+    let delta = peer.until("response.output_audio.delta").await;
+    for frame in spoken("wait", 200) {
+        peer.send(frame).await;
+    }
+    peer.until("input_audio_buffer.speech_started").await;
+    let done = peer.until("response.done").await;
+    assert_eq!(done["response"]["status_details"]["reason"], "turn_detected");
+    let sent = base64_simd::STANDARD.decode_to_vec(delta["delta"].as_str().unwrap()).unwrap();
+    let cut = |end_ms: usize| {
+        json!({"type": "conversation.item.truncate", "item_id": delta["item_id"], "content_index": 0,
+            "audio_end_ms": end_ms})
+    };
+    peer.send(cut(sent.len() / 8 + 1)).await;
+    assert_eq!(peer.until("error").await["error"]["code"], "invalid_value");
+    peer.send(cut(sent.len() / 8)).await;
+    peer.until("conversation.item.truncated").await;
+}
+
+#[tokio::test]
+async fn a_caller_who_says_nothing_is_asked_when_the_time_has_come() {
+    let rehearsal = start(RehearsalOptions::default()).await;
+    let mut peer = Peer::connect(&rehearsal).await;
+    let vad = json!({"type": "server_vad", "idle_timeout_ms": 5_000});
+    let session = json!({"type": "realtime", "output_modalities": ["text"],
+        "audio": {"input": {"turn_detection": vad}}});
+    peer.send(json!({"type": "session.update", "session": session})).await;
+    peer.send(json!({"type": "response.create"})).await;
+    peer.until("response.done").await;
+    peer.until("input_audio_buffer.timeout_triggered").await;
+    assert_eq!(peer.until("response.output_text.done").await["text"], "Are you still there?");
 }
 
 #[tokio::test]

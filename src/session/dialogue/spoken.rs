@@ -266,6 +266,7 @@ impl Dialogue {
         let response = ResponseParams::aside(&token, instructions);
         actions.push(Action::Arm(Deadline::Aside(token.clone()), ASIDE_LIMIT));
         actions.push(Action::Send(ClientEvent::ResponseCreate { event_id: token, response }));
+        actions.push(Action::Report(SessionEvent::Aside { text: words.to_owned() }));
         actions
     }
 

@@ -4,6 +4,7 @@ mod effects;
 mod ends;
 mod heard;
 mod meeting;
+mod speed;
 mod spoken;
 
 use std::net::SocketAddr;

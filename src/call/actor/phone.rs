@@ -1,0 +1,472 @@
+//! What a call does on the phone: it carries out what its conduct decides, and tells the conduct what happens.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use tokio::sync::oneshot;
+
+use super::alarm::Alarm;
+use super::record::Effect;
+use super::{CallData, CallMessage, Due, Phase, PhoneDesk};
+use crate::audio::Lane;
+use crate::call::CallError;
+use crate::call::conduct::{Conduct, Occasion, PhoneAction, PhoneTimer};
+use crate::call::digits::{Digits, PAUSE, Pressed};
+use crate::call::event::{CallEvent, EndReason, LineEnd};
+use crate::call::floor::Request;
+use crate::call::phone::{Dial, PhoneOrder, PhoneStart, PhoneStatus};
+use crate::call::prompts;
+use crate::id::{CallId, ItemId, ResponseId};
+use crate::protocol::openai::APPEND;
+use crate::session::{HeardPart, SessionMessage};
+use crate::transport::twilio::script::{DialPlan, may_be_dialled};
+use crate::transport::twilio::{PhoneArguments, PhoneLine, PhoneMessage};
+use crate::transport::{Cut, EffectDone, PhoneEvent, StreamEnd};
+
+/// A human's phone rings so long, in seconds.
+const RING_S: u32 = 25;
+/// So many of the caller's sayings wait for their words to be written down.
+const MAX_UNWRITTEN: usize = 32;
+/// How far back the caller's audio is looked at for words: what the server's detection needs to notice them.
+const LOOK_BACK: Duration = Duration::from_millis(500);
+/// What the caller hears when the model cannot be had.
+const APOLOGY: &str = "I am sorry, we have a technical problem. Please call again in a few minutes.";
+const APOLOGY_BEFORE_HUMAN: &str =
+    "I am sorry, we have a technical problem. I am putting you through to a colleague.";
+
+/// The phone's side of a call.
+pub(super) struct Phone {
+    pub(super) start: PhoneStart,
+    line: ActorRef<PhoneMessage>,
+    pub(super) lane: Arc<Lane>,
+    conduct: Conduct,
+    digits: Digits,
+    /// The response under way.
+    active: Option<ResponseId>,
+    /// What the caller said aloud, with its turn, until it is written down.
+    unwritten: VecDeque<(ItemId, u64)>,
+    /// What a human is told before the caller is put through.
+    summary: Option<String>,
+    /// Who waits for the end.
+    enders: Vec<oneshot::Sender<Result<(), CallError>>>,
+    fillers: u64,
+    alarms: Alarms,
+}
+
+#[derive(Default)]
+struct Alarms {
+    speech: Alarm,
+    silence: Alarm,
+    ending_soon: Alarm,
+    max_call: Alarm,
+    farewell: Alarm,
+    line: Alarm,
+    keys: Alarm,
+    filler: Alarm,
+}
+
+impl Phone {
+    /// The phone of a call that begins, or is taken up again.
+    pub(super) async fn begin(
+        myself: &ActorRef<CallMessage>,
+        call_id: &CallId,
+        desk: &PhoneDesk,
+        start: PhoneStart,
+    ) -> Result<(Self, Vec<PhoneAction>), ActorProcessingErr> {
+        let lane = Arc::new(Lane::new(desk.audio_queue, APPEND));
+        let arguments = PhoneArguments {
+            call_id: call_id.clone(),
+            lane: Arc::clone(&lane),
+            api: desk.api.clone(),
+            limits: desk.limits,
+            owner: myself.get_derived(),
+        };
+        let (line, _) = Actor::spawn_linked(None, PhoneLine, arguments, myself.get_cell()).await?;
+        let (conduct, actions) = Conduct::expected();
+        let phone = Self {
+            start,
+            line,
+            lane,
+            conduct,
+            digits: Digits::default(),
+            active: None,
+            unwritten: VecDeque::new(),
+            summary: None,
+            enders: Vec::new(),
+            fillers: 0,
+            alarms: Alarms::default(),
+        };
+        Ok((phone, actions))
+    }
+
+    pub(super) fn is_line(&self, id: ractor::ActorId) -> bool {
+        self.line.get_id() == id
+    }
+
+    pub(super) fn can_transfer(&self, desk: &PhoneDesk) -> bool {
+        self.human(desk).is_some()
+    }
+
+    /// The human callers are put through to.
+    fn human(&self, desk: &PhoneDesk) -> Option<String> {
+        let of_business = self.start.business.as_ref().and_then(|business| business.transfer_number.clone());
+        of_business.or_else(|| desk.transfer_number.clone()).filter(|to| self.may_dial(to))
+    }
+
+    fn may_dial(&self, to: &str) -> bool {
+        may_be_dialled(self.start.caller.as_deref(), to)
+    }
+
+    fn tell_line(&self, message: PhoneMessage) {
+        // A line that is gone ends the call by itself.
+        let _ = self.line.cast(message);
+    }
+
+    /// The turn in which this was said.
+    pub(super) fn said_in(&mut self, item_id: &ItemId) -> Option<u64> {
+        let at = self.unwritten.iter().position(|(unwritten, _)| unwritten == item_id)?;
+        self.unwritten.remove(at).map(|(_, turn)| turn)
+    }
+
+    pub(super) fn begins_turn(&mut self, item_id: ItemId, turn: u64) {
+        if self.unwritten.len() == MAX_UNWRITTEN {
+            self.unwritten.pop_front();
+        }
+        self.unwritten.push_back((item_id, turn));
+    }
+
+    fn slot(&mut self, timer: PhoneTimer) -> &mut Alarm {
+        match timer {
+            PhoneTimer::Speech(_) => &mut self.alarms.speech,
+            PhoneTimer::Silence(_) => &mut self.alarms.silence,
+            PhoneTimer::EndingSoon => &mut self.alarms.ending_soon,
+            PhoneTimer::MaxCall => &mut self.alarms.max_call,
+            PhoneTimer::Farewell(_) => &mut self.alarms.farewell,
+            PhoneTimer::Line(_) => &mut self.alarms.line,
+        }
+    }
+}
+
+impl CallData {
+    /// Tells the conduct what happens, and does what it says. A text call has none.
+    pub(super) fn conduct(&mut self, happens: impl FnOnce(&mut Conduct) -> Vec<PhoneAction>) {
+        let Some(phone) = &mut self.phone else {
+            return;
+        };
+        for action in happens(&mut phone.conduct) {
+            self.perform_on_phone(action);
+        }
+    }
+
+    pub(super) fn perform_on_phone(&mut self, action: PhoneAction) {
+        let Some(phone) = &mut self.phone else {
+            return;
+        };
+        match action {
+            PhoneAction::Interrupt => {
+                let active = phone.active.clone();
+                phone.tell_line(PhoneMessage::Interrupt { active });
+            }
+            PhoneAction::Say(occasion) => self.say_on(occasion),
+            PhoneAction::Arm(timer, after) => {
+                let alarm = self.later(Due::Phone(timer), after);
+                if let Some(phone) = &mut self.phone {
+                    *phone.slot(timer) = alarm;
+                }
+            }
+            PhoneAction::HangUp => self.hold(Effect::Phone(PhoneMessage::HangUp)),
+            PhoneAction::PutThrough(dial) => self.put_through(&dial),
+            PhoneAction::Apologise => {
+                let twiml = self.apology();
+                self.hold(Effect::Phone(PhoneMessage::Redirect { twiml }));
+            }
+            PhoneAction::AskStatus => phone.tell_line(PhoneMessage::AskStatus),
+            PhoneAction::RestSession => self.for_session(SessionMessage::Sleep),
+            PhoneAction::End(reason) => {
+                let mut enders = std::mem::take(&mut phone.enders).into_iter();
+                self.end(reason, enders.next());
+                enders.for_each(|ender| self.hold(Effect::Ended(Some(ender))));
+            }
+        }
+    }
+
+    pub(super) fn for_phone(&self, message: PhoneMessage) {
+        if let Some(phone) = &self.phone {
+            phone.tell_line(message);
+        }
+    }
+
+    fn say_on(&mut self, occasion: Occasion) {
+        let business = self.phone.as_ref().and_then(|phone| phone.start.business.clone());
+        let greeting = business.as_ref().and_then(|business| business.greeting.as_deref());
+        let speaking = self.rendition.as_ref().map(|rendition| Arc::clone(&rendition.persona));
+        if let Some(note) = speaking.and_then(|persona| prompts::prompt(occasion, &persona, greeting)) {
+            self.ask(Request::Prompt { note });
+        }
+    }
+
+    fn put_through(&mut self, dial: &Dial) {
+        self.record(CallEvent::TransferStarted { to: dial.to.clone() });
+        let call = self.call_id.clone();
+        let plan = DialPlan {
+            to: &dial.to,
+            caller_id: dial.caller_id.as_deref(),
+            timeout_s: RING_S,
+            whisper_of: Some(&call),
+        };
+        let twiml = self.dependencies.phone.script.dial(plan);
+        self.hold(Effect::Phone(PhoneMessage::Redirect { twiml }));
+    }
+
+    /// What the caller hears when the model cannot be had: from Twilio, since nobody else can speak.
+    fn apology(&self) -> String {
+        let desk = &self.dependencies.phone;
+        let Some(to) = self.phone.as_ref().and_then(|phone| phone.human(desk)) else {
+            return desk.script.say_and_hang_up(APOLOGY);
+        };
+        let plan = DialPlan { to: &to, caller_id: self.our_number(), timeout_s: RING_S, whisper_of: None };
+        desk.script.say_and_dial(APOLOGY_BEFORE_HUMAN, plan)
+    }
+
+    fn our_number(&self) -> Option<&str> {
+        self.phone.as_ref().and_then(|phone| phone.start.called.as_deref())
+    }
+
+    pub(super) fn on_phone_order(&mut self, order: PhoneOrder) {
+        if self.phase == Phase::Ended {
+            return self.refuse_order(order);
+        }
+        match order {
+            PhoneOrder::Attach(stream) => self.for_phone(PhoneMessage::Attach(stream)),
+            PhoneOrder::Next { dialled, reply } => {
+                let Some(phone) = &mut self.phone else {
+                    return;
+                };
+                let (next, actions) = phone.conduct.on_next(dialled);
+                // Whoever asks may have gone; what follows does not depend on it.
+                let _ = reply.send(next);
+                actions.into_iter().for_each(|action| self.perform_on_phone(action));
+            }
+            PhoneOrder::Status(status) => self.conduct(|conduct| conduct.on_status(status)),
+            PhoneOrder::AnsweredBy(who) => {
+                let has_message =
+                    self.rendition.as_ref().is_some_and(|rendition| rendition.persona.voicemail.is_some());
+                self.conduct(|conduct| conduct.on_answered_by(who, has_message));
+            }
+            PhoneOrder::Transfer { to, summary, reply } => {
+                let _ = reply.send(self.transfer(to, summary, true));
+            }
+            PhoneOrder::Whisper { reply } => {
+                let phone = self.phone.as_ref().filter(|phone| phone.conduct.human().is_some());
+                let _ = reply.send(phone.and_then(|phone| phone.summary.clone()));
+            }
+        }
+    }
+
+    /// A call that has ended needs nothing more of Twilio.
+    fn refuse_order(&mut self, order: PhoneOrder) {
+        match order {
+            PhoneOrder::Next { reply, .. } => drop(reply.send(crate::call::phone::Next::HangUp)),
+            PhoneOrder::Transfer { reply, .. } => drop(reply.send(Err(CallError::Ended))),
+            // Dropping what they bring says as much.
+            PhoneOrder::Attach(_)
+            | PhoneOrder::Status(_)
+            | PhoneOrder::AnsweredBy(_)
+            | PhoneOrder::Whisper { .. } => {}
+        }
+    }
+
+    /// Puts the caller through to a human, once what is being said has been heard.
+    pub(super) fn transfer(
+        &mut self,
+        to: Option<String>,
+        summary: Option<String>,
+        announce: bool,
+    ) -> Result<(), CallError> {
+        let desk = Arc::clone(&self.dependencies.phone);
+        let Some(phone) = &mut self.phone else {
+            return Err(CallError::NoPhone);
+        };
+        let to = to.filter(|to| phone.may_dial(to)).or_else(|| phone.human(&desk));
+        let dial = Dial {
+            to: to.ok_or(CallError::NobodyToTransferTo)?,
+            caller_id: phone.start.called.clone().filter(|number| number.starts_with('+')),
+        };
+        phone.summary = summary;
+        self.conduct(|conduct| conduct.on_transfer(dial, announce));
+        Ok(())
+    }
+
+    /// Someone outside ends the call: Twilio is told first.
+    pub(super) fn hang_up_phone(&mut self, reply: oneshot::Sender<Result<(), CallError>>) {
+        if let Some(phone) = &mut self.phone {
+            phone.enders.push(reply);
+        }
+        self.conduct(|conduct| conduct.on_hang_up(EndReason::HungUp));
+    }
+
+    pub(super) fn on_phone_event(&mut self, event: PhoneEvent) {
+        if self.phase == Phase::Ended {
+            return;
+        }
+        match event {
+            PhoneEvent::StreamUp { .. } => {
+                self.record(CallEvent::LineUp {});
+                self.conduct(Conduct::on_line_up);
+            }
+            PhoneEvent::StreamDown { how } => {
+                let told = match how {
+                    StreamEnd::Stopped => LineEnd::Stopped,
+                    StreamEnd::Lost => LineEnd::Lost,
+                    StreamEnd::Closed => LineEnd::Closed,
+                };
+                self.record(CallEvent::LineDown { how: told });
+                self.conduct(|conduct| conduct.on_line_down(how));
+            }
+            PhoneEvent::Digit(key) => self.on_key(key),
+            PhoneEvent::Playing => self.conduct(|conduct| conduct.on_audible(true)),
+            PhoneEvent::Played => self.conduct(|conduct| conduct.on_audible(false)),
+            PhoneEvent::Interrupted(cuts) => {
+                let part = |Cut { item, played_ms, sent_ms, .. }: Cut| HeardPart {
+                    item_id: item,
+                    played_ms,
+                    sent_ms,
+                };
+                let parts = cuts.into_iter().map(part).collect();
+                self.for_session(SessionMessage::Interrupted(parts));
+            }
+            PhoneEvent::Effect(done) => self.on_effect(done),
+        }
+    }
+
+    fn on_effect(&mut self, done: EffectDone) {
+        match done {
+            EffectDone::HungUp(Ok(())) | EffectDone::Redirected(Ok(())) => {}
+            EffectDone::HungUp(Err(why)) | EffectDone::Redirected(Err(why)) => {
+                tracing::warn!(why, "Twilio's REST API did not take it: it will be told when it asks");
+                self.for_phone(PhoneMessage::CloseStream);
+            }
+            EffectDone::Status(Ok(goes_on)) => {
+                let status = if goes_on { PhoneStatus::GoesOn } else { PhoneStatus::Completed };
+                self.conduct(|conduct| conduct.on_status(status));
+            }
+            EffectDone::Status(Err(why)) => tracing::warn!(why, "what became of the call is not known yet"),
+        }
+    }
+
+    fn on_key(&mut self, key: char) {
+        self.record(CallEvent::Dtmf { digit: key.to_string() });
+        let asks_for_human = key == '0'
+            && self.rendition.as_ref().is_some_and(|rendition| rendition.persona.phone.zero_transfers)
+            && self.phone.as_ref().is_some_and(|phone| phone.can_transfer(&self.dependencies.phone));
+        self.conduct(Conduct::on_caller_acts);
+        if asks_for_human {
+            let summary = Some("The caller pressed 0 to speak with a person.".to_owned());
+            // There is someone, as was just seen.
+            let _ = self.transfer(None, summary, true);
+            return;
+        }
+        match self.phone.as_mut().map(|phone| phone.digits.on_key(key)) {
+            Some(Pressed::Whole(keys)) => self.on_keys(&keys),
+            Some(Pressed::Wait(press)) => {
+                let alarm = self.later(Due::Keys(press), PAUSE);
+                if let Some(phone) = &mut self.phone {
+                    phone.alarms.keys = alarm;
+                }
+            }
+            None => {}
+        }
+    }
+
+    pub(super) fn on_keys_pause(&mut self, press: u64) {
+        if let Some(keys) = self.phone.as_mut().and_then(|phone| phone.digits.on_pause(press)) {
+            self.on_keys(&keys);
+        }
+    }
+
+    fn on_keys(&mut self, keys: &str) {
+        self.supersede(Request::Prompt { note: prompts::pressed(keys) });
+    }
+
+    pub(super) fn on_phone_timer(&mut self, timer: PhoneTimer) {
+        match timer {
+            PhoneTimer::Speech(number) => {
+                let Some(phone) = &self.phone else {
+                    return;
+                };
+                let manners = self
+                    .rendition
+                    .as_ref()
+                    .map_or(Duration::ZERO, |rendition| rendition.persona.phone.min_speech);
+                let voiced = phone.lane.voiced(manners + LOOK_BACK);
+                self.conduct(|conduct| conduct.on_speech_lasts(number, voiced));
+            }
+            other => self.conduct(|conduct| conduct.on_timer(other)),
+        }
+    }
+
+    /// What the caller said stands in the conversation: it is answered, unless it was noise.
+    pub(super) fn on_caller_said(&mut self, item_id: ItemId) {
+        let counts = self.phone.as_mut().is_some_and(|phone| phone.conduct.on_caller_said());
+        if counts {
+            self.supersede(Request::Hear { item_id });
+        } else {
+            metrics::counter!("ai_realtime_noises_ignored_total").increment(1);
+            self.for_session(SessionMessage::Ignore(item_id));
+        }
+    }
+
+    pub(super) fn on_caller_transcribed(&mut self, item_id: &ItemId, text: String) {
+        let turn = self.phone.as_mut().and_then(|phone| phone.said_in(item_id));
+        if let Some(turn) = turn.filter(|_| !text.is_empty()) {
+            self.record(CallEvent::CallerTranscript { text, turn });
+        }
+    }
+
+    /// A response began, or ended (`None`).
+    pub(super) fn on_answering(&mut self, response: Option<Option<ResponseId>>) {
+        let is_answering = response.is_some();
+        if let Some(phone) = &mut self.phone {
+            phone.active = response.flatten();
+        }
+        self.conduct(|conduct| conduct.on_answering(is_answering));
+    }
+
+    /// A tool is at work: the caller is told something if it takes long.
+    pub(super) fn arm_filler(&mut self, tool: &str) {
+        let filler = self.filler_of(tool).map(|(_, after)| after);
+        let (Some(after), Some(phone)) = (filler, &mut self.phone) else {
+            return;
+        };
+        phone.fillers += 1;
+        let number = phone.fillers;
+        let alarm = self.later(Due::Filler(number), after);
+        if let Some(phone) = &mut self.phone {
+            phone.alarms.filler = alarm;
+        }
+    }
+
+    pub(super) fn on_filler_due(&mut self, number: u64) {
+        if self.phone.as_ref().is_none_or(|phone| phone.fillers != number) {
+            return;
+        }
+        let words = self.running.values().find_map(|name| self.filler_of(name)).map(|(words, _)| words);
+        if let Some(words) = words {
+            self.for_session(SessionMessage::SayAside(words));
+        }
+    }
+
+    fn filler_of(&self, tool: &str) -> Option<(String, Duration)> {
+        let tools = &self.rendition.as_ref()?.tools;
+        let filler = tools.iter().find(|spec| spec.name == tool)?.filler.as_ref()?;
+        Some((filler.text.clone(), filler.after))
+    }
+
+    /// Whether anything keeps the persona from being silent, as the conduct is to know it.
+    pub(super) fn sync_conduct(&mut self) {
+        let is_busy = !self.floor.is_free();
+        self.conduct(|conduct| conduct.on_busy(is_busy));
+    }
+}

@@ -1,0 +1,40 @@
+//! What a persona is told when it shall say something of which the caller has not spoken. What stands in quotes is
+//! what it shall say, in the caller's language.
+
+use crate::call::conduct::Occasion;
+use crate::persona::Persona;
+
+/// What is said when neither the business nor the persona has a greeting.
+const GREETING: &str = "Hello! How can I help you?";
+const TRANSFER: &str = "One moment please, I am putting you through.";
+const SHUTTING_DOWN: &str = "I am sorry, we have to end this call here. Please call again in a few minutes.";
+
+/// What the persona is told on an occasion; `None` when it has nothing to say.
+pub fn prompt(occasion: Occasion, persona: &Persona, greeting: Option<&str>) -> Option<String> {
+    let manners = &persona.phone;
+    let (when, words) = match occasion {
+        Occasion::Greeting => {
+            let words = greeting.or(persona.greeting.as_deref()).unwrap_or(GREETING);
+            ("The caller is on the line. Greet them", words)
+        }
+        Occasion::Nudge => ("The caller has been silent for a while", manners.nudge.as_str()),
+        Occasion::Goodbye => ("The call ends now. Say goodbye", manners.goodbye.as_str()),
+        Occasion::EndingSoon => ("The call may not last much longer", manners.ending_soon.as_str()),
+        Occasion::Transfer => ("The caller is about to be put through to a human", TRANSFER),
+        Occasion::NobodyAvailable => (
+            "The caller was to be put through, and no human took the call",
+            manners.nobody_available.as_str(),
+        ),
+        Occasion::Voicemail => {
+            ("An answering machine took the call. Leave this message", persona.voicemail.as_deref()?)
+        }
+        Occasion::ShuttingDown => ("The service has to end this call", SHUTTING_DOWN),
+    };
+    let words = words.replace('"', "'");
+    Some(format!("{when}. Say to the caller, in their language and nothing else: \"{words}\""))
+}
+
+/// What the persona is told of keys the caller pressed.
+pub fn pressed(digits: &str) -> String {
+    format!("The caller pressed the key {digits} on their phone. Act on it.")
+}
