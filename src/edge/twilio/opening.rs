@@ -41,8 +41,8 @@ pub(super) async fn opening(edge: &Edge, call: &IncomingCall, purpose: Option<Pu
 /// The human to whom a caller is put through whom no persona can answer.
 pub(super) fn human<'a>(edge: &'a Edge, start: &'a PhoneStart) -> Option<&'a str> {
     let of_the_business = start.business.as_ref().and_then(|business| business.transfer_number.as_deref());
-    let number = of_the_business.or(edge.state.phone.settings.transfer_number.as_deref());
-    number.filter(|number| can_be_dialled(number))
+    let of_the_business = of_the_business.filter(|number| can_be_dialled(number));
+    of_the_business.or(edge.state.phone.settings.transfer_number.as_deref())
 }
 
 /// The business that is called on a number, or that was asked for.

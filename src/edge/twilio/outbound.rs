@@ -83,7 +83,7 @@ pub(in crate::edge) struct PlacedAnswer {
     responses(
         (status = 202, description = "It is being placed", body = PlacedAnswer),
         (status = 409, description = "`idempotency_conflict`: the key was used for another request", body = ErrorBody),
-        (status = 501, description = "`not_in_this_version`: the transport `whatsapp`", body = ErrorBody),
+        (status = 501, description = "`not_in_this_version`: calls by WhatsApp", body = ErrorBody),
         (status = 502, description = "`twilio_refused`", body = ErrorBody),
         (status = 503, description = "`twilio_not_configured`, `twilio_unavailable`, `at_capacity`, `draining` or \
             `store_unavailable`", body = ErrorBody),

@@ -14,7 +14,7 @@ use super::super::Edge;
 use super::super::error::ApiError;
 use super::opening::opening;
 use super::signed::{SignedForm, WebhookRefusals, unusable};
-use super::voice::{Begun, RING_S, Visit, begin, call_id, connect, turn_away};
+use super::voice::{Begun, FULL, RING_S, Visit, begin, call_id, connect, turn_away};
 use super::{Twiml, with};
 use crate::call::{Dial, Dialled, Next, PhoneOrder, PhoneStart, PhoneStatus};
 use crate::id::CallId;
@@ -25,6 +25,8 @@ use crate::transport::twilio::script::{DialPlan, may_be_dialled};
 const NEXT_LIMIT: Duration = Duration::from_secs(5);
 /// A human who waits is put through without a word after this.
 const WHISPER_LIMIT: Duration = Duration::from_secs(2);
+const OUT_OF_ORDER: &str =
+    "We are sorry, we cannot take your call right now. Please call again in a few minutes.";
 const IN_A_LOOP: &str = "We are sorry, we have trouble with our line. Please call again in a few minutes.";
 
 /// Whose human asks.
@@ -56,8 +58,8 @@ pub(in crate::edge) async fn resume(
         return Ok(Twiml(edge.state.phone.script.hang_up()).into_response());
     }
     let answer = match next(&edge, &id, &call, dialled(&form)).await {
-        Some(Next::Apologise) => turn_away(&edge, &opening(&edge, &call, None).await),
         Some(Next::HangUp) => edge.state.phone.script.hang_up(),
+        Some(Next::Apologise) => turn_away(&edge, &opening(&edge, &call, None).await, OUT_OF_ORDER),
         Some(Next::Dial(dial)) => dial_human(&edge, &id, &dial),
         Some(Next::Stream) => stream_again(&edge, &id, &opening(&edge, &call, None).await)?,
         None => take_up(&edge, &id, &call, dialled(&form)).await?,
@@ -151,7 +153,7 @@ async fn take_up(
         Ok(Begun::Over) => Ok(edge.state.phone.script.hang_up()),
         Err(error) => {
             tracing::warn!(call_id = %id, error = %error, "a call could not be taken up again");
-            Ok(turn_away(edge, &start))
+            Ok(turn_away(edge, &start, FULL))
         }
     }
 }

@@ -18,9 +18,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tower::ServiceExt;
 
-use crate::call::PhoneDesk;
 use crate::call::writer::JournalWriter;
-use crate::call::{CallDependencies, CallLimits};
+use crate::call::{CallDependencies, CallLimits, PhoneDesk};
 use crate::config::Config;
 use crate::edge::{EdgeSettings, EdgeState, Phone, router};
 use crate::persona::{Catalog, Library};
@@ -30,7 +29,6 @@ use crate::session::Endpoint;
 use crate::store::{Embedded, Store};
 use crate::switchboard::Switchboard;
 use crate::telemetry::Figures;
-use crate::transport::twilio::script::Script;
 
 const DEADLINE: Duration = Duration::from_secs(20);
 const TOKEN: &str = "12345678901234567890123456789012";
@@ -55,6 +53,7 @@ impl House {
     async fn with(settings: &[(&str, &str)]) -> Self {
         let find = |name: &str| settings.iter().find(|(known, _)| *known == name);
         let config = Config::load(|name| find(name).map(|(_, value)| (*value).to_owned())).unwrap();
+        let phone = Phone::new(&config.phone, "127.0.0.1:7070".parse().unwrap()).unwrap();
         let home = tempfile::tempdir().unwrap();
         let store = Store::Embedded(Embedded::open(home.path()).await.unwrap());
         let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
@@ -69,7 +68,11 @@ impl House {
             default_persona: "waiter".into(),
             node: "test".into(),
             replies: None,
-            phone: PhoneDesk::new(Script::new(&PUBLIC.parse().unwrap())).into(),
+            phone: Arc::new(PhoneDesk {
+                transfer_number: config.phone.transfer_number.clone(),
+                api: phone.api.clone(),
+                ..PhoneDesk::new(phone.script.clone())
+            }),
         };
         let switchboard = Switchboard::start(dependencies, config.max_calls).await.unwrap();
         let state = EdgeState {
@@ -77,7 +80,7 @@ impl House {
             library,
             store,
             figures: Figures::detached().unwrap(),
-            phone: Phone::new(&config.phone, "127.0.0.1:7070".parse().unwrap()).unwrap(),
+            phone,
             settings: EdgeSettings::from(&config),
         };
         Self { router: router(state), switchboard, _model: model, _home: home }

@@ -22,7 +22,8 @@ use crate::protocol::twilio::webhook::IncomingCall;
 use crate::switchboard::SwitchboardError;
 use crate::transport::twilio::script::{DialPlan, StreamTicket, may_be_dialled};
 
-const FULL: &str = "We are sorry, all our lines are busy. Please call again in a few minutes.";
+/// What a caller hears who finds no place.
+pub(super) const FULL: &str = "We are sorry, all our lines are busy. Please call again in a few minutes.";
 const FULL_BUT: &str = "One moment please, you are being put through.";
 /// How long a human's phone rings, in seconds.
 pub(super) const RING_S: u32 = 25;
@@ -62,7 +63,7 @@ pub(in crate::edge) async fn voice(
         Ok(Begun::Over) => edge.state.phone.script.hang_up(),
         Err(error) => {
             tracing::warn!(error = %error, "a caller could not be answered");
-            turn_away(&edge, &start)
+            turn_away(&edge, &start, FULL)
         }
     };
     Ok(Twiml(answer).into_response())
@@ -117,13 +118,13 @@ pub(super) fn connect(
     }))
 }
 
-/// Says that nobody can answer, and puts the caller through to a human if there is one.
-pub(super) fn turn_away(edge: &Edge, start: &PhoneStart) -> String {
+/// Puts a caller whom no persona can answer through to a human; if there is none, says sorry.
+pub(super) fn turn_away(edge: &Edge, start: &PhoneStart, sorry: &str) -> String {
     metrics::counter!("ai_realtime_twilio_calls_turned_away_total").increment(1);
     let script = &edge.state.phone.script;
     let caller = start.caller.as_deref();
     let Some(to) = human(edge, start).filter(|to| may_be_dialled(caller, to)) else {
-        return script.say_and_hang_up(FULL);
+        return script.say_and_hang_up(sorry);
     };
     // Twilio shows the caller's number by itself; what is no number it could not show.
     let caller_id = start.called.as_deref().filter(|_| !caller.is_some_and(is_e164));

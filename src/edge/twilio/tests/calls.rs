@@ -41,27 +41,37 @@ async fn a_withheld_number_and_a_number_of_nobody_are_answered_too() {
     assert_eq!(house.switchboard.calls()[0].from, None);
 }
 
-#[tokio::test]
-async fn a_caller_who_finds_no_place_is_told_so_or_put_through() {
+/// A house whose only place is taken.
+async fn full_house(more: &[(&str, &str)]) -> House {
     let mut settings = SIGNED.to_vec();
     settings.push(("MAX_CALLS", "1"));
+    settings.extend_from_slice(more);
     let house = House::with(&settings).await;
-    let (first, second) = (sid(1), sid(2));
-    house.post(VOICE, &incoming(&first, &[])).await;
-    let (status, _, twiml) = house.post(VOICE, &incoming(&second, &[])).await;
-    assert!(status == 200 && twiml.contains("<Say>We are sorry") && twiml.contains("<Hangup/>"), "{twiml}");
-    let (status, _, _) = house.post(VOICE, &incoming(&first, &[])).await;
-    assert_eq!(status, 200, "the first is at its place");
+    let talking = house.switchboard.text_call(&"t1".parse().unwrap(), None).await.unwrap();
+    drop(talking.say("Hello".to_owned()).await.unwrap().reply.await);
+    house
+}
 
-    settings.push(("TRANSFER_NUMBER", "+35699000000"));
-    let house = House::with(&settings).await;
-    house.post(VOICE, &incoming(&first, &[])).await;
-    let (_, _, twiml) = house.post(VOICE, &incoming(&second, &[])).await;
-    assert!(twiml.contains("<Say>One moment") && twiml.contains(">+35699000000</Number></Dial>"), "{twiml}");
-    assert!(!twiml.contains("action="), "nobody of ours is asked afterwards: {twiml}");
-    let form = incoming(&second, &[("From", "whatsapp:+35699123456")]);
+#[tokio::test]
+async fn a_caller_who_finds_no_place_is_told_so_or_put_through() {
+    let sid = sid(1);
+    let house = full_house(&[]).await;
+    let (status, _, twiml) = house.post(VOICE, &incoming(&sid, &[])).await;
+    assert!(status == 200 && twiml.contains("<Say>We are sorry") && twiml.contains("<Hangup/>"), "{twiml}");
+
+    let house = full_house(&[("TRANSFER_NUMBER", "+35699000000")]).await;
+    for path in [VOICE, RESUME] {
+        let (_, _, twiml) = house.post(path, &incoming(&sid, &[])).await;
+        assert!(
+            twiml.contains("<Say>One moment") && twiml.contains(">+35699000000</Number></Dial>"),
+            "{twiml}"
+        );
+        assert!(!twiml.contains("action="), "nobody of ours is asked afterwards: {twiml}");
+    }
+    let form = incoming(&sid, &[("From", "whatsapp:+35699123456")]);
     let (_, _, twiml) = house.post(VOICE, &form).await;
     assert!(twiml.contains("<Hangup/>") && !twiml.contains("<Dial"), "{twiml}");
+    assert_eq!(house.switchboard.len(), 1);
 }
 
 #[tokio::test]

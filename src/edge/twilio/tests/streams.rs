@@ -35,14 +35,32 @@ fn start(call: &str, account: &str, token: Option<&str>) -> String {
     .to_string()
 }
 
-/// Opens a stream that begins so, and gives the code it is closed with.
-async fn shown(address: SocketAddr, start: String) -> Option<u16> {
+/// Opens a stream that begins so.
+async fn begun(address: SocketAddr, start: String) -> Socket {
     let signature = sign_url("wss://voice.example.com/api/twilio/stream", &TOKEN.into());
     let mut socket = open(address, Some(&signature)).await.unwrap();
     let connected = json!({"event": "connected", "protocol": "Call", "version": "1.0.0"}).to_string();
     socket.send(Message::text(connected)).await.unwrap();
     socket.send(Message::text(start)).await.unwrap();
-    closed(&mut socket).await
+    socket
+}
+
+/// Opens a stream that begins so, and gives the code it is closed with.
+async fn shown(address: SocketAddr, start: String) -> Option<u16> {
+    closed(&mut begun(address, start).await).await
+}
+
+/// Waits for the persona's first sound.
+async fn heard(socket: &mut Socket) {
+    let sound = async {
+        loop {
+            let message = socket.next().await.expect("the stream ended").unwrap();
+            if message.to_text().unwrap_or_default().contains(r#""event":"media""#) {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(DEADLINE, sound).await.expect("nothing was heard");
 }
 
 async fn closed(socket: &mut Socket) -> Option<u16> {
@@ -110,4 +128,32 @@ async fn what_is_no_upgrade_is_told_so() {
     let request = Request::get("/api/twilio/stream").body(Body::empty()).unwrap();
     let (status, _, body) = house.send(request).await;
     assert!(status == 426 && body.contains("upgrade_required"), "{body}");
+}
+
+#[tokio::test]
+async fn a_stream_with_its_token_is_the_calls_and_the_token_opens_no_other() {
+    let house = House::signed().await;
+    let address = listening(&house).await;
+    let sid = sid(1);
+    let (_, _, twiml) = house.post("/api/twilio/voice", &incoming(&sid, &[])).await;
+    let mut first = begun(address, start(&sid, ACCOUNT, Some(&token(&twiml)))).await;
+    heard(&mut first).await;
+    assert_eq!(shown(address, start(&sid, ACCOUNT, Some(&token(&twiml)))).await, Some(1008));
+}
+
+#[tokio::test]
+async fn a_call_whose_stream_broke_comes_back_with_another_token_but_not_for_ever() {
+    let house = House::signed().await;
+    let address = listening(&house).await;
+    let sid = sid(1);
+    let form = incoming(&sid, &[("CallStatus", "in-progress")]);
+    let (_, _, mut twiml) = house.post("/api/twilio/voice", &form).await;
+    for _ in 0..3 {
+        let before = token(&twiml);
+        heard(&mut begun(address, start(&sid, ACCOUNT, Some(&before))).await).await;
+        (_, _, twiml) = house.post("/api/twilio/resume", &form).await;
+        assert_ne!(token(&twiml), before);
+    }
+    let (status, _, twiml) = house.post("/api/twilio/resume", &form).await;
+    assert!(status == 200 && twiml.contains("<Say>") && twiml.contains("<Hangup/>"), "{twiml}");
 }
