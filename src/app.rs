@@ -129,7 +129,13 @@ impl App {
             default_persona: config.default_persona.clone(),
             node: node_name().into(),
             replies: config.log_replies.then(print_replies),
-            phone: Arc::new(phone_desk(&config, &phone)),
+            phone: Arc::new(PhoneDesk {
+                transfer_number: phone.settings.transfer_number.clone(),
+                audio_queue: phone.settings.audio_queue_frames,
+                transcription_model: config.openai_transcription_model.clone(),
+                api: phone.api.clone(),
+                ..PhoneDesk::new(phone.script.clone())
+            }),
         };
         let switchboard = Switchboard::start(dependencies, config.max_calls).await?;
         let start_up_line = StartUpLine {
@@ -224,15 +230,6 @@ async fn find_model(config: &Config) -> Result<(Endpoint, Option<Rehearsal>), Ap
     let rehearsal =
         Rehearsal::start(anywhere, RehearsalOptions::default()).await.map_err(AppError::Rehearsal)?;
     Ok((Endpoint::new(&rehearsal.url(), model, None, limit)?, Some(rehearsal)))
-}
-
-fn phone_desk(config: &Config, phone: &Phone) -> PhoneDesk {
-    PhoneDesk {
-        transfer_number: config.phone.transfer_number.clone(),
-        audio_queue: config.phone.audio_queue_frames,
-        api: phone.api.clone(),
-        ..PhoneDesk::new(phone.script.clone())
-    }
 }
 
 fn node_name() -> String {

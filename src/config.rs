@@ -25,6 +25,7 @@ use crate::secret::ApiKeys;
 use source::Source;
 
 const DEFAULT_MODEL: &str = "gpt-realtime-2.1";
+const DEFAULT_TRANSCRIPTION_MODEL: &str = "gpt-transcribe";
 const DEFAULT_ENDPOINT: &str = "wss://api.openai.com/v1/realtime";
 const ENDPOINT_ALLOWED: &str = "use a ws:// or wss:// URL without user name, password or fragment, such as \
                                 wss://api.openai.com/v1/realtime";
@@ -41,6 +42,8 @@ pub struct Config {
     pub openai_api_key: Option<SecretString>,
     /// `OPENAI_REALTIME_MODEL`: the model, or an Azure deployment. Default `gpt-realtime-2.1`.
     pub openai_realtime_model: String,
+    /// `OPENAI_TRANSCRIPTION_MODEL`: what writes down the words of callers who speak. Default `gpt-transcribe`.
+    pub openai_transcription_model: String,
     /// `OPENAI_REALTIME_ENDPOINT`: a `ws` or `wss` URL. Default OpenAI's own.
     pub openai_realtime_endpoint: Url,
     /// `PORT`: 0 picks a free one. Default 7070.
@@ -112,6 +115,12 @@ impl Config {
             openai_realtime_model: source.read(
                 "OPENAI_REALTIME_MODEL",
                 DEFAULT_MODEL.to_owned(),
+                "use a model's name: 1 to 128 characters of A-Z, a-z, 0-9, '.', '_', ':' and '-'",
+                |text| is_plain(text, b"._:-").then(|| text.to_owned()),
+            ),
+            openai_transcription_model: source.read(
+                "OPENAI_TRANSCRIPTION_MODEL",
+                DEFAULT_TRANSCRIPTION_MODEL.to_owned(),
                 "use a model's name: 1 to 128 characters of A-Z, a-z, 0-9, '.', '_', ':' and '-'",
                 |text| is_plain(text, b"._:-").then(|| text.to_owned()),
             ),

@@ -206,6 +206,8 @@ pub struct Client {
 
 impl Client {
     fn new(address: SocketAddr) -> Self {
+        // The first one in wins, and all are the same.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         Self { base: format!("http://{address}"), http: reqwest::Client::new() }
     }
 

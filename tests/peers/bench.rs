@@ -172,6 +172,8 @@ impl Service {
         settings.extend(more.iter().cloned());
         let program = Program::start(home.path(), &[], &settings).await;
         let base = format!("http://{}", program.address_after("http://"));
+        // The first one in wins, and all are the same.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
         Self { program, http, base, _home: home }
     }
