@@ -183,6 +183,17 @@ fn a_line_that_broke_is_waited_for_and_one_that_stopped_is_asked_about() {
 }
 
 #[test]
+fn a_persona_whose_line_broke_while_it_spoke_goes_on_when_it_is_back() {
+    let mut conduct = greeted();
+    conduct.on_audible(true);
+    conduct.on_line_down(StreamEnd::Lost);
+    conduct.on_next(None);
+    assert!(conduct.on_line_up().contains(&PhoneAction::Say(Occasion::GoOn)));
+    conduct.on_line_down(StreamEnd::Lost);
+    assert!(!conduct.on_line_up().iter().any(|action| matches!(action, PhoneAction::Say(_))), "it was silent");
+}
+
+#[test]
 fn a_machine_is_left_the_message_or_hung_up_on() {
     let mut conduct = greeted();
     let actions = conduct.on_answered_by(AnsweredBy::Machine, true);
