@@ -190,7 +190,10 @@ fn a_persona_whose_line_broke_while_it_spoke_goes_on_when_it_is_back() {
     conduct.on_next(None);
     assert!(conduct.on_line_up().contains(&PhoneAction::Say(Occasion::GoOn)));
     conduct.on_line_down(StreamEnd::Lost);
-    assert!(!conduct.on_line_up().iter().any(|action| matches!(action, PhoneAction::Say(_))), "it was silent");
+    assert!(
+        !conduct.on_line_up().iter().any(|action| matches!(action, PhoneAction::Say(_))),
+        "it was silent"
+    );
 }
 
 #[test]
