@@ -61,6 +61,8 @@ pub enum Occasion {
     Transfer,
     /// The line broke while the persona spoke, and is back.
     GoOn,
+    /// The service was gone for a while, and is back.
+    Back,
     /// No human took the call.
     NobodyAvailable,
     /// A machine answered.
@@ -123,6 +125,8 @@ pub struct Conduct {
     nobody_came: bool,
     /// The line broke while the persona spoke.
     was_cut_off: bool,
+    /// The service was gone.
+    was_gone: bool,
     speech: Option<Speech>,
     speeches: u64,
     /// A response is under way.
@@ -149,6 +153,7 @@ impl Conduct {
             has_met: false,
             nobody_came: false,
             was_cut_off: false,
+            was_gone: false,
             speech: None,
             speeches: 0,
             is_answering: false,
@@ -169,6 +174,7 @@ impl Conduct {
         if std::mem::replace(&mut self.is_ready, true) {
             return Vec::new();
         }
+        self.was_gone = has_met;
         self.has_met |= has_met || self.plan != Plan::Talk;
         let announced = self.manners.max_call.saturating_sub(ANNOUNCED_AHEAD);
         let mut actions = vec![
@@ -188,6 +194,8 @@ impl Conduct {
             Some(PhoneAction::Say(Occasion::Greeting))
         } else if std::mem::take(&mut self.nobody_came) {
             Some(PhoneAction::Say(Occasion::NobodyAvailable))
+        } else if std::mem::take(&mut self.was_gone) {
+            Some(PhoneAction::Say(Occasion::Back))
         } else if std::mem::take(&mut self.was_cut_off) {
             Some(PhoneAction::Say(Occasion::GoOn))
         } else {

@@ -77,7 +77,10 @@ impl Dialogue {
         self.retries = 0;
         self.turn = turn;
         self.unsettled = true;
-        self.passed_over.clone_from(&self.open);
+        // While who speaks is being changed, the output that says so is about to come.
+        if self.update.is_none() {
+            self.passed_over.clone_from(&self.open);
+        }
         self.sequencer.want();
         self.advance(actions);
     }

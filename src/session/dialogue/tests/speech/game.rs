@@ -140,7 +140,7 @@ impl Game {
 
     fn step(&mut self, op: u8, share: u8) {
         match op % 16 {
-            0 => self.caller_speaks(share % 4 > 0),
+            0 => self.caller_speaks(!share.is_multiple_of(4)),
             1 => {
                 self.turns += 1;
                 let actions = self.dialogue.prompt(self.turns, "Say hello.".into());
@@ -253,7 +253,7 @@ impl Game {
             .collect();
         let actions = self.dialogue.interrupted(&parts);
         self.take(actions);
-        if share % 2 == 0 {
+        if share.is_multiple_of(2) {
             self.finish("cancelled");
         }
     }
