@@ -2,6 +2,7 @@
 //! handoffs and the journal decide.
 
 mod alarm;
+mod cutting;
 mod message;
 mod phone;
 mod phone_tools;

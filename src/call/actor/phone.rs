@@ -8,6 +8,7 @@ use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::oneshot;
 
 use super::alarm::Alarm;
+use super::cutting::Cutting;
 use super::record::Effect;
 use super::{CallData, CallMessage, Due, Phase, PhoneDesk};
 use crate::audio::Lane;
@@ -51,6 +52,8 @@ pub(super) struct Phone {
     heard: String,
     /// What a human is told before the caller is put through.
     summary: Option<String>,
+    /// What the session is told once it knows what was heard.
+    pub(super) cutting: Cutting<SessionMessage>,
     /// Who waits for the end.
     enders: Vec<oneshot::Sender<Result<(), CallError>>>,
     fillers: u64,
@@ -97,6 +100,7 @@ impl Phone {
             unwritten: VecDeque::new(),
             heard: String::new(),
             summary: None,
+            cutting: Cutting::default(),
             enders: Vec::new(),
             fillers: 0,
             alarms: Alarms::default(),
@@ -170,6 +174,7 @@ impl CallData {
         match action {
             PhoneAction::Interrupt => {
                 let active = phone.active.clone();
+                phone.cutting.ask();
                 phone.tell_line(PhoneMessage::Interrupt { active });
             }
             PhoneAction::Say(occasion) => self.say_on(occasion),
@@ -340,7 +345,9 @@ impl CallData {
                     sent_ms,
                 };
                 let parts = cuts.into_iter().map(part).collect();
-                self.for_session(SessionMessage::Interrupted(parts));
+                self.tell_session(SessionMessage::Interrupted(parts));
+                let held = self.phone.as_mut().map(|phone| phone.cutting.on_told());
+                held.into_iter().flatten().for_each(|message| self.tell_session(message));
             }
             PhoneEvent::Effect(done) => self.on_effect(done),
         }
