@@ -145,22 +145,33 @@ impl OnThePhone {
 
     /// Waits until the service cleared the line, so often in all.
     pub async fn is_cleared(&self, times: usize) {
-        let cleared = |moment: &Moment| matches!(moment.event, TimelineEvent::Cleared { .. });
-        let mut seen = 0;
-        loop {
-            let moments = self.line.events();
-            if moments.iter().filter(|moment| cleared(moment)).count() >= times {
-                return;
-            }
-            seen = seen.max(moments.len());
-            self.line.until_more(seen, DEADLINE).await.unwrap();
-        }
+        self.until_noticed(times, |event| matches!(event, TimelineEvent::Cleared { .. })).await;
     }
 
     /// How often the service cleared the line.
     pub fn clears(&self) -> usize {
-        let moments = self.line.events();
-        moments.iter().filter(|moment| matches!(moment.event, TimelineEvent::Cleared { .. })).count()
+        self.noticed(|event| matches!(event, TimelineEvent::Cleared { .. })).len()
+    }
+
+    /// Waits until so many streams have been there in all; gives when they began.
+    pub async fn has_streams(&self, times: usize) -> Vec<Moment> {
+        self.until_noticed(times, |event| matches!(event, TimelineEvent::StreamStarted { .. })).await
+    }
+
+    /// What of that kind has happened on the caller's side.
+    pub fn noticed(&self, wanted: impl Fn(&TimelineEvent) -> bool) -> Vec<Moment> {
+        self.line.events().into_iter().filter(|moment| wanted(&moment.event)).collect()
+    }
+
+    async fn until_noticed(&self, times: usize, wanted: impl Fn(&TimelineEvent) -> bool) -> Vec<Moment> {
+        loop {
+            let seen = self.line.events().len();
+            let found = self.noticed(&wanted);
+            if found.len() >= times {
+                return found;
+            }
+            self.line.until_more(seen, DEADLINE).await.unwrap();
+        }
     }
 
     /// The next event of a type in the journal.
