@@ -63,7 +63,10 @@ async fn a_stream_that_breaks_while_the_caller_speaks_costs_no_more_than_those_w
     on.hears("african tea").await;
     on.hangs_up().await;
     let said = on.texts("caller.transcript");
-    assert!(said[0].ends_with("before i choose") && said.last().unwrap() == "how much is the african tea?", "{said:?}");
+    assert!(
+        said[0].ends_with("before i choose") && said.last().unwrap() == "how much is the african tea?",
+        "{said:?}"
+    );
     assert_eq!(
         on.texts("assistant.text").iter().filter(|text| *text == GREETING).count(),
         1,
