@@ -159,7 +159,7 @@ impl Conduct {
         match &self.plan {
             Plan::Talk | Plan::Leave(_) | Plan::PutThrough(_) => actions.push(self.line.down(how)),
             Plan::WithHuman(_) => {
-                self.line.down_for_long();
+                actions.push(self.line.down_for_long());
                 actions.push(PhoneAction::RestSession);
             }
             // It is as we wanted it.
@@ -307,15 +307,23 @@ impl Conduct {
             return Vec::new();
         };
         match (&self.plan, what) {
-            (Plan::Talk | Plan::Leave(_) | Plan::PutThrough(_), line::Missing::Ask(wait)) => {
+            (
+                Plan::Talk | Plan::Leave(_) | Plan::PutThrough(_) | Plan::WithHuman(_),
+                line::Missing::Ask(wait),
+            ) => {
                 vec![PhoneAction::AskStatus, wait]
             }
             (Plan::Talk | Plan::Leave(_) | Plan::PutThrough(_), line::Missing::Gone(reason)) => {
                 self.plan = Plan::Over;
                 vec![PhoneAction::End(reason)]
             }
-            (Plan::WithHuman(_) | Plan::Left(_) | Plan::Over, _) => Vec::new(),
+            (Plan::WithHuman(_), line::Missing::Gone(_)) | (Plan::Left(_) | Plan::Over, _) => Vec::new(),
         }
+    }
+
+    /// Whether the caller is with a human, and needs nobody here.
+    pub fn is_with_human(&self) -> bool {
+        matches!(self.plan, Plan::WithHuman(_))
     }
 
     /// Nobody speaks, and nothing is owed.

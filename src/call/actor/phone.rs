@@ -115,6 +115,11 @@ impl Phone {
         self.line.get_id() == id
     }
 
+    /// Whether the caller would miss us: they would not while a human speaks with them.
+    pub(super) fn needs_us(&self) -> bool {
+        !self.conduct.is_with_human()
+    }
+
     pub(super) fn can_transfer(&self, desk: &PhoneDesk) -> bool {
         self.human(desk).is_some()
     }
@@ -378,6 +383,8 @@ impl CallData {
             EffectDone::HungUp(Err(why)) | EffectDone::Redirected(Err(why)) => {
                 tracing::warn!(why, "Twilio's REST API did not take it: it will be told when it asks");
                 self.for_phone(PhoneMessage::CloseStream);
+                // It may be over already.
+                self.for_phone(PhoneMessage::AskStatus);
             }
             EffectDone::Status(Ok(goes_on)) => {
                 let status = if goes_on { PhoneStatus::GoesOn } else { PhoneStatus::Completed };

@@ -142,7 +142,9 @@ fn a_caller_is_put_through_when_they_have_been_told_and_comes_back_if_nobody_ans
     conduct.on_busy(true);
     assert!(!conduct.on_transfer(dial(), false).contains(&PhoneAction::PutThrough(dial())));
     assert!(said(&mut conduct).contains(&PhoneAction::PutThrough(dial())));
-    assert_eq!(conduct.on_line_down(StreamEnd::Stopped), [PhoneAction::RestSession]);
+    let actions = conduct.on_line_down(StreamEnd::Stopped);
+    let [PhoneAction::Arm(away, _), PhoneAction::RestSession] = actions[..] else { panic!("{actions:?}") };
+    assert_eq!(conduct.on_timer(away)[0], PhoneAction::AskStatus, "Twilio may have told us in vain");
     let (next, _) = conduct.on_next(Some(Dialled::NotReached));
     assert_eq!(next, Next::Stream);
     assert!(conduct.on_line_up().contains(&PhoneAction::Say(Occasion::NobodyAvailable)));

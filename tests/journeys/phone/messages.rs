@@ -57,3 +57,32 @@ async fn a_long_answer_comes_in_several_messages() {
     assert!(pieces.iter().all(|piece| piece.encode_utf16().count() <= 1_600), "{pieces:?}");
     phone.service.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sender_sees_the_rows_of_the_business_they_write_to_and_of_no_other() {
+    let phone = Phone::plain().await;
+    let to_malta = |sid: &str, text: &str| {
+        let mut form = message(sid, GUEST, text);
+        form.iter_mut().filter(|(name, _)| name == "To").for_each(|(_, to)| "+35670000001".clone_into(to));
+        form
+    };
+    let webhooks = Webhooks::new(None).unwrap();
+    let ask = async |sid: String, text: &str| {
+        webhooks.post(&phone.url("message"), &to_malta(&sid, text)).await.unwrap().body
+    };
+    let drinks = ask(sid(1), "What drinks do you have?").await;
+    assert!(drinks.contains("EUR") && !drinks.contains("RWF"), "{drinks}");
+    let (_, calls) = phone.service.client.get("/ai/calls").await;
+    assert_eq!(calls[0]["business_id"], "bastion-valletta", "{calls}");
+    let home = phone.service.stop().await;
+
+    // After a restart the call is still of that business's caller.
+    let service =
+        crate::house::Service::start_at(home, vec![("TWILIO_ALLOW_UNSIGNED", "true".to_owned())]).await;
+    let id = calls[0]["call_id"].as_str().unwrap();
+    let body = json!({"call_id": id, "text": "What drinks do you have?", "wait": true});
+    let (_, said) = service.client.post("/ai/say", body).await;
+    let text = said["reply"]["text"].as_str().unwrap();
+    assert!(text.contains("EUR") && !text.contains("RWF"), "{said}");
+    service.stop().await;
+}
