@@ -91,9 +91,9 @@ impl Lane {
         lock(&self.from_caller).speech_began();
     }
 
-    /// The model has taken what the caller said: it stands in the conversation of this socket.
-    pub fn caller_committed(&self) {
-        lock(&self.from_caller).committed();
+    /// The model has taken what the caller said: it stands in the conversation of this socket, as this item.
+    pub fn caller_committed(&self, item_id: &ItemId) {
+        lock(&self.from_caller).committed(item_id.clone());
     }
 
     /// Whether the model hears speech that it has not taken yet: it waits for the end of it.
@@ -101,9 +101,9 @@ impl Lane {
         lock(&self.from_caller).is_speaking()
     }
 
-    /// What the caller said last is known in writing, or was answered: its audio need not be kept.
-    pub fn caller_understood(&self) {
-        lock(&self.from_caller).understood();
+    /// What the caller said up to this item is known in writing, or was answered: its audio need not be kept.
+    pub fn caller_understood(&self, item_id: &ItemId) {
+        lock(&self.from_caller).understood(item_id);
     }
 
     /// Another socket: what the old one had been given and had not taken is given again.
@@ -150,6 +150,22 @@ impl Lane {
     /// The message that audio came of last, and how many characters of base64.
     pub fn received(&self) -> Option<(ItemId, u64)> {
         lock(&self.from_persona).received()
+    }
+
+    /// Whether something of the persona's waits for the line.
+    pub fn has_speech(&self) -> bool {
+        !lock(&self.from_persona).is_empty()
+    }
+
+    /// The model's socket is gone: what it was saying ends here, and nothing that still comes of it is taken.
+    pub fn end_persona(&self) {
+        lock(&self.from_persona).end();
+        self.persona_came.notify_one();
+    }
+
+    /// What still comes of this response shall not be heard.
+    pub fn refuse(&self, response: &ResponseId) {
+        lock(&self.from_persona).refuse(response);
     }
 
     /// Nothing of what was said so far shall be heard any more: neither what waits here, nor what still comes of

@@ -19,7 +19,7 @@ use crate::store::{BusinessProfile, StoreError};
 use actor::{Opening, SwitchboardActor, SwitchboardArguments, SwitchboardMessage};
 
 /// Callers on the phone are told that the service goes down, and let go, within this.
-const FAREWELL_LIMIT: Duration = Duration::from_secs(15);
+const FAREWELL_LIMIT: Duration = Duration::from_secs(25);
 /// Calls that have nothing under way are stopped within this at a shutdown.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
 

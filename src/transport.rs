@@ -41,8 +41,13 @@ pub enum PhoneEvent {
     Playing,
     /// Everything that was written has been played, by the marks.
     Played,
-    /// What an interruption left unheard, oldest first. Messages that were heard to their end are not among it.
-    Interrupted(Vec<Cut>),
+    /// Nothing of what was said before will be heard any more.
+    Interrupted {
+        /// Whether the call asked for it; otherwise the stream is gone.
+        asked: bool,
+        /// What was left unheard, oldest first. Messages that were heard to their end are not among it.
+        cuts: Vec<Cut>,
+    },
     /// A call was ended, or given other instructions, by Twilio's REST API, or could not be.
     Effect(EffectDone),
 }

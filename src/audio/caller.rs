@@ -4,9 +4,14 @@ use std::collections::VecDeque;
 
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
+use crate::id::ItemId;
+
 /// Frames that are given again to another socket though nobody was heard to speak in them: the beginning of a word
 /// that the model had not noticed yet. One second.
 const PRE_ROLL: usize = 50;
+
+/// So many sayings wait to be understood at most.
+const MAX_SAYINGS: usize = 16;
 
 /// Frames that wait, and frames that were given to the model but that it would not remember if its socket broke now.
 #[derive(Debug)]
@@ -14,8 +19,8 @@ pub(super) struct CallerQueue {
     frames: VecDeque<Utf8Bytes>,
     /// So many of the oldest have been given to the present socket.
     given: usize,
-    /// So many of those were taken as the caller's words, and are not understood yet.
-    committed: usize,
+    /// Of those, how many were taken as which of the caller's sayings, oldest first, that are not understood yet.
+    sayings: VecDeque<(ItemId, usize)>,
     capacity: usize,
     is_speaking: bool,
 }
@@ -25,7 +30,7 @@ impl CallerQueue {
         Self {
             frames: VecDeque::new(),
             given: 0,
-            committed: 0,
+            sayings: VecDeque::new(),
             capacity: capacity.max(1),
             is_speaking: false,
         }
@@ -38,7 +43,12 @@ impl CallerQueue {
             self.frames.pop_front();
             lost = self.given == 0;
             self.given = self.given.saturating_sub(1);
-            self.committed = self.committed.saturating_sub(1);
+            while self.sayings.front().is_some_and(|(_, frames)| *frames == 0) {
+                self.sayings.pop_front();
+            }
+            if let Some((_, oldest)) = self.sayings.front_mut() {
+                *oldest -= 1;
+            }
         }
         self.frames.push_back(frame);
         lost
@@ -66,29 +76,40 @@ impl CallerQueue {
         self.is_speaking
     }
 
-    /// The model has taken what the caller said. Until it is understood it is kept all the same.
-    pub(super) fn committed(&mut self) {
+    /// The model has taken what the caller said, as this item. Until it is understood it is kept all the same.
+    pub(super) fn committed(&mut self, item_id: ItemId) {
         self.is_speaking = false;
-        self.committed = self.given;
+        if self.sayings.len() == MAX_SAYINGS {
+            self.sayings.pop_front();
+        }
+        self.sayings.push_back((item_id, self.given.saturating_sub(self.committed_frames())));
     }
 
-    /// What was taken is known in writing, or was answered.
-    pub(super) fn understood(&mut self) {
-        let done = std::mem::take(&mut self.committed);
+    /// Everything up to this saying is known in writing, or was answered.
+    pub(super) fn understood(&mut self, item_id: &ItemId) {
+        let Some(at) = self.sayings.iter().position(|(saying, _)| saying == item_id) else {
+            return;
+        };
+        let done: usize = self.sayings.drain(..=at).map(|(_, frames)| frames).sum();
+        let done = done.min(self.given);
         self.frames.drain(..done);
         self.given -= done;
         self.forget_silence();
     }
 
+    fn committed_frames(&self) -> usize {
+        self.sayings.iter().map(|(_, frames)| frames).sum()
+    }
+
     /// There is another socket, which was given nothing yet.
     pub(super) fn rewind(&mut self) {
-        self.is_speaking |= self.committed > 0;
+        self.is_speaking |= !self.sayings.is_empty();
         self.given = 0;
-        self.committed = 0;
+        self.sayings.clear();
     }
 
     fn forget_silence(&mut self) {
-        if !self.is_speaking && self.committed == 0 {
+        if !self.is_speaking && self.sayings.is_empty() {
             self.keep_at_most(PRE_ROLL);
         }
     }
@@ -143,15 +164,31 @@ mod tests {
         let mut queue = filled(500, 0..100);
         queue.speech_began();
         all(&mut queue);
-        queue.committed();
+        queue.committed("u1".into());
         queue.push("100".into());
         queue.rewind();
         assert_eq!(all(&mut queue).len(), 101, "they were taken, and not understood");
-        queue.committed();
-        queue.understood();
+        queue.committed("u2".into());
+        queue.understood(&"u2".into());
         queue.push("101".into());
         queue.rewind();
         assert_eq!(all(&mut queue), [101]);
+    }
+
+    #[test]
+    fn to_understand_one_saying_is_not_to_understand_the_next() {
+        let mut queue = filled(500, 0..100);
+        queue.speech_began();
+        all(&mut queue);
+        queue.committed("u1".into());
+        for n in 100..200 {
+            queue.push(n.to_string().into());
+        }
+        all(&mut queue);
+        queue.committed("u2".into());
+        queue.understood(&"u1".into());
+        queue.rewind();
+        assert_eq!(all(&mut queue), (100..200).collect::<Vec<_>>());
     }
 
     #[test]
@@ -188,15 +225,18 @@ mod tests {
                         }
                     }
                     4 => queue.speech_began(),
-                    5 => queue.committed(),
-                    6 => queue.understood(),
+                    5 => queue.committed(pushed.to_string().into()),
+                    6 => {
+                        let known = queue.sayings.front().map(|(item, _)| item.clone());
+                        known.into_iter().for_each(|item| queue.understood(&item));
+                    }
                     _ => {
                         queue.rewind();
                         last = None;
                     }
                 }
                 prop_assert!(queue.frames.len() <= 20 && queue.given <= queue.frames.len());
-                prop_assert!(queue.committed <= queue.given);
+                prop_assert!(queue.committed_frames() <= queue.given);
             }
             given.extend(lost);
             prop_assert_eq!(given.len(), pushed);

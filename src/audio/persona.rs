@@ -8,6 +8,8 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::id::{ItemId, ResponseId};
 
+/// So many bytes of the model's frames wait at most: several minutes of G.711.
+const MAX_BYTES: usize = 8 << 20;
 /// So many interrupted responses are remembered: what comes of older ones has come.
 const REMEMBERED: usize = 16;
 
@@ -67,6 +69,7 @@ pub(super) enum Lost {
 #[derive(Debug)]
 pub(super) struct PersonaQueue {
     waiting: VecDeque<Speech>,
+    bytes: usize,
     capacity: usize,
     /// The message that spoke last, and how much base64 has come of it.
     last: Option<(Arc<Spoken>, u64)>,
@@ -75,7 +78,13 @@ pub(super) struct PersonaQueue {
 
 impl PersonaQueue {
     pub(super) fn new(capacity: usize) -> Self {
-        Self { waiting: VecDeque::new(), capacity: capacity.max(1), last: None, interrupted: VecDeque::new() }
+        Self {
+            waiting: VecDeque::new(),
+            bytes: 0,
+            capacity: capacity.max(1),
+            last: None,
+            interrupted: VecDeque::new(),
+        }
     }
 
     pub(super) fn push(&mut self, speech: Speech) -> Result<(), Lost> {
@@ -84,8 +93,11 @@ impl PersonaQueue {
             return Err(Lost::Interrupted);
         }
         // The end of a message is worth its place however full it is: without it nobody knows that it was heard.
-        if self.waiting.len() >= self.capacity && matches!(speech, Speech::Audio { .. }) {
-            return Err(Lost::Full);
+        if let Speech::Audio { frame, .. } = &speech {
+            if self.waiting.len() >= self.capacity || self.bytes + frame.len() > MAX_BYTES {
+                return Err(Lost::Full);
+            }
+            self.bytes += frame.len();
         }
         self.count(&speech);
         self.waiting.push_back(speech);
@@ -93,7 +105,11 @@ impl PersonaQueue {
     }
 
     pub(super) fn next(&mut self) -> Option<Speech> {
-        self.waiting.pop_front()
+        let speech = self.waiting.pop_front()?;
+        if let Speech::Audio { frame, .. } = &speech {
+            self.bytes -= frame.len();
+        }
+        Some(speech)
     }
 
     fn count(&mut self, speech: &Speech) {
@@ -110,12 +126,25 @@ impl PersonaQueue {
         self.last.as_ref().map(|(last, length)| (last.item.clone(), *length))
     }
 
+    /// Nothing more comes of what spoke last: its socket is gone.
+    pub(super) fn end(&mut self) {
+        if let Some((last, _)) = self.last.take() {
+            self.refuse(&last.response);
+            self.waiting.push_back(Speech::End { of: last });
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
     pub(super) fn interrupt(&mut self, active: Option<&ResponseId>) -> Vec<Unheard> {
         if let Some((last, _)) = self.last.take() {
-            self.remember(&last.response);
+            self.refuse(&last.response);
         }
-        active.into_iter().for_each(|active| self.remember(active));
+        active.into_iter().for_each(|active| self.refuse(active));
         let mut unheard: Vec<Unheard> = Vec::new();
+        self.bytes = 0;
         for speech in std::mem::take(&mut self.waiting) {
             if let Speech::Audio { of, .. } = speech
                 && unheard.last().is_none_or(|last| last.of != of)
@@ -124,12 +153,13 @@ impl PersonaQueue {
             }
         }
         for unheard in &unheard {
-            self.remember(&unheard.of.response);
+            self.refuse(&unheard.of.response);
         }
         unheard
     }
 
-    fn remember(&mut self, response: &ResponseId) {
+    /// What still comes of a response is passed over.
+    pub(super) fn refuse(&mut self, response: &ResponseId) {
         if self.interrupted.contains(response) {
             return;
         }

@@ -39,7 +39,7 @@ use super::{CallError, CallSnapshot};
 use crate::id::{CallId, PersonaKey, ToolCallId};
 use crate::persona::CallerFacts;
 use crate::persona::actor::{PersonaActor, PersonaArguments, PersonaMessage, Rendition};
-use crate::session::{SessionActor, SessionArguments, SessionMessage};
+use crate::session::{SessionActor, SessionArguments, SessionMessage, go_on_note};
 use crate::store::BusinessProfile;
 use crate::transport::{TextLine, TransportEvent};
 
@@ -241,6 +241,7 @@ impl Actor for CallActor {
         };
         if call.phase != Phase::Ended {
             call.on_child_gone(&child, &why).await?;
+            call.sync_conduct();
             call.drain();
             call.show();
         }
@@ -352,7 +353,9 @@ impl CallData {
         let id = child.get_id();
         let is_phone = self.phone.as_ref().is_some_and(|phone| phone.is_line(id));
         if id == self.line.get_id() || is_phone {
-            tracing::error!(why, "the line is gone, and with it the caller");
+            // What a panic says may quote what was said: it is no line for everybody.
+            tracing::debug!(why, "the line is gone");
+            tracing::error!("the line is gone, and with it the caller");
             self.end(EndReason::Failed, None);
             return Ok(());
         }
@@ -362,14 +365,21 @@ impl CallData {
         }
         self.restarts += 1;
         metrics::counter!("ai_realtime_child_restarts_total").increment(1);
-        tracing::error!(why, restarts = self.restarts, is_session, "a part of the call failed");
+        tracing::debug!(why, "a part of the call failed");
+        tracing::error!(restarts = self.restarts, is_session, "a part of the call failed");
         if self.restarts > MAX_RESTARTS {
             self.end(EndReason::Failed, None);
         } else if is_session {
             self.floor.close();
             self.session = None;
+            let was_answering = self.turn.is_some();
+            self.on_answering(None);
+            self.conduct(Conduct::on_model_lost);
             self.fail_under_way(&CallError::ModelFailed { code: "session_failed".to_owned() });
             recall(&self.myself, &self.dependencies, &self.call_id);
+            if was_answering && self.phone.is_some() {
+                self.ask(Request::Prompt { note: go_on_note("") });
+            }
         } else {
             self.persona = {
                 let facts = caller_facts(self.phone.as_ref(), self.business.as_ref(), &self.dependencies);

@@ -58,6 +58,8 @@ pub struct Conduct {
     plan: Plan,
     has_met: bool,
     nobody_came: bool,
+    /// The call had lasted long enough while the caller was elsewhere.
+    is_overdue: bool,
     /// The line broke while the persona spoke.
     was_cut_off: bool,
     /// The service was gone.
@@ -74,6 +76,8 @@ pub struct Conduct {
     silences: u64,
     is_silence_timed: bool,
     farewells: u64,
+    /// How often the farewell under way was given more time, since it was still being heard.
+    extensions: u32,
 }
 
 impl Conduct {
@@ -87,6 +91,8 @@ impl Conduct {
             plan: Plan::Talk,
             has_met: false,
             nobody_came: false,
+            is_overdue: false,
+            extensions: 0,
             was_cut_off: false,
             was_gone: false,
             speech: None,
@@ -125,14 +131,23 @@ impl Conduct {
         if !self.is_ready || !self.line.is_up() {
             return None;
         }
+        let occasion = self.first_words()?;
+        // Until it has been said, or turns out to be nothing.
+        self.is_busy = true;
+        Some(PhoneAction::Say(occasion))
+    }
+
+    fn first_words(&mut self) -> Option<Occasion> {
         if !std::mem::replace(&mut self.has_met, true) {
-            Some(PhoneAction::Say(Occasion::Greeting))
+            Some(Occasion::Greeting)
+        } else if std::mem::take(&mut self.is_overdue) {
+            Some(Occasion::Goodbye)
         } else if std::mem::take(&mut self.nobody_came) {
-            Some(PhoneAction::Say(Occasion::NobodyAvailable))
+            Some(Occasion::NobodyAvailable)
         } else if std::mem::take(&mut self.was_gone) {
-            Some(PhoneAction::Say(Occasion::Back))
+            Some(Occasion::Back)
         } else if std::mem::take(&mut self.was_cut_off) {
-            Some(PhoneAction::Say(Occasion::GoOn))
+            Some(Occasion::GoOn)
         } else {
             None
         }
@@ -145,6 +160,11 @@ impl Conduct {
 
     /// A stream is up.
     pub fn on_line_up(&mut self) -> Vec<PhoneAction> {
+        if self.line.is_up() {
+            // It takes the place of one that was up, and what that one had not played is lost with it.
+            self.speech = None;
+            self.was_cut_off |= std::mem::take(&mut self.is_audible) && self.plan == Plan::Talk;
+        }
         self.line.up();
         let actions = self.meet().into_iter().collect();
         self.settle(actions)
@@ -227,7 +247,7 @@ impl Conduct {
 
     /// A caller who speaks during the farewell is not hung up on.
     fn listen_again(&mut self) {
-        if matches!(self.plan, Plan::Leave(EndReason::Silence | EndReason::Assistant)) {
+        if !self.is_overdue && matches!(self.plan, Plan::Leave(EndReason::Silence | EndReason::Assistant)) {
             self.plan = Plan::Talk;
         }
     }
@@ -235,13 +255,35 @@ impl Conduct {
     /// A response began, or ended.
     pub fn on_answering(&mut self, is_answering: bool) -> Vec<PhoneAction> {
         self.is_answering = is_answering;
-        self.settle(Vec::new())
+        let actions = if is_answering { self.yield_to_caller() } else { Vec::new() };
+        self.settle(actions)
     }
 
     /// The persona can be heard, or all it said has been.
     pub fn on_audible(&mut self, is_audible: bool) -> Vec<PhoneAction> {
         self.is_audible = is_audible;
+        let actions = if is_audible { self.yield_to_caller() } else { Vec::new() };
+        self.settle(actions)
+    }
+
+    /// Nothing of what was said before is to be heard any more, as the line tells. `unasked`: since it broke, in the
+    /// middle of something.
+    pub fn on_cut(&mut self, unasked: bool) -> Vec<PhoneAction> {
+        self.is_audible = false;
+        self.was_cut_off |= unasked && self.plan == Plan::Talk;
         self.settle(Vec::new())
+    }
+
+    /// The caller speaks, and the persona begins to: what it was asked for before they spoke is out of date.
+    fn yield_to_caller(&mut self) -> Vec<PhoneAction> {
+        let speaks = self.speech.is_some_and(|speech| speech.counts);
+        let yields = matches!(self.plan, Plan::Talk | Plan::Leave(EndReason::Silence | EndReason::Assistant));
+        if speaks && yields { self.stop_for_caller() } else { Vec::new() }
+    }
+
+    /// Whether the caller speaks now.
+    pub fn is_caller_speaking(&self) -> bool {
+        self.speech.is_some()
     }
 
     /// A turn or a swap is under way, or nothing is.
@@ -279,7 +321,11 @@ impl Conduct {
                 actions.extend(self.plan_to_leave(EndReason::MaxDuration));
                 actions
             }
-            PhoneTimer::EndingSoon | PhoneTimer::MaxCall => Vec::new(),
+            PhoneTimer::EndingSoon => Vec::new(),
+            PhoneTimer::MaxCall => {
+                self.is_overdue = !self.is_leaving_for_good() || self.is_with_human();
+                Vec::new()
+            }
             PhoneTimer::Farewell(number) if number == self.farewells => self.on_farewell_over(),
             PhoneTimer::Farewell(_) => Vec::new(),
             PhoneTimer::Line(number) => self.on_line_missing(number),

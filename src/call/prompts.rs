@@ -11,8 +11,13 @@ const TRANSFER: &str = "One moment please, I am putting you through.";
 const SHUTTING_DOWN: &str = "I am sorry, we have to end this call here. Please call again in a few minutes.";
 
 /// What the persona is told on an occasion; `None` when it has nothing to say. `greeting` is the business's own, `heard`
-/// what the caller heard of what the persona said last.
-pub fn prompt(occasion: Occasion, persona: &Persona, greeting: Option<&str>, heard: &str) -> Option<String> {
+/// what the caller heard of what was cut off last.
+pub fn prompt(
+    occasion: Occasion,
+    persona: &Persona,
+    greeting: Option<&str>,
+    heard: Option<&str>,
+) -> Option<String> {
     let manners = &persona.phone;
     let (when, words) = match occasion {
         Occasion::Greeting => {
@@ -24,7 +29,7 @@ pub fn prompt(occasion: Occasion, persona: &Persona, greeting: Option<&str>, hea
         Occasion::EndingSoon => ("The call may not last much longer", manners.ending_soon.as_str()),
         Occasion::Transfer => ("The caller is about to be put through to a human", TRANSFER),
         Occasion::Back => ("The line was interrupted for a moment", persona.return_greeting.as_deref()?),
-        Occasion::GoOn => return Some(go_on_note(heard)),
+        Occasion::GoOn => return Some(go_on_note(heard?)),
         Occasion::NobodyAvailable => (
             "The caller was to be put through, and no human took the call",
             manners.nobody_available.as_str(),

@@ -20,6 +20,9 @@ const MAX_CONTENTS: usize = 400;
 /// So many spoken messages are told apart by their ids: an interruption is about the newest.
 const MAX_SPOKEN: usize = 16;
 
+/// So many turns back what the caller said may be written down late.
+const MAX_LATE: usize = 8;
+
 /// What the journal says of a call.
 #[derive(Debug, Default)]
 pub struct Recollection {
@@ -56,6 +59,8 @@ pub struct Conversation {
     spoken: VecDeque<(ItemId, String)>,
     /// Where the turn under way begins in `contents`.
     turn_begins: usize,
+    /// Where the newest turns begin in `contents`.
+    begins: VecDeque<(u64, usize)>,
     summary: String,
 }
 
@@ -92,6 +97,7 @@ impl Conversation {
             business_id: None,
             spoken: VecDeque::new(),
             turn_begins: 0,
+            begins: VecDeque::new(),
             summary: String::new(),
         }
     }
@@ -106,6 +112,10 @@ impl Conversation {
                 self.turns = turn;
                 self.cut_turn = Some(turn);
                 self.turn_begins = self.contents.len();
+                if self.begins.len() == MAX_LATE {
+                    self.begins.pop_front();
+                }
+                self.begins.push_back((turn, self.turn_begins));
             }
             CallEvent::TurnDone { taken, .. } => {
                 self.cut_turn = None;
@@ -115,10 +125,7 @@ impl Conversation {
                 }
             }
             CallEvent::CallerText { text } => self.push(Content::Caller(text)),
-            CallEvent::CallerTranscript { text, .. } => {
-                // Often written down after its answer: it belongs before it.
-                self.contents.insert(self.turn_begins, Content::Caller(text));
-            }
+            CallEvent::CallerTranscript { text, turn } => self.transcribed(turn, text),
             CallEvent::AssistantText { text, item_id } => {
                 if let Some(item_id) = item_id {
                     self.spoke(item_id, text.clone());
@@ -151,6 +158,18 @@ impl Conversation {
         }
     }
 
+    /// What the caller said is often written down after its answer, and after the next turn began: it belongs where
+    /// its own turn begins.
+    fn transcribed(&mut self, turn: u64, text: String) {
+        let known = self.begins.iter().find(|(begun, _)| *begun == turn).map(|(_, begins)| *begins);
+        let at = known.unwrap_or(self.turn_begins).min(self.contents.len());
+        self.contents.insert(at, Content::Caller(text));
+        self.begins.iter_mut().filter(|(begun, _)| *begun > turn).for_each(|(_, begins)| *begins += 1);
+        if self.turns > turn {
+            self.turn_begins += 1;
+        }
+    }
+
     fn spoke(&mut self, item_id: ItemId, text: String) {
         if self.spoken.len() == MAX_SPOKEN {
             self.spoken.pop_front();
@@ -163,14 +182,24 @@ impl Conversation {
         let said = self.spoken.iter().find(|(said, _)| said == item_id).map(|(_, text)| text);
         let is_it = |content: &Content| matches!((content, said), (Content::Persona(text), Some(said)) if text == said);
         let at = self.contents.iter().rposition(is_it);
+        if at.is_some()
+            && let Some((_, text)) = self.spoken.iter_mut().find(|(said, _)| said == item_id)
+        {
+            text.clone_from(&heard);
+        }
         match (at, heard.is_empty()) {
             (Some(at), true) => {
                 self.contents.remove(at);
                 self.turn_begins -= usize::from(at < self.turn_begins);
+                let after = self.begins.iter_mut().filter(|(_, begins)| *begins > at);
+                after.for_each(|(_, begins)| *begins -= 1);
             }
             (Some(at), false) => self.contents[at] = Content::Persona(heard),
             (None, true) => {}
-            (None, false) => self.push(Content::Persona(heard)),
+            (None, false) => {
+                self.spoke(item_id.clone(), heard.clone());
+                self.push(Content::Persona(heard));
+            }
         }
     }
 
@@ -198,6 +227,7 @@ impl Conversation {
         }
         self.contents.drain(..self.turn_begins);
         self.turn_begins = 0;
+        self.begins.clear();
         let summary = std::mem::take(&mut self.summary);
         if carry == Carry::Summary && !summary.is_empty() {
             self.contents.push_front(Content::Note(format!("What was said before: {summary}")));
@@ -219,6 +249,7 @@ impl Conversation {
         let gone = next.min(self.turn_begins);
         self.contents.drain(..gone);
         self.turn_begins -= gone;
+        self.begins.iter_mut().for_each(|(_, begins)| *begins = begins.saturating_sub(gone));
     }
 }
 
@@ -387,6 +418,25 @@ mod tests {
         assert_eq!(
             conversation.contents,
             [Content::Caller("drinks?".into()), Content::Persona("We have coffee,".into())]
+        );
+    }
+
+    #[test]
+    fn words_written_down_late_stand_where_their_turn_began() {
+        let mut events = started();
+        events.push(CallEvent::TurnStarted { turn: 1 });
+        events.push(CallEvent::AssistantText { text: "Coffee it is.".into(), item_id: Some("m1".into()) });
+        events.push(CallEvent::TurnStarted { turn: 2 });
+        events.push(CallEvent::CallerTranscript { text: "coffee".into(), turn: 1 });
+        events.push(CallEvent::CallerTranscript { text: "no, tea".into(), turn: 2 });
+        let conversation = recalled(events).conversation.unwrap();
+        assert_eq!(
+            conversation.contents,
+            [
+                Content::Caller("coffee".into()),
+                Content::Persona("Coffee it is.".into()),
+                Content::Caller("no, tea".into())
+            ]
         );
     }
 }

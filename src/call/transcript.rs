@@ -12,6 +12,9 @@ use crate::id::{ItemId, PersonaKey};
 /// How much of one entry is kept, in characters; what a tool gave can be far longer.
 const ENTRY_CHARS: usize = 8_000;
 
+/// So many turns back what the caller said may be written down late.
+const MAX_LATE: usize = 8;
+
 /// One entry of a transcript.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Entry {
@@ -31,6 +34,9 @@ pub struct Entry {
     /// The model's id of the message.
     #[serde(skip)]
     item_id: Option<ItemId>,
+    /// The event it stands behind.
+    #[serde(skip)]
+    order: u64,
 }
 
 /// Whose an entry is.
@@ -53,8 +59,8 @@ pub struct Transcript {
     limit: usize,
     entries: VecDeque<Entry>,
     persona: Option<PersonaKey>,
-    /// Where the turn under way began.
-    turn: (u64, u64),
+    /// Where the newest turns began, by their numbers.
+    turns: VecDeque<(u64, u64)>,
     /// The deltas since the last whole message: all there is of one that is cut off.
     unfinished: String,
 }
@@ -62,7 +68,13 @@ pub struct Transcript {
 impl Transcript {
     /// An empty transcript that keeps at most `limit` entries, the newest.
     pub fn new(limit: usize) -> Self {
-        Self { limit, entries: VecDeque::new(), persona: None, turn: (0, 0), unfinished: String::new() }
+        Self {
+            limit,
+            entries: VecDeque::new(),
+            persona: None,
+            turns: VecDeque::new(),
+            unfinished: String::new(),
+        }
     }
 
     /// Takes in the next event.
@@ -79,32 +91,36 @@ impl Transcript {
                 return;
             }
             CallEvent::TurnStarted { turn } => {
-                self.turn = (*turn, logged.seq);
+                if self.turns.len() == MAX_LATE {
+                    self.turns.pop_front();
+                }
+                self.turns.push_back((*turn, logged.seq));
                 self.unfinished.clear();
             }
             CallEvent::AssistantText { .. } => self.unfinished.clear(),
             _ => {}
         }
         let (seq, at, persona) = (logged.seq, logged.at, self.persona.clone());
-        let position = self.position(&logged.event);
+        let order = self.order(&logged.event).unwrap_or(seq);
         let Some(Made { role, text, heard, item_id }) = self.entry(logged.event) else {
             return;
         };
-        self.entries.insert(position, Entry { seq, at, role, persona, text: cut(text), heard, item_id });
+        let position =
+            self.entries.iter().position(|entry| entry.order > order).unwrap_or(self.entries.len());
+        self.entries
+            .insert(position, Entry { seq, at, role, persona, text: cut(text), heard, item_id, order });
         if self.entries.len() > self.limit {
             self.entries.pop_front();
         }
     }
 
-    /// Where an entry belongs: at the end, but what the caller said aloud is written down late, and belongs before
-    /// its answer.
-    fn position(&self, event: &CallEvent) -> usize {
-        match event {
-            CallEvent::CallerTranscript { turn, .. } if *turn == self.turn.0 => {
-                self.entries.iter().position(|entry| entry.seq > self.turn.1).unwrap_or(self.entries.len())
-            }
-            _ => self.entries.len(),
-        }
+    /// The event an entry stands behind, when it is another than its own: what the caller said aloud is written down
+    /// late, and stands where its turn began.
+    fn order(&self, event: &CallEvent) -> Option<u64> {
+        let CallEvent::CallerTranscript { turn, .. } = event else {
+            return None;
+        };
+        self.turns.iter().find(|(begun, _)| begun == turn).map(|(_, seq)| *seq)
     }
 
     /// A message was not heard to its end. Answers what makes an entry of its own: a message that had none yet.

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::backoff::{MAX_ATTEMPTS, delay_before};
 use super::dialogue::{Action, Deadline, Dialogue, Notice};
 use super::history::{Content, History};
-use super::socket::{self, ConnectFailure, Endpoint, Incoming, Socket};
+use super::socket::{self, ConnectFailure, Endpoint, Incoming, NotWritten, Socket};
 use super::{Connection, HeardPart, SessionConfig, SessionError, SessionEvent};
 use crate::audio::Lane;
 use crate::id::{CallId, ItemId, ToolCallId};
@@ -276,14 +276,15 @@ impl SessionState {
                     self.report(event);
                 }
                 Action::Ready { replayed_items } => {
-                    self.listen();
+                    if self.listen().is_err() {
+                        trouble = Some("the model does not read".to_owned());
+                    }
                     self.report_ready(replayed_items);
                 }
-                Action::CallerUnderstood => {
-                    if let Some(lane) = &self.lane {
-                        lane.caller_understood();
-                    }
+                Action::Understood(item_id) => {
+                    self.lane.iter().for_each(|lane| lane.caller_understood(&item_id));
                 }
+                Action::Refuse(response) => self.lane.iter().for_each(|lane| lane.refuse(&response)),
                 Action::Arm(deadline, after) => self.arm(myself, deadline, after),
                 Action::Replace(reason) => trouble = Some(reason),
                 Action::GiveUp { code } => self.give_up(SessionError::Refused { code }),
@@ -303,18 +304,18 @@ impl SessionState {
     fn keep_what_is_said(&self, event: &SessionEvent) {
         match (&self.lane, event) {
             (Some(lane), SessionEvent::CallerSpeaks) => lane.caller_speaks(),
-            (Some(lane), SessionEvent::CallerSaid { .. }) => lane.caller_committed(),
+            (Some(lane), SessionEvent::CallerSaid { item_id }) => lane.caller_committed(item_id),
             (_, _) => {}
         }
     }
 
     /// The model knows who to be: it may hear the caller.
-    fn listen(&self) {
+    fn listen(&self) -> Result<(), NotWritten> {
         if let (Some(lane), Link::Up(socket)) = (&self.lane, &self.link) {
             lane.rewind_caller();
-            // One that is full or gone is noticed by the next frame.
-            let _ = socket.listen();
+            socket.listen()?;
         }
+        Ok(())
     }
 
     fn wake(&mut self, myself: &ActorRef<SessionMessage>) {
@@ -373,13 +374,15 @@ impl SessionState {
         }
         self.link = Link::Down;
         self.generation += 1;
+        // What the reader of the old socket still brings comes too late.
+        self.lane.iter().for_each(|lane| lane.end_persona());
     }
 
     fn on_lost(&mut self, myself: &ActorRef<SessionMessage>, reason: String, fatal: bool) -> Vec<Action> {
-        self.drop_socket(&reason);
         if let Some((item_id, base64)) = self.lane.as_ref().and_then(|lane| lane.received()) {
             self.dialogue.note_received(item_id, base64);
         }
+        self.drop_socket(&reason);
         let actions = self.dialogue.on_lost();
         self.try_again(myself, reason, fatal);
         actions

@@ -148,7 +148,7 @@ impl Dialogue {
         }
         self.cut_message(&mut actions);
         self.break_off_speech(&mut actions);
-        self.owes_answer |= owed && !self.is_answered_for_all_to_hear(was_only_answering, &mut actions);
+        self.owes_answer |= self.still_owes(owed, was_only_answering);
         self.told.clear();
         actions
     }
@@ -346,6 +346,7 @@ impl Dialogue {
                 actions.push(Action::Send(ClientEvent::ResponseCreate { event_id: token, response }));
             }
             Some(Step::Cancel { response_id }) if self.up => {
+                actions.extend(response_id.clone().map(Action::Refuse));
                 self.event_ids += 1;
                 let event_id = format!("cancel_{}", self.event_ids);
                 actions.push(Action::Send(ClientEvent::ResponseCancel { event_id, response_id }));

@@ -45,7 +45,15 @@ impl Content {
 #[derive(Debug, Clone)]
 struct Entry {
     item_id: ItemId,
+    /// What the model's side called it before it was replayed to another socket.
+    first_id: Option<ItemId>,
     content: Content,
+}
+
+impl Entry {
+    fn is(&self, item_id: &ItemId) -> bool {
+        self.item_id == *item_id || self.first_id.as_ref() == Some(item_id)
+    }
 }
 
 /// At most so many things are kept: some 100 turns with tools.
@@ -98,7 +106,7 @@ impl History {
     /// Adds something that the model's side named.
     pub fn push(&mut self, item_id: ItemId, content: Content) {
         self.bytes += content.len();
-        self.entries.push_back(Entry { item_id, content });
+        self.entries.push_back(Entry { item_id, first_id: None, content });
         while self.entries.len() > MAX_ENTRIES || self.bytes > MAX_BYTES {
             if !self.drop_oldest_turn() {
                 break;
@@ -108,14 +116,14 @@ impl History {
 
     /// Takes back something that the model never took.
     pub fn retract(&mut self, item_id: &ItemId) {
-        if let Some(at) = self.entries.iter().position(|entry| entry.item_id == *item_id) {
+        if let Some(at) = self.entries.iter().position(|entry| entry.is(item_id)) {
             self.remove(at);
         }
     }
 
     /// The words of something that was said, once they are known, or as far as they were heard.
     pub fn reword(&mut self, item_id: &ItemId, text: &str) {
-        if let Some(entry) = self.entries.iter_mut().find(|entry| entry.item_id == *item_id) {
+        if let Some(entry) = self.entries.iter_mut().find(|entry| entry.is(item_id)) {
             self.bytes -= entry.content.len();
             if let Content::Caller(words) | Content::Persona(words) = &mut entry.content {
                 text.clone_into(words);
@@ -126,17 +134,45 @@ impl History {
 
     /// The words of one message.
     pub fn words(&self, item_id: &ItemId) -> Option<&str> {
-        let entry = self.entries.iter().find(|entry| entry.item_id == *item_id)?;
+        let entry = self.entries.iter().find(|entry| entry.is(item_id))?;
         match &entry.content {
             Content::Caller(words) | Content::Persona(words) => Some(words),
             Content::Note(_) | Content::ToolCall { .. } | Content::ToolOutput { .. } => None,
         }
     }
 
-    /// What the caller said and nobody has written down yet.
-    pub fn unwritten(&self) -> Option<ItemId> {
-        let unwritten = |entry: &&Entry| matches!(&entry.content, Content::Caller(words) if words.is_empty());
-        self.entries.iter().rev().find(unwritten).map(|entry| entry.item_id.clone())
+    /// What something is called on this socket, whatever it was called before.
+    pub fn present_id(&self, item_id: &ItemId) -> Option<ItemId> {
+        self.entries.iter().find(|entry| entry.is(item_id)).map(|entry| entry.item_id.clone())
+    }
+
+    /// What the caller said and nobody has written down yet, and whether the persona has said anything since.
+    pub fn unwritten(&self) -> Vec<(ItemId, bool)> {
+        let mut found = Vec::new();
+        let mut is_answered = false;
+        for entry in self.entries.iter().rev() {
+            match &entry.content {
+                Content::Persona(_) => is_answered = true,
+                Content::Caller(words) if words.is_empty() => {
+                    found.push((entry.item_id.clone(), is_answered))
+                }
+                Content::Caller(_)
+                | Content::Note(_)
+                | Content::ToolCall { .. }
+                | Content::ToolOutput { .. } => {}
+            }
+        }
+        found
+    }
+
+    /// The persona's newest words.
+    pub fn last_words(&self) -> Option<&str> {
+        self.entries.iter().rev().find_map(|entry| match &entry.content {
+            Content::Persona(words) => Some(words.as_str()),
+            Content::Caller(_) | Content::Note(_) | Content::ToolCall { .. } | Content::ToolOutput { .. } => {
+                None
+            }
+        })
     }
 
     /// Forgets everything before the caller's last words; the ids of what is forgotten.
@@ -170,14 +206,15 @@ impl History {
     /// The items that give a new session this conversation. Things the model's side named get names of ours; a
     /// tool call that nobody will answer any more (`is_open` says no) gets an output that says so.
     pub fn replay(&mut self, is_open: impl Fn(&ToolCallId) -> bool) -> Vec<NewItem> {
-        for at in 0..self.entries.len() {
-            if !self.entries[at].item_id.as_str().starts_with("h_") {
+        for entry in &mut self.entries {
+            if !entry.item_id.as_str().starts_with("h_") {
                 self.ids += 1;
-                self.entries[at].item_id = ItemId::from(format!("h_{}", self.ids));
+                let ours = ItemId::from(format!("h_{}", self.ids));
+                entry.first_id = Some(std::mem::replace(&mut entry.item_id, ours));
             }
         }
         let mut items = Vec::with_capacity(self.entries.len());
-        for Entry { item_id, content } in &self.entries {
+        for Entry { item_id, content, .. } in &self.entries {
             // Words that were never written down cannot be given again, and empty messages are refused.
             if content.len() == 0 && !matches!(content, Content::ToolOutput { .. }) {
                 continue;
@@ -233,7 +270,8 @@ pub fn go_on_note(heard: &str) -> String {
     }
     format!(
         "You were cut off while you spoke. The caller has heard: \"{heard}\" Go on from there without a word about \
-         it, and repeat nothing of what they have heard."
+         it, and repeat nothing of what they have heard. If that was all you had to say, ask in a few words whether \
+         there is anything else."
     )
 }
 

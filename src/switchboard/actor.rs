@@ -114,7 +114,9 @@ impl Actor for SwitchboardActor {
             SupervisionEvent::ActorTerminated(call, _, _) => state.remove(&call),
             SupervisionEvent::ActorFailed(call, error) => {
                 metrics::counter!("ai_realtime_call_failures_total").increment(1);
-                tracing::error!(error = %error, "a call failed");
+                // What a panic says may quote what was said: it is no line for everybody.
+                tracing::debug!(error = %error, "a call failed");
+                tracing::error!(call = %call.get_id(), "a call failed");
                 state.remove(&call);
             }
             SupervisionEvent::ActorStarted(_) | SupervisionEvent::ProcessGroupChanged(_) => {}

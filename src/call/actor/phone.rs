@@ -48,8 +48,8 @@ pub(super) struct Phone {
     active: Option<ResponseId>,
     /// What the caller said aloud, with its turn, until it is written down.
     unwritten: VecDeque<(ItemId, u64)>,
-    /// What the caller heard of the message that was cut last.
-    heard: String,
+    /// What the caller heard of what was cut last; `None` when nothing has been cut since.
+    heard: Option<String>,
     /// What a human is told before the caller is put through.
     summary: Option<String>,
     /// Who took the call up, until it is heeded.
@@ -100,7 +100,7 @@ impl Phone {
             digits: Digits::default(),
             active: None,
             unwritten: VecDeque::new(),
-            heard: String::new(),
+            heard: None,
             summary: None,
             answered_by: None,
             cutting: Cutting::default(),
@@ -182,6 +182,7 @@ impl CallData {
         match action {
             PhoneAction::Interrupt => {
                 let active = phone.active.clone();
+                phone.heard = None;
                 phone.cutting.ask();
                 phone.tell_line(PhoneMessage::Interrupt { active });
             }
@@ -217,9 +218,10 @@ impl CallData {
     fn say_on(&mut self, occasion: Occasion) {
         let business = self.phone.as_ref().and_then(|phone| phone.start.business.clone());
         let greeting = business.as_ref().and_then(|business| business.greeting.as_deref());
-        let heard = self.phone.as_ref().map(|phone| phone.heard.clone()).unwrap_or_default();
+        let heard = self.phone.as_mut().and_then(|phone| phone.heard.take());
         let speaking = self.rendition.as_ref().map(|rendition| Arc::clone(&rendition.persona));
-        if let Some(note) = speaking.and_then(|persona| prompts::prompt(occasion, &persona, greeting, &heard))
+        if let Some(note) =
+            speaking.and_then(|persona| prompts::prompt(occasion, &persona, greeting, heard.as_deref()))
         {
             self.ask(Request::Prompt { note });
         }
@@ -362,19 +364,23 @@ impl CallData {
             PhoneEvent::Digit(key) => self.on_key(key),
             PhoneEvent::Playing => self.conduct(|conduct| conduct.on_audible(true)),
             PhoneEvent::Played => self.conduct(|conduct| conduct.on_audible(false)),
-            PhoneEvent::Interrupted(cuts) => {
-                let part = |Cut { item, played_ms, sent_ms, .. }: Cut| HeardPart {
-                    item_id: item,
-                    played_ms,
-                    sent_ms,
-                };
-                let parts = cuts.into_iter().map(part).collect();
-                self.tell_session(SessionMessage::Interrupted(parts));
-                let held = self.phone.as_mut().map(|phone| phone.cutting.on_told());
-                held.into_iter().flatten().for_each(|message| self.tell_session(message));
-            }
+            PhoneEvent::Interrupted { asked, cuts } => self.on_interrupted(asked, cuts),
             PhoneEvent::Effect(done) => self.on_effect(done),
         }
+    }
+
+    /// The line tells what was left unheard: the session first of all.
+    fn on_interrupted(&mut self, asked: bool, cuts: Vec<Cut>) {
+        let unasked = !asked && !cuts.is_empty();
+        let part =
+            |Cut { item, played_ms, sent_ms, .. }: Cut| HeardPart { item_id: item, played_ms, sent_ms };
+        let parts = cuts.into_iter().map(part).collect();
+        self.tell_session(SessionMessage::Interrupted(parts));
+        if asked {
+            let held = self.phone.as_mut().map(|phone| phone.cutting.on_told());
+            held.into_iter().flatten().for_each(|message| self.tell_session(message));
+        }
+        self.conduct(|conduct| conduct.on_cut(unasked));
     }
 
     fn on_effect(&mut self, done: EffectDone) {
@@ -466,7 +472,9 @@ impl CallData {
     /// A message was not heard to its end.
     pub(super) fn on_heard(&mut self, item_id: ItemId, played_ms: u64, heard: String) {
         if let Some(phone) = &mut self.phone {
-            phone.heard.clone_from(&heard);
+            // Of several messages, what was heard is of the first.
+            phone.heard =
+                phone.heard.take().filter(|before| !before.is_empty()).or_else(|| Some(heard.clone()));
         }
         let (item_id, heard) = (Some(item_id), Some(heard));
         self.record(CallEvent::AssistantInterrupted { played_ms, item_id, heard });
@@ -476,6 +484,7 @@ impl CallData {
     pub(super) fn on_answering(&mut self, response: Option<Option<ResponseId>>) {
         let is_answering = response.is_some();
         if let Some(phone) = &mut self.phone {
+            phone.heard = phone.heard.take().filter(|_| !is_answering);
             phone.active = response.flatten();
         }
         self.conduct(|conduct| conduct.on_answering(is_answering));
@@ -496,7 +505,8 @@ impl CallData {
     }
 
     pub(super) fn on_filler_due(&mut self, number: u64) {
-        if self.phone.as_ref().is_none_or(|phone| phone.fillers != number) {
+        let may_be_said = |phone: &Phone| phone.fillers == number && !phone.conduct.is_caller_speaking();
+        if !self.phone.as_ref().is_some_and(may_be_said) {
             return;
         }
         let words = self.running.values().find_map(|name| self.filler_of(name)).map(|(words, _)| words);
@@ -513,7 +523,8 @@ impl CallData {
 
     /// Whether anything keeps the persona from being silent, as the conduct is to know it.
     pub(super) fn sync_conduct(&mut self) {
-        let is_busy = !self.floor.is_free();
+        let has_more_to_say = self.phone.as_ref().is_some_and(|phone| phone.lane.has_speech());
+        let is_busy = !self.floor.is_free() || has_more_to_say;
         self.conduct(|conduct| conduct.on_busy(is_busy));
     }
 }

@@ -132,7 +132,7 @@ impl CallData {
     fn start_session(&mut self, rendition: Rendition, config: SessionConfig) {
         self.swapping = None;
         let goes_on = self.recalled.take();
-        let has_met = goes_on.is_some();
+        let has_met = goes_on.as_ref().is_some_and(|conversation| conversation.turns > 0);
         if goes_on.is_none() {
             self.activated(rendition.persona.key.clone(), PersonaCause::Start);
         }

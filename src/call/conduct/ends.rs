@@ -8,6 +8,8 @@ use crate::call::phone::{AnsweredBy, Dial, Dialled, Next, PhoneStatus};
 
 /// What is said last must have been heard within this; then the call ends without it.
 const FAREWELL_LIMIT: Duration = Duration::from_secs(20);
+/// A farewell that is still being heard is given more time, so often.
+const MAX_EXTENSIONS: u32 = 3;
 /// Twilio must have ended a call that we ended within this.
 const GONE_LIMIT: Duration = Duration::from_secs(10);
 
@@ -36,6 +38,7 @@ impl Conduct {
             return Vec::new();
         }
         self.plan = Plan::PutThrough(dial);
+        self.extensions = 0;
         self.farewells += 1;
         let mut actions = vec![PhoneAction::Arm(PhoneTimer::Farewell(self.farewells), FAREWELL_LIMIT)];
         if announce {
@@ -62,7 +65,7 @@ impl Conduct {
                 (Next::HangUp, vec![PhoneAction::End(EndReason::Transferred)])
             }
             (Plan::WithHuman(_), Some(Dialled::NotReached)) => {
-                self.plan = Plan::Talk;
+                self.plan = if self.is_overdue { Plan::Leave(EndReason::MaxDuration) } else { Plan::Talk };
                 self.nobody_came = true;
                 (Next::Stream, vec![self.line.again()])
             }
@@ -133,6 +136,11 @@ impl Conduct {
 
     pub(super) fn on_farewell_over(&mut self) -> Vec<PhoneAction> {
         match self.plan.clone() {
+            Plan::Leave(_) | Plan::PutThrough(_) if self.is_audible && self.extensions < MAX_EXTENSIONS => {
+                self.extensions += 1;
+                self.farewells += 1;
+                vec![PhoneAction::Arm(PhoneTimer::Farewell(self.farewells), FAREWELL_LIMIT)]
+            }
             Plan::Leave(reason) => self.leave(reason),
             Plan::PutThrough(dial) => self.put_through(dial),
             Plan::Left(reason) => {
@@ -143,7 +151,7 @@ impl Conduct {
         }
     }
 
-    fn is_leaving_for_good(&self) -> bool {
+    pub(super) fn is_leaving_for_good(&self) -> bool {
         match self.plan {
             Plan::Leave(EndReason::Silence | EndReason::Assistant) | Plan::Talk | Plan::PutThrough(_) => {
                 false
@@ -154,6 +162,7 @@ impl Conduct {
 
     pub(super) fn plan_to_leave(&mut self, reason: EndReason) -> Vec<PhoneAction> {
         self.plan = Plan::Leave(reason);
+        self.extensions = 0;
         self.farewells += 1;
         vec![PhoneAction::Arm(PhoneTimer::Farewell(self.farewells), FAREWELL_LIMIT)]
     }
@@ -166,6 +175,10 @@ impl Conduct {
 
     pub(super) fn put_through(&mut self, dial: Dial) -> Vec<PhoneAction> {
         self.plan = Plan::WithHuman(dial.clone());
-        vec![PhoneAction::PutThrough(dial)]
+        let mut actions = vec![PhoneAction::PutThrough(dial)];
+        if !self.line.is_up() {
+            actions.push(self.line.down_for_long());
+        }
+        actions
     }
 }

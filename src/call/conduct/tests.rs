@@ -5,6 +5,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::call::phone::{AnsweredBy, Dialled, Next, PhoneStatus};
 
+const MAX_EXTENDED: usize = 3;
+
 fn manners() -> PhoneManners {
     PhoneManners { nudges: 1, ..PhoneManners::default() }
 }
@@ -199,6 +201,50 @@ fn a_persona_whose_line_broke_while_it_spoke_goes_on_when_it_is_back() {
         !conduct.on_line_up().iter().any(|action| matches!(action, PhoneAction::Say(_))),
         "it was silent"
     );
+}
+
+#[test]
+fn an_answer_that_begins_while_the_caller_speaks_gives_way() {
+    let mut conduct = greeted();
+    conduct.on_busy(true);
+    assert!(!conduct.on_caller_speaks().contains(&PhoneAction::Interrupt), "there is nothing to stop yet");
+    assert_eq!(conduct.on_answering(true), [PhoneAction::Interrupt]);
+    conduct.on_answering(false);
+    conduct.on_caller_said();
+    assert!(conduct.on_answering(true).is_empty(), "that one answers them");
+}
+
+#[test]
+fn a_stream_that_takes_the_place_of_another_lets_the_persona_go_on() {
+    let mut conduct = greeted();
+    conduct.on_audible(true);
+    assert!(conduct.on_line_up().contains(&PhoneAction::Say(Occasion::GoOn)));
+    assert!(!said(&mut conduct).is_empty(), "silence is timed again");
+}
+
+#[test]
+fn a_farewell_that_is_being_heard_is_heard_to_its_end_but_not_without_end() {
+    let mut conduct = greeted();
+    conduct.on_busy(true);
+    conduct.on_audible(true);
+    let mut actions = conduct.on_leave(EndReason::Assistant);
+    for _ in 0..MAX_EXTENDED {
+        let [PhoneAction::Arm(timer, _)] = actions[..] else { panic!("{actions:?}") };
+        actions = conduct.on_timer(timer);
+    }
+    let [PhoneAction::Arm(timer, _)] = actions[..] else { panic!("{actions:?}") };
+    assert_eq!(conduct.on_timer(timer)[0], PhoneAction::HangUp);
+}
+
+#[test]
+fn a_call_that_lasted_too_long_with_a_human_ends_when_it_comes_back() {
+    let mut conduct = greeted();
+    conduct.on_transfer(dial(), false);
+    conduct.on_line_down(StreamEnd::Stopped);
+    assert!(conduct.on_timer(PhoneTimer::MaxCall).is_empty());
+    conduct.on_next(Some(Dialled::NotReached));
+    assert!(conduct.on_line_up().contains(&PhoneAction::Say(Occasion::Goodbye)));
+    assert!(said(&mut conduct).contains(&PhoneAction::HangUp));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::id::ItemId;
+use crate::id::{ItemId, ResponseId};
 use crate::protocol::openai::{ClientEvent, NewItem};
 use crate::session::SessionEvent;
 
@@ -38,9 +38,11 @@ pub enum Action {
         /// The model's own word for it.
         code: String,
     },
-    /// What the caller said last is in the model's conversation in a form that outlives its socket, or has been
-    /// answered: their audio need not be kept.
-    CallerUnderstood,
+    /// What the caller said up to this item is known in a form that outlives the socket, or has been answered: their
+    /// audio need not be kept.
+    Understood(ItemId),
+    /// What still comes of this response shall not be heard.
+    Refuse(ResponseId),
     /// Something an operator should find in the log.
     Notice(Notice),
 }

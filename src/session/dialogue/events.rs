@@ -21,7 +21,7 @@ impl Dialogue {
             ServerEvent::ResponseCreated(response) => self.on_created(&response, &mut actions),
             ServerEvent::TextDelta { response_id, item_id, delta } => {
                 if !self.sequencer.is_dropped(&response_id) && !self.is_aside_response(&response_id) {
-                    self.on_words(item_id, &delta, &mut actions);
+                    self.on_words(item_id, &delta);
                     actions.push(Action::Report(SessionEvent::Delta { text: delta }));
                 }
             }
@@ -33,7 +33,8 @@ impl Dialogue {
             }
             ServerEvent::NotTranscribed { item_id, error } => {
                 actions.push(Action::Notice(Notice::Error(error.word().to_owned())));
-                self.on_transcribed(item_id, "", &mut actions);
+                let text = String::new();
+                actions.push(Action::Report(SessionEvent::CallerTranscribed { item_id, text }));
             }
             ServerEvent::OutputItemDone { response_id, item } => {
                 self.on_item_done(&response_id, item, &mut actions);
@@ -221,6 +222,7 @@ impl Dialogue {
             return;
         }
         self.speaking = false;
+        self.answered(actions);
         self.history.push(item_id.clone(), Content::Persona(text.clone()));
         actions.push(Action::Report(SessionEvent::Message { item_id, text }));
     }
@@ -268,6 +270,9 @@ impl Dialogue {
         let (input_tokens, output_tokens) = (usage.input_tokens, usage.output_tokens);
         let error = response.status_details.error.unwrap_or_default();
         if !heard {
+            // Nobody listened to it to its end; it is over all the same, and was paid for.
+            let end = ResponseEnd { status: ResponseStatus::Cancelled, input_tokens, output_tokens };
+            actions.push(Action::Report(SessionEvent::ResponseDone(end)));
             self.advance(actions);
             return;
         }

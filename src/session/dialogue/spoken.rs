@@ -38,6 +38,13 @@ pub(super) struct Spoken {
     received: Option<(ItemId, u64)>,
     aside: Option<Aside>,
     asides: u64,
+    /// What was being said when the socket broke was noted as such.
+    broken_off: bool,
+    /// Asides that are over, as far as we are concerned: what still comes of them is passed over.
+    over_asides: VecDeque<ResponseId>,
+    /// The newest saying of the caller's, and the newest that is being answered.
+    said: Option<ItemId>,
+    answering: Option<ItemId>,
 }
 
 impl Spoken {
@@ -51,6 +58,13 @@ impl Spoken {
 
     pub(super) fn finished(&mut self, item_id: &ItemId) {
         self.saying.remove(item_id);
+    }
+
+    fn remember_over(&mut self, response: ResponseId) {
+        if self.over_asides.len() == REMEMBERED {
+            self.over_asides.pop_front();
+        }
+        self.over_asides.push_back(response);
     }
 
     fn remember_cut(&mut self, item_id: ItemId) {
@@ -85,14 +99,20 @@ impl Dialogue {
         if self.update.is_none() {
             self.passed_over.clone_from(&self.open);
         }
+        self.spoken.answering.clone_from(&self.spoken.said);
         self.sequencer.want();
         self.advance(actions);
+    }
+
+    /// Something was really said in answer to the caller: their words need not be heard again.
+    pub(super) fn answered(&mut self, actions: &mut Vec<Action>) {
+        actions.extend(self.spoken.answering.take().map(Action::Understood));
     }
 
     /// What the model took for words was none.
     pub fn ignore(&mut self, item_id: &ItemId) -> Vec<Action> {
         self.history.retract(item_id);
-        vec![Action::CallerUnderstood, delete(item_id)]
+        vec![Action::Understood(item_id.clone()), delete(item_id)]
     }
 
     /// The caller spoke, and this is what was not heard to its end. Whatever is under way is stopped.
@@ -143,16 +163,32 @@ impl Dialogue {
             self.history.push(item_id.clone(), Content::Persona(heard.clone()));
         }
         self.spoken.remember_cut(item_id.clone());
-        if self.is_of_this_socket(item_id) {
+        self.shorten(item_id, *played_ms, &heard, actions);
+        let (item_id, played_ms) = (item_id.clone(), *played_ms);
+        actions.push(Action::Report(SessionEvent::Heard { item_id, played_ms, heard }));
+    }
+
+    /// Takes what was not heard out of the model's conversation. A message that was replayed to this socket is text
+    /// there, which cannot be truncated: a shorter one takes its place.
+    fn shorten(&mut self, item_id: &ItemId, played_ms: u64, heard: &str, actions: &mut Vec<Action>) {
+        let present = self.history.present_id(item_id).unwrap_or_else(|| item_id.clone());
+        if !self.up {
+            return;
+        }
+        if present == *item_id {
             actions.push(Action::Send(ClientEvent::ItemTruncate {
                 event_id: format!("it_{item_id}"),
                 item_id: item_id.clone(),
                 content_index: 0,
-                audio_end_ms: *played_ms,
+                audio_end_ms: played_ms,
             }));
+            return;
         }
-        let (item_id, played_ms) = (item_id.clone(), *played_ms);
-        actions.push(Action::Report(SessionEvent::Heard { item_id, played_ms, heard }));
+        actions.push(delete(&present));
+        self.history.retract(&present);
+        if !heard.is_empty() {
+            self.add(&Content::Persona(heard.to_owned()), actions);
+        }
     }
 
     /// Nothing was heard of a message: the model shall not believe that it said it.
@@ -160,17 +196,13 @@ impl Dialogue {
         if self.spoken.was_cut(&item_id) {
             return;
         }
+        let present = self.history.present_id(&item_id).unwrap_or_else(|| item_id.clone());
         self.history.retract(&item_id);
-        if self.is_of_this_socket(&item_id) {
-            actions.push(delete(&item_id));
+        if self.up {
+            actions.push(delete(&present));
         }
         self.spoken.remember_cut(item_id.clone());
         actions.push(Action::Report(SessionEvent::Heard { item_id, played_ms: 0, heard: String::new() }));
-    }
-
-    /// A message that was replayed is text to the model: it cannot be truncated, and what it says is what was heard.
-    fn is_of_this_socket(&self, item_id: &ItemId) -> bool {
-        self.up && !item_id.as_str().starts_with("h_")
     }
 
     /// How much audio of the newest message has come, in characters of base64; said before a loss is.
@@ -181,28 +213,25 @@ impl Dialogue {
     }
 
     /// The words of a message as they come.
-    pub(super) fn on_words(&mut self, item_id: ItemId, words: &str, actions: &mut Vec<Action>) {
+    pub(super) fn on_words(&mut self, item_id: ItemId, words: &str) {
         if self.desired.speech.is_none() {
             self.speaking = true;
             return;
         }
         self.spoken.voice_is_locked = true;
-        if self.spoken.saying.is_empty() && self.told.is_empty() {
-            // Whoever answers has understood.
-            actions.push(Action::CallerUnderstood);
-        }
         self.spoken.saying.entry(item_id).or_default().push_str(words);
     }
 
     pub(super) fn on_committed(&mut self, item_id: ItemId, actions: &mut Vec<Action>) {
         self.history.push(item_id.clone(), Content::Caller(String::new()));
+        self.spoken.said = Some(item_id.clone());
         actions.push(Action::Report(SessionEvent::CallerSaid { item_id }));
     }
 
     pub(super) fn on_transcribed(&mut self, item_id: ItemId, text: &str, actions: &mut Vec<Action>) {
         let text = text.trim().to_owned();
         self.history.reword(&item_id, if text.is_empty() { INAUDIBLE } else { &text });
-        actions.push(Action::CallerUnderstood);
+        actions.push(Action::Understood(item_id.clone()));
         actions.push(Action::Report(SessionEvent::CallerTranscribed { item_id, text }));
     }
 
@@ -210,6 +239,7 @@ impl Dialogue {
     pub(super) fn finish_speech(&mut self, actions: &mut Vec<Action>) {
         for (item_id, text) in std::mem::take(&mut self.spoken.saying) {
             self.told.insert(item_id.clone());
+            self.answered(actions);
             self.history.push(item_id.clone(), Content::Persona(text.clone()));
             actions.push(Action::Report(SessionEvent::Message { item_id, text }));
         }
@@ -225,38 +255,42 @@ impl Dialogue {
                 self.unheard(item_id, actions);
                 continue;
             }
+            self.answered(actions);
             self.history.push(item_id.clone(), Content::Persona(heard.clone()));
             self.history.add(Content::Note(go_on_note(&heard)));
-            self.spoken.remember_cut(item_id.clone());
+            self.spoken.broken_off = true;
             self.told.insert(item_id.clone());
             actions.push(Action::Report(SessionEvent::Heard { item_id, played_ms, heard }));
         }
     }
 
-    /// The socket is gone. Whether the caller has the whole answer nevertheless: only the model's word that it had
-    /// ended was missing. What the caller said is said again unless it was understood.
-    pub(super) fn is_answered_for_all_to_hear(
-        &mut self,
-        was_only_answering: bool,
-        actions: &mut Vec<Action>,
-    ) -> bool {
+    /// The socket is gone. Whether an answer is still owed to what the caller said: what was not understood is heard
+    /// again by the next socket, which will say so, and what was answered in part is gone on with.
+    pub(super) fn still_owes(&mut self, owed: bool, was_answering: bool) -> bool {
         if self.desired.speech.is_none() {
-            return false;
+            return owed;
         }
         self.spoken.voice_is_locked = false;
         self.spoken.aside = None;
-        let was_cut = self.told.iter().any(|item_id| self.spoken.was_cut(item_id));
-        match self.history.unwritten() {
-            // Their audio is given to the next socket, which will say that they spoke.
-            Some(item_id) if self.told.is_empty() => {
+        let is_noted = std::mem::take(&mut self.spoken.broken_off);
+        let mut is_heard_again = false;
+        for (item_id, is_answered) in self.history.unwritten() {
+            if is_answered {
+                self.history.reword(&item_id, INAUDIBLE);
+            } else {
                 self.history.retract(&item_id);
-                return true;
+                is_heard_again = true;
             }
-            Some(item_id) => self.history.reword(&item_id, INAUDIBLE),
-            None => {}
         }
-        actions.push(Action::CallerUnderstood);
-        was_only_answering && !self.told.is_empty() && !was_cut && self.open.is_empty()
+        if is_heard_again {
+            return false;
+        }
+        // Without the model's word for it nobody knows that it had said everything.
+        if was_answering && !is_noted && !self.told.is_empty() && self.open.is_empty() {
+            let note = go_on_note(self.history.last_words().unwrap_or_default());
+            self.history.add(Content::Note(note));
+        }
+        owed
     }
 
     /// Says something beside the conversation, unless something is being said.
@@ -282,7 +316,8 @@ impl Dialogue {
     }
 
     pub(super) fn is_aside_response(&self, response_id: &ResponseId) -> bool {
-        self.spoken.aside.as_ref().is_some_and(|aside| aside.response.as_ref() == Some(response_id))
+        self.spoken.over_asides.contains(response_id)
+            || self.spoken.aside.as_ref().is_some_and(|aside| aside.response.as_ref() == Some(response_id))
     }
 
     pub(super) fn on_aside_created(&mut self, response: &Response, actions: &mut Vec<Action>) -> bool {
@@ -293,9 +328,8 @@ impl Dialogue {
             Some(aside) => aside.response.clone_from(&response.id),
             // Nobody waits for it any more.
             None => {
-                let response_id = response.id.clone();
-                let event_id = format!("cancel_{token}");
-                actions.push(Action::Send(ClientEvent::ResponseCancel { event_id, response_id }));
+                let token = token.to_owned();
+                self.cancel_aside(&token, response.id.clone(), actions);
             }
         }
         true
@@ -310,15 +344,24 @@ impl Dialogue {
     }
 
     pub(super) fn aside_is_over(&mut self, token: &str) -> bool {
-        self.spoken.aside.take_if(|aside| aside.token == token).is_some()
+        let Some(aside) = self.spoken.aside.take_if(|aside| aside.token == token) else {
+            return false;
+        };
+        aside.response.into_iter().for_each(|response| self.spoken.remember_over(response));
+        true
     }
 
     fn stop_aside(&mut self, actions: &mut Vec<Action>) {
         if let Some(Aside { token, response: Some(response_id) }) = self.spoken.aside.take() {
-            let event_id = format!("cancel_{token}");
-            let response_id = Some(response_id);
-            actions.push(Action::Send(ClientEvent::ResponseCancel { event_id, response_id }));
+            self.cancel_aside(&token, Some(response_id), actions);
         }
+    }
+
+    fn cancel_aside(&mut self, token: &str, response_id: Option<ResponseId>, actions: &mut Vec<Action>) {
+        actions.extend(response_id.clone().map(Action::Refuse));
+        response_id.clone().into_iter().for_each(|response| self.spoken.remember_over(response));
+        let event_id = format!("cancel_{token}");
+        actions.push(Action::Send(ClientEvent::ResponseCancel { event_id, response_id }));
     }
 }
 

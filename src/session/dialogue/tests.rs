@@ -199,7 +199,10 @@ fn what_an_abandoned_response_still_says_is_taken_out_of_the_models_memory() {
     let late = dialogue.on_event(ServerEvent::OutputItemDone { response_id: "r1".into(), item });
     assert_eq!(kinds(&late), ["conversation.item.delete"]);
     let done = dialogue.on_event(ServerEvent::ResponseDone(response("r1", None, "cancelled")));
-    assert_eq!(reported(&done), [&SessionEvent::Settled { turn: 1 }]);
+    assert!(matches!(
+        reported(&done)[..],
+        [SessionEvent::ResponseDone(_), SessionEvent::Settled { turn: 1 }]
+    ));
 }
 
 #[test]

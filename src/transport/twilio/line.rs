@@ -91,7 +91,7 @@ impl PhoneState {
         }
         let mut cuts = Vec::new();
         add_unheard(&mut cuts, self.lane.interrupt(active));
-        self.report(PhoneEvent::Interrupted(cuts));
+        self.report(PhoneEvent::Interrupted { asked: true, cuts });
     }
 
     fn perform(&self, effect: Effect) {

@@ -157,7 +157,7 @@ impl Outgoing {
         let waiting = self.lane.interrupt(active);
         let cuts = ledger.silence(now_ms, waiting);
         ledger.clear_due = true;
-        self.report(PhoneEvent::Interrupted(cuts));
+        self.report(PhoneEvent::Interrupted { asked: true, cuts });
         self.wake.notify_one();
     }
 
@@ -172,7 +172,7 @@ impl Outgoing {
         if !cuts.is_empty() {
             // Half a message is not gone on with on another stream: what was cut stays as it was heard.
             add_unheard(&mut cuts, self.lane.interrupt(None));
-            self.report(PhoneEvent::Interrupted(cuts));
+            self.report(PhoneEvent::Interrupted { asked: false, cuts });
         }
         if let Some(how) = over.reported() {
             self.report(PhoneEvent::StreamDown { how });

@@ -238,7 +238,7 @@ fn cut(of: &Spoken, sent_ms: u64) -> Cut {
 /// Cuts as they would be if no time had passed.
 fn at_once(event: PhoneEvent) -> Vec<Cut> {
     match event {
-        PhoneEvent::Interrupted(mut cuts) => {
+        PhoneEvent::Interrupted { mut cuts, .. } => {
             for cut in &mut cuts {
                 assert!(cut.played_ms <= cut.sent_ms);
                 cut.played_ms = 0;

@@ -89,7 +89,11 @@ impl Game {
                 }
                 Action::Replace(_) => self.up = false,
                 Action::GiveUp { .. } => self.given_up = true,
-                Action::Report(_) | Action::Ready { .. } | Action::CallerUnderstood | Action::Notice(_) => {}
+                Action::Report(_)
+                | Action::Ready { .. }
+                | Action::Understood(_)
+                | Action::Refuse(_)
+                | Action::Notice(_) => {}
             }
         }
         if std::mem::take(&mut self.given_up) {

@@ -75,7 +75,10 @@ fn an_answer_under_way_is_cancelled_and_its_messages_cut_each_where_it_was() {
     assert!(reported(&dialogue.on_event(words("m2", "more"))).is_empty());
     assert!(dialogue.on_event(done("m2", "The soup is leek, and")).is_empty());
     let end = dialogue.on_event(ServerEvent::ResponseDone(response("r1", Some("rc_1"), "cancelled")));
-    assert!(matches!(reported(&end)[..], [SessionEvent::Settled { turn: 1 }]), "{end:?}");
+    assert!(
+        matches!(reported(&end)[..], [SessionEvent::ResponseDone(_), SessionEvent::Settled { turn: 1 }]),
+        "{end:?}"
+    );
 }
 
 #[test]
@@ -123,7 +126,7 @@ fn the_callers_words_may_be_written_down_long_after_they_were_answered() {
     dialogue.on_event(done("m1", "Coffee, then."));
     let late = ServerEvent::Transcribed { item_id: "u1".into(), transcript: " a coffee please\n".into() };
     let actions = dialogue.on_event(late);
-    assert!(actions.contains(&Action::CallerUnderstood));
+    assert!(actions.contains(&Action::Understood("u1".into())));
     let told = SessionEvent::CallerTranscribed { item_id: "u1".into(), text: "a coffee please".into() };
     assert_eq!(reported(&actions), [&told]);
     assert_eq!(dialogue.history.words(&"u1".into()), Some("a coffee please"));
@@ -147,23 +150,76 @@ fn a_socket_lost_in_an_answer_costs_no_word_and_repeats_none() {
 }
 
 #[test]
-fn a_socket_lost_after_the_last_word_owes_nothing_more() {
+fn a_socket_lost_behind_a_message_is_asked_to_go_on_since_nobody_knows_that_it_was_all() {
     let mut dialogue = answering();
     dialogue.on_event(ServerEvent::Transcribed { item_id: "u1".into(), transcript: "drinks?".into() });
-    dialogue.on_event(words("m1", "Coffee."));
-    dialogue.on_event(done("m1", "Coffee."));
+    dialogue.on_event(words("m1", "Let me check."));
+    dialogue.on_event(done("m1", "Let me check."));
+    dialogue.on_lost();
+    let opened = dialogue.on_opened();
+    let note = serde_json::to_string(sent(&opened).last().unwrap()).unwrap();
+    assert!(note.contains("has heard: \\\"Let me check.") && note.contains("Go on"), "{note}");
+    assert_eq!(kinds(&dialogue.on_event(updated())), ["response.create"]);
+}
+
+#[test]
+fn words_whose_answer_had_no_audio_yet_are_heard_again() {
+    let mut dialogue = answering();
+    let first = dialogue.on_event(words("m1", "We have"));
+    assert!(!first.contains(&Action::Understood("u1".into())), "nobody has heard an answer");
+    dialogue.note_received("m1".into(), 0);
+    dialogue.on_lost();
+    assert_eq!(kinds(&dialogue.on_opened()), ["session.update"]);
+    assert!(sent(&dialogue.on_event(updated())).is_empty());
+}
+
+#[test]
+fn what_was_cut_after_a_reconnect_is_remembered_as_heard() {
+    let mut dialogue = answering();
+    dialogue.on_event(ServerEvent::Transcribed { item_id: "u1".into(), transcript: "drinks?".into() });
+    dialogue.on_event(done("m1", "We have coffee, tea and juice."));
+    dialogue.on_event(ServerEvent::ResponseDone(response("r1", Some("rc_1"), "completed")));
     dialogue.on_lost();
     dialogue.on_opened();
-    let actions = dialogue.on_event(updated());
-    assert!(sent(&actions).is_empty(), "{actions:?}");
-    assert!(reported(&actions).contains(&&SessionEvent::Settled { turn: 1 }));
+    dialogue.on_event(updated());
+    let actions = dialogue.interrupted(&[part("m1", 900, 1_800)]);
+    assert_eq!(kinds(&actions), ["conversation.item.delete", "conversation.item.create"]);
+    assert_eq!(heard(&actions), [("m1".into(), 900, "We have coffee,".into())]);
+    let again = serde_json::to_string(sent(&actions)[1]).unwrap();
+    assert!(again.contains("We have coffee,\"") && !again.contains("juice"), "{again}");
+}
+
+#[test]
+fn an_aside_that_was_stopped_is_no_part_of_the_conversation() {
+    let mut dialogue = answering();
+    dialogue.on_event(ServerEvent::OutputItemDone { response_id: "r1".into(), item: tool_item("c1") });
+    dialogue.on_event(ServerEvent::ResponseDone(response("r1", Some("rc_1"), "completed")));
+    dialogue.say_aside("One moment.");
+    dialogue.on_event(ServerEvent::ResponseCreated(response("ra", Some("aside_1"), "in_progress")));
+    let stopped = dialogue.interrupted(&[part("ma", 100, 200)]);
+    assert!(stopped.contains(&Action::Refuse("ra".into())));
+    let late = ServerEvent::TextDelta { response_id: "ra".into(), item_id: "ma".into(), delta: "mom".into() };
+    assert!(dialogue.on_event(late).is_empty());
+    let item = message_item("ma", "One mom");
+    assert!(dialogue.on_event(ServerEvent::OutputItemDone { response_id: "ra".into(), item }).is_empty());
+}
+
+#[test]
+fn an_answer_that_was_given_up_is_told_to_have_ended() {
+    let mut dialogue = answering();
+    dialogue.abandon();
+    let end = dialogue.on_event(ServerEvent::ResponseDone(response("r1", Some("rc_1"), "cancelled")));
+    assert!(
+        matches!(reported(&end)[..], [SessionEvent::ResponseDone(_), SessionEvent::Settled { .. }]),
+        "{end:?}"
+    );
 }
 
 #[test]
 fn words_that_were_never_understood_are_heard_again_by_the_next_socket() {
     let mut dialogue = answering();
     let lost = dialogue.on_lost();
-    assert!(!lost.contains(&Action::CallerUnderstood), "their audio is still needed");
+    assert!(!lost.contains(&Action::Understood("u1".into())), "their audio is still needed");
     let opened = dialogue.on_opened();
     assert_eq!(kinds(&opened), ["session.update"], "there is nothing to replay");
     let updated = dialogue.on_event(updated());

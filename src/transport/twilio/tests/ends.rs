@@ -22,7 +22,11 @@ async fn a_stream_that_twilio_stops_is_stopped_and_closed() {
     assert_eq!(twilio.end().await, Some(1000));
     phone.send(PhoneMessage::CloseStream);
     phone.send(PhoneMessage::Interrupt { active: None });
-    assert_eq!(phone.told().await, PhoneEvent::Interrupted(Vec::new()), "it is not told twice");
+    assert_eq!(
+        phone.told().await,
+        PhoneEvent::Interrupted { asked: true, cuts: Vec::new() },
+        "it is not told twice"
+    );
 }
 
 #[tokio::test]
@@ -106,7 +110,7 @@ async fn we_can_close_a_stream_and_are_told_once() {
     assert_eq!(phone.told().await, DOWN(StreamEnd::Closed));
     assert_eq!(twilio.end().await, Some(1000));
     phone.send(PhoneMessage::Interrupt { active: None });
-    assert_eq!(phone.told().await, PhoneEvent::Interrupted(Vec::new()));
+    assert_eq!(phone.told().await, PhoneEvent::Interrupted { asked: true, cuts: Vec::new() });
 }
 
 #[tokio::test]

@@ -80,7 +80,11 @@ async fn an_interruption_clears_the_line_and_says_what_was_not_heard() {
     phone.send(PhoneMessage::Interrupt { active: None });
     assert_eq!(at_once(phone.told().await), [cut(&of("r2", "c"), 20)]);
     phone.send(PhoneMessage::Interrupt { active: None });
-    assert_eq!(phone.told().await, PhoneEvent::Interrupted(Vec::new()), "answered though there is nothing");
+    assert_eq!(
+        phone.told().await,
+        PhoneEvent::Interrupted { asked: true, cuts: Vec::new() },
+        "answered though there is nothing"
+    );
 }
 
 #[tokio::test]
@@ -106,7 +110,7 @@ async fn without_a_stream_an_interruption_is_answered_and_speech_waits_for_one()
     let (unheard, greeting) = (of("r1", "a"), of("r2", "b"));
     phone.lane.push_persona(audio(&unheard, &sound(1, 160)));
     phone.send(PhoneMessage::Interrupt { active: None });
-    assert_eq!(phone.told().await, PhoneEvent::Interrupted(vec![cut(&unheard, 0)]));
+    assert_eq!(phone.told().await, PhoneEvent::Interrupted { asked: true, cuts: vec![cut(&unheard, 0)] });
     phone.lane.push_persona(audio(&greeting, &sound(2, 160)));
     let mut twilio = phone.attach().await;
     assert_eq!(twilio.hear().await, media(&sound(2, 160)));

@@ -275,12 +275,12 @@ impl Game {
     }
 
     fn aside_goes_on(&mut self) {
-        if let Some(token) = self.peer.asides.pop() {
-            let id = self.name("aside_resp");
-            self.hear(ServerEvent::ResponseCreated(response(&id, Some(&token), "in_progress")));
-            self.peer.aside = Some(token);
-        } else if let Some(token) = self.peer.aside.take() {
+        if let Some(token) = self.peer.aside.take() {
             self.hear(ServerEvent::ResponseDone(response("any", Some(&token), "completed")));
+        } else if let Some(token) = self.peer.asides.pop() {
+            let id = self.name("aside_resp");
+            self.peer.aside = Some(token.clone());
+            self.hear(ServerEvent::ResponseCreated(response(&id, Some(&token), "in_progress")));
         }
     }
 
@@ -306,9 +306,10 @@ proptest! {
             game.step(op, share);
         }
         game.settle();
-        let waits_for_words = game.dialogue.history.unwritten().is_some();
+        let waits_for_words = !game.dialogue.history.unwritten().is_empty();
         prop_assert!(!game.dialogue.is_unsettled() || waits_for_words, "something is owed: {:?}", game.dialogue);
-        prop_assert!(game.heard.values().all(|&times| times == 1), "{:?}", game.heard);
+        // Once when its socket broke, and once when the caller then spoke over what had come of it.
+        prop_assert!(game.heard.values().all(|&times| times <= 2), "{:?}", game.heard);
         game.reopen();
     }
 }
