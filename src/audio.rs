@@ -152,6 +152,16 @@ impl Lane {
         lock(&self.from_persona).received()
     }
 
+    /// Whether any of the persona's audio waits here, or is on the line and was not heard to its end.
+    pub fn is_sounding(&self) -> bool {
+        lock(&self.from_persona).is_sounding()
+    }
+
+    /// The line says that all audio it took has been heard.
+    pub fn persona_played(&self) {
+        lock(&self.from_persona).played();
+    }
+
     /// Nothing of what was said so far shall be heard any more: neither what waits here, nor what still comes of
     /// the response that spoke last or of `active`. Answers what had waited, and so was not heard at all.
     pub fn interrupt(&self, active: Option<&ResponseId>) -> Vec<Unheard> {

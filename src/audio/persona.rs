@@ -70,12 +70,20 @@ pub(super) struct PersonaQueue {
     capacity: usize,
     /// The message that spoke last, and how much base64 has come of it.
     last: Option<(Arc<Spoken>, u64)>,
+    /// Audio came that may still be heard, here or on the line.
+    is_sounding: bool,
     interrupted: VecDeque<ResponseId>,
 }
 
 impl PersonaQueue {
     pub(super) fn new(capacity: usize) -> Self {
-        Self { waiting: VecDeque::new(), capacity: capacity.max(1), last: None, interrupted: VecDeque::new() }
+        Self {
+            waiting: VecDeque::new(),
+            capacity: capacity.max(1),
+            last: None,
+            is_sounding: false,
+            interrupted: VecDeque::new(),
+        }
     }
 
     pub(super) fn push(&mut self, speech: Speech) -> Result<(), Lost> {
@@ -87,6 +95,7 @@ impl PersonaQueue {
         if self.waiting.len() >= self.capacity && matches!(speech, Speech::Audio { .. }) {
             return Err(Lost::Full);
         }
+        self.is_sounding |= matches!(speech, Speech::Audio { .. });
         self.count(&speech);
         self.waiting.push_back(speech);
         Ok(())
@@ -106,6 +115,15 @@ impl PersonaQueue {
         }
     }
 
+    pub(super) fn is_sounding(&self) -> bool {
+        self.is_sounding
+    }
+
+    /// All that was taken from here has been heard.
+    pub(super) fn played(&mut self) {
+        self.is_sounding = self.waiting.iter().any(|speech| matches!(speech, Speech::Audio { .. }));
+    }
+
     pub(super) fn received(&self) -> Option<(ItemId, u64)> {
         self.last.as_ref().map(|(last, length)| (last.item.clone(), *length))
     }
@@ -115,6 +133,7 @@ impl PersonaQueue {
             self.remember(&last.response);
         }
         active.into_iter().for_each(|active| self.remember(active));
+        self.is_sounding = false;
         let mut unheard: Vec<Unheard> = Vec::new();
         for speech in std::mem::take(&mut self.waiting) {
             if let Speech::Audio { of, .. } = speech
@@ -165,6 +184,23 @@ mod tests {
         assert!(queue.next().is_none());
         assert_eq!(queue.push(audio(&second)), Err(Lost::Interrupted));
         assert_eq!(queue.push(audio(&of("r2", "c"))), Ok(()));
+    }
+
+    #[test]
+    fn it_sounds_until_all_that_came_was_played_or_interrupted() {
+        let (mut queue, message) = (PersonaQueue::new(8), of("r1", "a"));
+        queue.push(Speech::End { of: Arc::clone(&message) }).unwrap();
+        assert!(!queue.is_sounding());
+        queue.push(audio(&message)).unwrap();
+        queue.played();
+        assert!(queue.is_sounding(), "it waits still");
+        while queue.next().is_some() {}
+        assert!(queue.is_sounding(), "it is on the line");
+        queue.played();
+        assert!(!queue.is_sounding());
+        queue.push(audio(&message)).unwrap();
+        queue.interrupt(None);
+        assert!(!queue.is_sounding());
     }
 
     #[test]
