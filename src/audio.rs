@@ -152,11 +152,6 @@ impl Lane {
         lock(&self.from_persona).received()
     }
 
-    /// Whether something of the persona's waits for the line.
-    pub fn has_speech(&self) -> bool {
-        !lock(&self.from_persona).is_empty()
-    }
-
     /// The model's socket is gone: what it was saying ends here, and nothing that still comes of it is taken.
     pub fn end_persona(&self) {
         lock(&self.from_persona).end();
@@ -166,6 +161,16 @@ impl Lane {
     /// What still comes of this response shall not be heard.
     pub fn refuse(&self, response: &ResponseId) {
         lock(&self.from_persona).refuse(response);
+    }
+
+    /// Whether any of the persona's audio waits here, or is on the line and was not heard to its end.
+    pub fn is_sounding(&self) -> bool {
+        lock(&self.from_persona).is_sounding()
+    }
+
+    /// The line says that all audio it took has been heard.
+    pub fn persona_played(&self) {
+        lock(&self.from_persona).played();
     }
 
     /// Nothing of what was said so far shall be heard any more: neither what waits here, nor what still comes of

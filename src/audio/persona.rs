@@ -73,6 +73,8 @@ pub(super) struct PersonaQueue {
     capacity: usize,
     /// The message that spoke last, and how much base64 has come of it.
     last: Option<(Arc<Spoken>, u64)>,
+    /// Audio came that may still be heard, here or on the line.
+    is_sounding: bool,
     interrupted: VecDeque<ResponseId>,
 }
 
@@ -83,6 +85,7 @@ impl PersonaQueue {
             bytes: 0,
             capacity: capacity.max(1),
             last: None,
+            is_sounding: false,
             interrupted: VecDeque::new(),
         }
     }
@@ -99,6 +102,7 @@ impl PersonaQueue {
             }
             self.bytes += frame.len();
         }
+        self.is_sounding |= matches!(speech, Speech::Audio { .. });
         self.count(&speech);
         self.waiting.push_back(speech);
         Ok(())
@@ -122,6 +126,15 @@ impl PersonaQueue {
         }
     }
 
+    pub(super) fn is_sounding(&self) -> bool {
+        self.is_sounding
+    }
+
+    /// All that was taken from here has been heard.
+    pub(super) fn played(&mut self) {
+        self.is_sounding = self.waiting.iter().any(|speech| matches!(speech, Speech::Audio { .. }));
+    }
+
     pub(super) fn received(&self) -> Option<(ItemId, u64)> {
         self.last.as_ref().map(|(last, length)| (last.item.clone(), *length))
     }
@@ -134,15 +147,12 @@ impl PersonaQueue {
         }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
-    }
-
     pub(super) fn interrupt(&mut self, active: Option<&ResponseId>) -> Vec<Unheard> {
         if let Some((last, _)) = self.last.take() {
             self.refuse(&last.response);
         }
         active.into_iter().for_each(|active| self.refuse(active));
+        self.is_sounding = false;
         let mut unheard: Vec<Unheard> = Vec::new();
         self.bytes = 0;
         for speech in std::mem::take(&mut self.waiting) {
@@ -195,6 +205,23 @@ mod tests {
         assert!(queue.next().is_none());
         assert_eq!(queue.push(audio(&second)), Err(Lost::Interrupted));
         assert_eq!(queue.push(audio(&of("r2", "c"))), Ok(()));
+    }
+
+    #[test]
+    fn it_sounds_until_all_that_came_was_played_or_interrupted() {
+        let (mut queue, message) = (PersonaQueue::new(8), of("r1", "a"));
+        queue.push(Speech::End { of: Arc::clone(&message) }).unwrap();
+        assert!(!queue.is_sounding());
+        queue.push(audio(&message)).unwrap();
+        queue.played();
+        assert!(queue.is_sounding(), "it waits still");
+        while queue.next().is_some() {}
+        assert!(queue.is_sounding(), "it is on the line");
+        queue.played();
+        assert!(!queue.is_sounding());
+        queue.push(audio(&message)).unwrap();
+        queue.interrupt(None);
+        assert!(!queue.is_sounding());
     }
 
     #[test]

@@ -23,6 +23,11 @@ impl<T> Cutting<T> {
         self.asked += 1;
     }
 
+    /// Whether the line has still to tell what was heard.
+    pub(super) fn is_pending(&self) -> bool {
+        self.asked > 0
+    }
+
     /// Something is to be told: gives it back when it need not wait.
     pub(super) fn hold(&mut self, what: T) -> Option<T> {
         if self.asked == 0 {
@@ -53,6 +58,7 @@ mod tests {
         assert_eq!(cutting.hold("before"), Some("before"));
         cutting.ask();
         cutting.ask();
+        assert!(cutting.is_pending());
         assert_eq!((cutting.hold("prompt"), cutting.on_told()), (None, vec![]));
         assert_eq!((cutting.hold("output"), cutting.on_told()), (None, vec!["prompt", "output"]));
         assert_eq!(cutting.hold("after"), Some("after"));

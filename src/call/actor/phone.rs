@@ -363,7 +363,10 @@ impl CallData {
             }
             PhoneEvent::Digit(key) => self.on_key(key),
             PhoneEvent::Playing => self.conduct(|conduct| conduct.on_audible(true)),
-            PhoneEvent::Played => self.conduct(|conduct| conduct.on_audible(false)),
+            PhoneEvent::Played => {
+                let is_audible = self.is_sounding();
+                self.conduct(|conduct| conduct.on_audible(is_audible));
+            }
             PhoneEvent::Interrupted { asked, cuts } => self.on_interrupted(asked, cuts),
             PhoneEvent::Effect(done) => self.on_effect(done),
         }
@@ -480,12 +483,22 @@ impl CallData {
         self.record(CallEvent::AssistantInterrupted { played_ms, item_id, heard });
     }
 
+    /// Whether something the persona said is still to be heard, as the lane knows it: sooner than the line tells.
+    fn is_sounding(&self) -> bool {
+        let sounds = |phone: &Phone| phone.lane.is_sounding() && !phone.cutting.is_pending();
+        self.phone.as_ref().is_some_and(sounds)
+    }
+
     /// A response began, or ended (`None`).
     pub(super) fn on_answering(&mut self, response: Option<Option<ResponseId>>) {
         let is_answering = response.is_some();
         if let Some(phone) = &mut self.phone {
             phone.heard = phone.heard.take().filter(|_| !is_answering);
             phone.active = response.flatten();
+        }
+        if !is_answering && self.is_sounding() {
+            // Else a farewell that was generated at once would be over before it is heard.
+            self.conduct(|conduct| conduct.on_audible(true));
         }
         self.conduct(|conduct| conduct.on_answering(is_answering));
     }
@@ -523,8 +536,7 @@ impl CallData {
 
     /// Whether anything keeps the persona from being silent, as the conduct is to know it.
     pub(super) fn sync_conduct(&mut self) {
-        let has_more_to_say = self.phone.as_ref().is_some_and(|phone| phone.lane.has_speech());
-        let is_busy = !self.floor.is_free() || has_more_to_say;
+        let is_busy = !self.floor.is_free();
         self.conduct(|conduct| conduct.on_busy(is_busy));
     }
 }

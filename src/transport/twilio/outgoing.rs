@@ -145,6 +145,7 @@ impl Outgoing {
         let now_ms = self.now_ms();
         let mut ledger = self.lock();
         if let MarkOutcome::Played { silent: true, .. } = ledger.playout.on_mark(name, now_ms) {
+            self.lane.persona_played();
             self.report(PhoneEvent::Played);
         }
     }
@@ -169,6 +170,7 @@ impl Outgoing {
             return;
         }
         let mut cuts = ledger.silence(now_ms, Vec::new());
+        self.lane.persona_played();
         if !cuts.is_empty() {
             // Half a message is not gone on with on another stream: what was cut stays as it was heard.
             add_unheard(&mut cuts, self.lane.interrupt(None));

@@ -39,8 +39,8 @@ async fn a_key_stops_the_persona() {
     on.hears("welcome!").await;
     on.line.press('#').await;
     on.is_cleared(1).await;
-    on.line.listen_afresh();
-    assert_heard(&answer(&on).await, "You pressed #.");
+    let heard = on.hears("you pressed #.").await;
+    assert!(!heard.contains("today"), "{heard}");
     on.hangs_up().await;
     assert_eq!(on.read("assistant.interrupted").len(), 1);
     phone.service.stop().await;

@@ -1,10 +1,13 @@
 //! Messages: what one sender writes is one conversation, answered in messages.
 
+use std::fs;
+
 use ai_realtime::caller::Webhooks;
 use ai_realtime::caller::twiml::{self, Verb};
 use serde_json::json;
 
 use super::line::{Phone, TOKEN, message};
+use crate::house::personas;
 
 const GUEST: &str = "+35699123456";
 
@@ -51,10 +54,28 @@ async fn a_message_is_answered_by_the_persona_and_only_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_long_answer_comes_in_several_messages() {
-    let phone = Phone::connected().await;
-    let text = format!("Call this back: {}", "what a lovely long evening it was, ".repeat(60));
-    let pieces = answer(&phone, &sid(1), &text).await;
-    assert!(pieces.iter().all(|piece| piece.encode_utf16().count() <= 1_600), "{pieces:?}");
+    let home = tempfile::tempdir().unwrap();
+    let file = personas(home.path()).join("cfo.md");
+    let text = fs::read_to_string(&file).unwrap();
+    let long = "I have much to tell. ".repeat(45);
+    fs::write(&file, text.replacen("Hello, this is your AI CFO. ", &long, 1)).unwrap();
+    let phone = Phone::connected_at(home, Vec::new()).await;
+    let pieces = answer(&phone, &sid(1), "I have a question about VAT on restaurant meals in the EU").await;
+    assert!(pieces.len() > 1, "{pieces:?}");
+    assert!(
+        pieces.iter().all(|piece| !piece.is_empty() && piece.encode_utf16().count() <= 1_600),
+        "{pieces:?}"
+    );
+    let (_, calls) = phone.service.client.get("/ai/calls").await;
+    let (_, call) =
+        phone.service.client.get(&format!("/ai/calls/{}", calls[0]["call_id"].as_str().unwrap())).await;
+    let entries = call["transcript"].as_array().unwrap().iter();
+    let said: Vec<&str> = entries
+        .filter(|entry| entry["role"] == "assistant")
+        .map(|entry| entry["text"].as_str().unwrap())
+        .collect();
+    let letters = |texts: &str| texts.split_whitespace().collect::<String>();
+    assert_eq!(letters(&pieces.concat()), letters(&said.concat()), "nothing is lost between two messages");
     phone.service.stop().await;
 }
 
