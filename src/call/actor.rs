@@ -89,6 +89,8 @@ pub struct CallData {
     running: HashMap<ToolCallId, String>,
     recalled: Option<Box<Conversation>>,
     phase: Phase,
+    /// The call is to end as soon as it knows what it was; who waits for that.
+    early_end: Option<(EndReason, Vec<oneshot::Sender<Result<(), CallError>>>)>,
     started_at: Timestamp,
     first_seq: u64,
     turns: u64,
@@ -169,6 +171,7 @@ impl Actor for CallActor {
             running: HashMap::new(),
             recalled: None,
             phase: Phase::Starting,
+            early_end: None,
             started_at,
             first_seq: 0,
             turns: 0,

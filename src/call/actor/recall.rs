@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ractor::ActorRef;
 
+use super::record::Effect;
 use super::{CallData, CallDependencies, CallMessage, PHONE, Phase, TEXT};
 use crate::call::CallError;
 use crate::call::event::{CallEvent, Logged, PersonaCause};
@@ -78,6 +79,9 @@ impl CallData {
                 tracing::error!(error = %error, "the journal cannot be read, the call cannot begin");
                 self.floor.close();
                 self.refuse_everyone(&CallError::JournalUnavailable);
+                for reply in self.early_end.take().into_iter().flat_map(|(_, replies)| replies) {
+                    let _ = reply.send(Err(CallError::JournalUnavailable));
+                }
                 self.myself.stop(Some("the journal cannot be read".to_owned()));
                 return;
             }
@@ -103,10 +107,24 @@ impl CallData {
                 self.record(CallEvent::CallStarted { transport: transport.to_owned(), phone });
             }
         }
+        if self.early_end.is_some() {
+            return self.end_early();
+        }
         // Otherwise the start waits for the phone.
         if self.wanted_phone.is_none() {
             self.begin_start();
         }
+    }
+
+    /// The call was ended before it knew what it was.
+    fn end_early(&mut self) {
+        let Some((reason, replies)) = self.early_end.take() else {
+            return;
+        };
+        self.wanted_phone = None;
+        let mut replies = replies.into_iter();
+        self.end(reason, replies.next());
+        replies.for_each(|reply| self.hold(Effect::Ended(Some(reply))));
     }
 
     fn go_on(&mut self, mut conversation: Conversation) {

@@ -147,9 +147,9 @@ impl CallData {
         self.floor.close();
         self.refuse_everyone(&CallError::Ended);
         if self.phase == Phase::Starting && self.journal.last() == 0 {
-            // What it was is not known yet, so nothing can be written of its end.
-            self.phase = Phase::Ended;
-            self.perform(Effect::Ended(reply));
+            // What it was is not known yet: its end is written when it is.
+            let (_, replies) = self.early_end.get_or_insert_with(|| (reason, Vec::new()));
+            replies.extend(reply);
             return;
         }
         self.phase = Phase::Ended;
