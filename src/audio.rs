@@ -117,12 +117,11 @@ impl Lane {
     pub fn push_persona(&self, speech: Speech) {
         match lock(&self.from_persona).push(speech) {
             Ok(()) => self.persona_came.notify_one(),
-            Err(why) => {
-                let name = match why {
-                    persona::Lost::Interrupted => "ai_realtime_audio_late_frames_total",
-                    persona::Lost::Full => "ai_realtime_audio_frames_dropped_total",
-                };
-                metrics::counter!(name, "from" => "persona").increment(1);
+            Err(persona::Lost::Interrupted) => {
+                metrics::counter!("ai_realtime_audio_late_frames_total").increment(1);
+            }
+            Err(persona::Lost::Full) => {
+                metrics::counter!("ai_realtime_audio_frames_dropped_total", "from" => "persona").increment(1);
             }
         }
     }

@@ -12,7 +12,7 @@ pub mod socket;
 
 pub use actor::{SessionActor, SessionArguments, SessionMessage};
 pub use config::{SessionConfig, SpeechConfig};
-pub use history::{Content, History};
+pub use history::{Content, History, go_on_note};
 pub use socket::Endpoint;
 
 use crate::id::{ItemId, ResponseId, ToolCallId};

@@ -59,6 +59,10 @@ pub enum Occasion {
     EndingSoon,
     /// The caller is about to be put through.
     Transfer,
+    /// The line broke while the persona spoke, and is back.
+    GoOn,
+    /// The service was gone for a while, and is back.
+    Back,
     /// No human took the call.
     NobodyAvailable,
     /// A machine answered.
@@ -119,6 +123,10 @@ pub struct Conduct {
     plan: Plan,
     has_met: bool,
     nobody_came: bool,
+    /// The line broke while the persona spoke.
+    was_cut_off: bool,
+    /// The service was gone.
+    was_gone: bool,
     speech: Option<Speech>,
     speeches: u64,
     /// A response is under way.
@@ -144,6 +152,8 @@ impl Conduct {
             plan: Plan::Talk,
             has_met: false,
             nobody_came: false,
+            was_cut_off: false,
+            was_gone: false,
             speech: None,
             speeches: 0,
             is_answering: false,
@@ -164,6 +174,7 @@ impl Conduct {
         if std::mem::replace(&mut self.is_ready, true) {
             return Vec::new();
         }
+        self.was_gone = has_met;
         self.has_met |= has_met || self.plan != Plan::Talk;
         let announced = self.manners.max_call.saturating_sub(ANNOUNCED_AHEAD);
         let mut actions = vec![
@@ -183,6 +194,10 @@ impl Conduct {
             Some(PhoneAction::Say(Occasion::Greeting))
         } else if std::mem::take(&mut self.nobody_came) {
             Some(PhoneAction::Say(Occasion::NobodyAvailable))
+        } else if std::mem::take(&mut self.was_gone) {
+            Some(PhoneAction::Say(Occasion::Back))
+        } else if std::mem::take(&mut self.was_cut_off) {
+            Some(PhoneAction::Say(Occasion::GoOn))
         } else {
             None
         }
@@ -203,6 +218,7 @@ impl Conduct {
     /// The stream is gone.
     pub fn on_line_down(&mut self, how: StreamEnd) -> Vec<PhoneAction> {
         self.speech = None;
+        self.was_cut_off |= self.is_audible && self.plan == Plan::Talk;
         self.is_audible = false;
         let mut actions = Vec::new();
         match &self.plan {
@@ -535,7 +551,7 @@ impl Conduct {
             Plan::Talk | Plan::Leave(_) | Plan::PutThrough(_) => {}
             // Nobody is there to hear it.
             Plan::WithHuman(_) | Plan::Left(_) => {
-                actions.retain(|action| !matches!(action, PhoneAction::Say(_)))
+                actions.retain(|action| !matches!(action, PhoneAction::Say(_)));
             }
             Plan::Over => actions.retain(|action| matches!(action, PhoneAction::End(_))),
         }

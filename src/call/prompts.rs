@@ -3,14 +3,16 @@
 
 use crate::call::conduct::Occasion;
 use crate::persona::Persona;
+use crate::session::go_on_note;
 
 /// What is said when neither the business nor the persona has a greeting.
 const GREETING: &str = "Hello! How can I help you?";
 const TRANSFER: &str = "One moment please, I am putting you through.";
 const SHUTTING_DOWN: &str = "I am sorry, we have to end this call here. Please call again in a few minutes.";
 
-/// What the persona is told on an occasion; `None` when it has nothing to say.
-pub fn prompt(occasion: Occasion, persona: &Persona, greeting: Option<&str>) -> Option<String> {
+/// What the persona is told on an occasion; `None` when it has nothing to say. `greeting` is the business's own, `heard`
+/// what the caller heard of what the persona said last.
+pub fn prompt(occasion: Occasion, persona: &Persona, greeting: Option<&str>, heard: &str) -> Option<String> {
     let manners = &persona.phone;
     let (when, words) = match occasion {
         Occasion::Greeting => {
@@ -21,6 +23,8 @@ pub fn prompt(occasion: Occasion, persona: &Persona, greeting: Option<&str>) -> 
         Occasion::Goodbye => ("The call ends now. Say goodbye", manners.goodbye.as_str()),
         Occasion::EndingSoon => ("The call may not last much longer", manners.ending_soon.as_str()),
         Occasion::Transfer => ("The caller is about to be put through to a human", TRANSFER),
+        Occasion::Back => ("The line was interrupted for a moment", persona.return_greeting.as_deref()?),
+        Occasion::GoOn => return Some(go_on_note(heard)),
         Occasion::NobodyAvailable => (
             "The caller was to be put through, and no human took the call",
             manners.nobody_available.as_str(),

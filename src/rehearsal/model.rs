@@ -67,10 +67,16 @@ fn rest(whole: &[Act], said: &str) -> String {
 
 /// What the model does next: at least one act.
 pub(super) fn answer(scene: &Scene<'_>) -> Vec<Act> {
-    if let [before @ .., Entry::Assistant { text: said }, Entry::System { text: told }] = scene.entries
+    if let [before @ .., Entry::System { text: told }] = scene.entries
         && told.starts_with(CUT_OFF)
     {
+        let before = match before {
+            [before @ .., Entry::Assistant { .. }] => before,
+            before => before,
+        };
         let whole = answer(&Scene { entries: before, choice: scene.choice.clone(), ..*scene });
+        let said =
+            told.split_once('"').and_then(|(_, rest)| rest.rsplit_once('"')).map_or("", |(said, _)| said);
         return vec![Act::Say(rest(&whole, said))];
     }
     if let Some(Entry::System { text }) = scene.entries.last()
@@ -339,7 +345,7 @@ mod tests {
         let system = |text: &str| Entry::System { text: text.into() };
         let mut entries = vec![system("Say to the caller: \"Welcome! What can I get you today?\"")];
         for (heard, left) in [("Welcome!", "What can I get you today?"), ("What can", "I get you today?")] {
-            entries.push(Entry::Assistant { text: heard.into() });
+            entries.push(Entry::Assistant { text: String::new() });
             entries.push(system(&format!("You were cut off. The caller has heard: \"{heard}\"")));
             assert_eq!(said(&act(&[], &entries)), left);
         }

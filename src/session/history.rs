@@ -224,6 +224,19 @@ impl History {
     }
 }
 
+/// What the model is told when it was cut off while it spoke, and shall go on. `heard` is what the caller heard of it.
+pub fn go_on_note(heard: &str) -> String {
+    let heard = heard.trim().replace('"', "'");
+    if heard.is_empty() {
+        return "You were cut off before the caller could hear you. Say it again, without a word about it."
+            .to_owned();
+    }
+    format!(
+        "You were cut off while you spoke. The caller has heard: \"{heard}\" Go on from there without a word about \
+         it, and repeat nothing of what they have heard."
+    )
+}
+
 /// The output of a tool call that was cut off.
 pub const INTERRUPTED: &str = r#"{"error":"interrupted"}"#;
 

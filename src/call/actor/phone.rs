@@ -47,6 +47,8 @@ pub(super) struct Phone {
     active: Option<ResponseId>,
     /// What the caller said aloud, with its turn, until it is written down.
     unwritten: VecDeque<(ItemId, u64)>,
+    /// What the caller heard of the message that was cut last.
+    heard: String,
     /// What a human is told before the caller is put through.
     summary: Option<String>,
     /// Who waits for the end.
@@ -93,6 +95,7 @@ impl Phone {
             digits: Digits::default(),
             active: None,
             unwritten: VecDeque::new(),
+            heard: String::new(),
             summary: None,
             enders: Vec::new(),
             fillers: 0,
@@ -201,8 +204,10 @@ impl CallData {
     fn say_on(&mut self, occasion: Occasion) {
         let business = self.phone.as_ref().and_then(|phone| phone.start.business.clone());
         let greeting = business.as_ref().and_then(|business| business.greeting.as_deref());
+        let heard = self.phone.as_ref().map(|phone| phone.heard.clone()).unwrap_or_default();
         let speaking = self.rendition.as_ref().map(|rendition| Arc::clone(&rendition.persona));
-        if let Some(note) = speaking.and_then(|persona| prompts::prompt(occasion, &persona, greeting)) {
+        if let Some(note) = speaking.and_then(|persona| prompts::prompt(occasion, &persona, greeting, &heard))
+        {
             self.ask(Request::Prompt { note });
         }
     }
@@ -423,6 +428,15 @@ impl CallData {
         if let Some(turn) = turn.filter(|_| !text.is_empty()) {
             self.record(CallEvent::CallerTranscript { text, turn });
         }
+    }
+
+    /// A message was not heard to its end.
+    pub(super) fn on_heard(&mut self, item_id: ItemId, played_ms: u64, heard: String) {
+        if let Some(phone) = &mut self.phone {
+            phone.heard.clone_from(&heard);
+        }
+        let (item_id, heard) = (Some(item_id), Some(heard));
+        self.record(CallEvent::AssistantInterrupted { played_ms, item_id, heard });
     }
 
     /// A response began, or ended (`None`).

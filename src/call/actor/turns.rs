@@ -147,10 +147,7 @@ impl CallData {
             SessionEvent::MessageCut => {
                 self.record(CallEvent::AssistantInterrupted { played_ms: 0, item_id: None, heard: None });
             }
-            SessionEvent::Heard { item_id, played_ms, heard } => {
-                let (item_id, heard) = (Some(item_id), Some(heard));
-                self.record(CallEvent::AssistantInterrupted { played_ms, item_id, heard });
-            }
+            SessionEvent::Heard { item_id, played_ms, heard } => self.on_heard(item_id, played_ms, heard),
             SessionEvent::Aside { text } => {
                 self.record(CallEvent::AssistantFiller { text });
             }

@@ -63,7 +63,9 @@ fn the_caller_is_greeted_once_whichever_comes_first() {
 fn a_caller_who_was_met_before_the_service_restarted_is_not_greeted_again() {
     let (mut conduct, _) = Conduct::expected();
     conduct.on_ready(manners(), true);
-    assert!(!conduct.on_line_up().iter().any(|action| matches!(action, PhoneAction::Say(_))));
+    let said: Vec<_> =
+        conduct.on_line_up().into_iter().filter(|action| matches!(action, PhoneAction::Say(_))).collect();
+    assert_eq!(said, [PhoneAction::Say(Occasion::Back)]);
 }
 
 #[test]
@@ -180,6 +182,20 @@ fn a_line_that_broke_is_waited_for_and_one_that_stopped_is_asked_about() {
     let actions = conduct.on_timer(stopped);
     let [PhoneAction::AskStatus, PhoneAction::Arm(asked, _)] = actions[..] else { panic!("{actions:?}") };
     assert_eq!(conduct.on_timer(asked), [PhoneAction::End(EndReason::HungUp)]);
+}
+
+#[test]
+fn a_persona_whose_line_broke_while_it_spoke_goes_on_when_it_is_back() {
+    let mut conduct = greeted();
+    conduct.on_audible(true);
+    conduct.on_line_down(StreamEnd::Lost);
+    conduct.on_next(None);
+    assert!(conduct.on_line_up().contains(&PhoneAction::Say(Occasion::GoOn)));
+    conduct.on_line_down(StreamEnd::Lost);
+    assert!(
+        !conduct.on_line_up().iter().any(|action| matches!(action, PhoneAction::Say(_))),
+        "it was silent"
+    );
 }
 
 #[test]

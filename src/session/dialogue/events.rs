@@ -29,11 +29,11 @@ impl Dialogue {
             ServerEvent::SpeechStopped { .. } => actions.push(Action::Report(SessionEvent::CallerSilent)),
             ServerEvent::Committed { item_id } => self.on_committed(item_id, &mut actions),
             ServerEvent::Transcribed { item_id, transcript } => {
-                self.on_transcribed(item_id, transcript, &mut actions);
+                self.on_transcribed(item_id, &transcript, &mut actions);
             }
             ServerEvent::NotTranscribed { item_id, error } => {
                 actions.push(Action::Notice(Notice::Error(error.word().to_owned())));
-                self.on_transcribed(item_id, String::new(), &mut actions);
+                self.on_transcribed(item_id, "", &mut actions);
             }
             ServerEvent::OutputItemDone { response_id, item } => {
                 self.on_item_done(&response_id, item, &mut actions);

@@ -7,7 +7,7 @@ use super::action::ASIDE_LIMIT;
 use super::{Action, Deadline, Dialogue};
 use crate::id::{ItemId, ResponseId};
 use crate::protocol::openai::{ClientEvent, Response, ResponseParams};
-use crate::session::history::Content;
+use crate::session::history::{Content, go_on_note};
 use crate::session::{HeardPart, SessionEvent};
 
 /// So many cut messages are remembered, so that what still comes of them is passed over.
@@ -77,7 +77,10 @@ impl Dialogue {
         self.retries = 0;
         self.turn = turn;
         self.unsettled = true;
-        self.passed_over.clone_from(&self.open);
+        // While who speaks is being changed, the output that says so is about to come.
+        if self.update.is_none() {
+            self.passed_over.clone_from(&self.open);
+        }
         self.sequencer.want();
         self.advance(actions);
     }
@@ -192,7 +195,7 @@ impl Dialogue {
         actions.push(Action::Report(SessionEvent::CallerSaid { item_id }));
     }
 
-    pub(super) fn on_transcribed(&mut self, item_id: ItemId, text: String, actions: &mut Vec<Action>) {
+    pub(super) fn on_transcribed(&mut self, item_id: ItemId, text: &str, actions: &mut Vec<Action>) {
         let text = text.trim().to_owned();
         self.history.reword(&item_id, if text.is_empty() { INAUDIBLE } else { &text });
         actions.push(Action::CallerUnderstood);
@@ -317,13 +320,6 @@ impl Dialogue {
 
 fn delete(item_id: &ItemId) -> Action {
     Action::Send(ClientEvent::ItemDelete { event_id: format!("id_{item_id}"), item_id: item_id.clone() })
-}
-
-fn go_on_note(heard: &str) -> String {
-    format!(
-        "You were cut off while you spoke. The caller has heard: \"{heard}\" Go on from there without a word about \
-         it, and repeat nothing of what they have heard."
-    )
 }
 
 /// How many characters of a text were heard, by the share of its audio that was played.

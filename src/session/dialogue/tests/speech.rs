@@ -1,5 +1,7 @@
 //! What only a spoken conversation does.
 
+mod game;
+
 use super::*;
 use crate::session::HeardPart;
 use crate::session::config::tests::spoken;
