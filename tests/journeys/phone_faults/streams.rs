@@ -45,6 +45,9 @@ async fn twilio_closing_in_the_middle_of_the_personas_word_costs_that_word_only(
     line.until_heard("welcome! wh", DEADLINE).await.unwrap();
     line.drop_socket().await;
     line.until_streams(2, DEADLINE).await.unwrap();
+    // It goes on where it was.
+    line.until_heard("get you today?", DEADLINE).await.unwrap();
+    line.until_quiet(500, DEADLINE).await.unwrap();
     let answer = line.ask("what drinks do you have?", DEADLINE).await.unwrap();
     assert!(answer.contains("i found"), "{answer}");
     // In the middle of an answer, too.
