@@ -38,6 +38,7 @@ use super::{CallError, CallSnapshot};
 use crate::id::{CallId, PersonaKey, ToolCallId};
 use crate::persona::actor::{PersonaActor, PersonaArguments, PersonaMessage, Rendition};
 use crate::session::{SessionActor, SessionArguments, SessionMessage};
+use crate::transport::twilio::MediaStream;
 use crate::transport::{TextLine, TransportEvent};
 
 pub use self::message::{
@@ -89,6 +90,8 @@ pub struct CallData {
     running: HashMap<ToolCallId, String>,
     recalled: Option<Box<Conversation>>,
     phase: Phase,
+    /// A stream that came before the call knew what it was; the newest wins.
+    early_stream: Option<Box<MediaStream>>,
     /// The call is to end as soon as it knows what it was; who waits for that.
     early_end: Option<(EndReason, Vec<oneshot::Sender<Result<(), CallError>>>)>,
     started_at: Timestamp,
@@ -171,6 +174,7 @@ impl Actor for CallActor {
             running: HashMap::new(),
             recalled: None,
             phase: Phase::Starting,
+            early_stream: None,
             early_end: None,
             started_at,
             first_seq: 0,
@@ -202,7 +206,10 @@ impl Actor for CallActor {
         span.in_scope(|| call.take(message));
         if let Some(start) = call.wanted_phone.take() {
             call.begin_phone(start).await?;
-            span.in_scope(|| call.begin_start());
+            span.in_scope(|| {
+                call.begin_start();
+                call.attach_early_stream();
+            });
         }
         if let Some(arguments) = call.wanted_session.take() {
             let (session, _) =

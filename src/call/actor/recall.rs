@@ -15,6 +15,7 @@ use crate::call::recollection::{Conversation, Recollection};
 use crate::call::turn::Turn;
 use crate::id::CallId;
 use crate::store::{BusinessProfile, Store, StoreError};
+use crate::transport::twilio::PhoneMessage;
 
 /// A call's journal is read within this.
 const RECALL_LIMIT: Duration = Duration::from_secs(10);
@@ -113,6 +114,14 @@ impl CallData {
         // Otherwise the start waits for the phone.
         if self.wanted_phone.is_none() {
             self.begin_start();
+            self.attach_early_stream();
+        }
+    }
+
+    /// The stream that came before the call knew what it was.
+    pub(super) fn attach_early_stream(&mut self) {
+        if let Some(stream) = self.early_stream.take() {
+            self.for_phone(PhoneMessage::Attach(stream));
         }
     }
 
