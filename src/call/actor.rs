@@ -2,6 +2,7 @@
 //! handoffs and the journal decide.
 
 mod alarm;
+mod cutting;
 mod message;
 mod phone;
 mod phone_tools;
@@ -57,6 +58,9 @@ const CHILD_STOP_LIMIT: Duration = Duration::from_secs(2);
 /// A call that ends waits this long for its journal.
 const END_LIMIT: Duration = Duration::from_secs(10);
 
+/// Whoever waits for the end of a call.
+type EndReply = oneshot::Sender<Result<(), CallError>>;
+
 /// The call's actor.
 #[derive(Debug)]
 pub struct CallActor;
@@ -93,7 +97,7 @@ pub struct CallData {
     /// A stream that came before the call knew what it was; the newest wins.
     early_stream: Option<Box<MediaStream>>,
     /// The call is to end as soon as it knows what it was; who waits for that.
-    early_end: Option<(EndReason, Vec<oneshot::Sender<Result<(), CallError>>>)>,
+    early_end: Option<(EndReason, Vec<EndReply>)>,
     started_at: Timestamp,
     first_seq: u64,
     turns: u64,

@@ -174,14 +174,17 @@ impl SwitchboardArguments {
             Opening::Text(_) => None,
             Opening::Phone(start) => Some(start),
         };
+        let facts = phone.as_ref().map(PhoneStart::facts);
+        let (from, to, business_id) =
+            facts.map_or((None, None, None), |facts| (facts.from, facts.to, facts.business_id));
         let (snapshot, shown) = watch::channel(CallSnapshot {
             call_id: id.clone(),
             transport: if phone.is_some() { "twilio" } else { "text" },
             persona: persona.clone().unwrap_or_else(|| self.dependencies.default_persona.clone()),
             state: CallState::Starting,
-            from: phone.as_ref().and_then(|phone| phone.from().map(ToOwned::to_owned)),
-            to: phone.as_ref().and_then(|phone| phone.to().map(ToOwned::to_owned)),
-            business_id: None,
+            from,
+            to,
+            business_id,
             started_at: to_the_millisecond(Timestamp::now()),
             turns: 0,
             node: Arc::clone(&self.dependencies.node),

@@ -13,7 +13,7 @@ use crate::call::{CallLimits, Direction, PhoneDesk, PhoneOrder, PhoneStatus, Rep
 use crate::persona::{Catalog, Library};
 use crate::rehearsal::{Rehearsal, RehearsalOptions};
 use crate::session::Endpoint;
-use crate::store::{Embedded, Store};
+use crate::store::{BusinessProfile, Embedded, Store};
 use crate::transport::twilio::script::Script;
 
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -227,4 +227,21 @@ async fn a_call_that_ends_before_it_knows_what_it_was_is_written_to_its_end() {
         let found = house.switchboard.find(&id).await.map(drop);
         assert_eq!(found, Err(SwitchboardError::UnknownCall(id.clone())));
     }
+}
+
+#[tokio::test]
+async fn a_phone_call_shows_who_called_whom_and_whose_caller_it_is() {
+    let house = house(8).await;
+    let business = BusinessProfile { id: "bastion-valletta".to_owned(), ..BusinessProfile::default() };
+    let start = PhoneStart {
+        direction: Direction::Inbound,
+        caller: Some("+35699123456".to_owned()),
+        called: Some("+35670000001".to_owned()),
+        persona: None,
+        business: Some(business.into()),
+    };
+    let call = house.switchboard.phone_call(&"CA1".parse().unwrap(), start).await.unwrap();
+    let shown = call.snapshot();
+    let shown = (shown.transport, shown.from.as_deref(), shown.to.as_deref(), shown.business_id.as_deref());
+    assert_eq!(shown, ("twilio", Some("+35699123456"), Some("+35670000001"), Some("bastion-valletta")));
 }

@@ -8,6 +8,7 @@ use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::oneshot;
 
 use super::alarm::Alarm;
+use super::cutting::Cutting;
 use super::record::Effect;
 use super::{CallData, CallMessage, Due, Phase, PhoneDesk};
 use crate::audio::Lane;
@@ -16,7 +17,7 @@ use crate::call::conduct::{Conduct, Occasion, PhoneAction, PhoneTimer};
 use crate::call::digits::{Digits, PAUSE, Pressed};
 use crate::call::event::{CallEvent, EndReason, LineEnd};
 use crate::call::floor::Request;
-use crate::call::phone::{Dial, PhoneOrder, PhoneStart, PhoneStatus};
+use crate::call::phone::{AnsweredBy, Dial, PhoneOrder, PhoneStart, PhoneStatus};
 use crate::call::prompts;
 use crate::id::{CallId, ItemId, ResponseId};
 use crate::protocol::openai::APPEND;
@@ -51,6 +52,10 @@ pub(super) struct Phone {
     heard: String,
     /// What a human is told before the caller is put through.
     summary: Option<String>,
+    /// Who took the call up, until it is heeded.
+    answered_by: Option<AnsweredBy>,
+    /// What the session is told once it knows what was heard.
+    pub(super) cutting: Cutting<SessionMessage>,
     /// Who waits for the end.
     enders: Vec<oneshot::Sender<Result<(), CallError>>>,
     fillers: u64,
@@ -97,6 +102,8 @@ impl Phone {
             unwritten: VecDeque::new(),
             heard: String::new(),
             summary: None,
+            answered_by: None,
+            cutting: Cutting::default(),
             enders: Vec::new(),
             fillers: 0,
             alarms: Alarms::default(),
@@ -170,6 +177,7 @@ impl CallData {
         match action {
             PhoneAction::Interrupt => {
                 let active = phone.active.clone();
+                phone.cutting.ask();
                 phone.tell_line(PhoneMessage::Interrupt { active });
             }
             PhoneAction::Say(occasion) => self.say_on(occasion),
@@ -257,9 +265,10 @@ impl CallData {
             }
             PhoneOrder::Status(status) => self.conduct(|conduct| conduct.on_status(status)),
             PhoneOrder::AnsweredBy(who) => {
-                let has_message =
-                    self.rendition.as_ref().is_some_and(|rendition| rendition.persona.voicemail.is_some());
-                self.conduct(|conduct| conduct.on_answered_by(who, has_message));
+                if let Some(phone) = &mut self.phone {
+                    phone.answered_by = Some(who);
+                }
+                self.heed_who_answered();
             }
             PhoneOrder::Transfer { to, summary, reply } => {
                 let _ = reply.send(self.transfer(to, summary, true));
@@ -313,6 +322,20 @@ impl CallData {
         self.conduct(|conduct| conduct.on_hang_up(EndReason::HungUp));
     }
 
+    /// Who took the call up matters once there are both someone to speak to them and a line.
+    pub(super) fn heed_who_answered(&mut self) {
+        let (Some(rendition), Some(phone)) = (&self.rendition, &mut self.phone) else {
+            return;
+        };
+        if !phone.conduct.is_line_up() {
+            return;
+        }
+        let has_message = rendition.persona.voicemail.is_some();
+        if let Some(who) = phone.answered_by.take() {
+            self.conduct(|conduct| conduct.on_answered_by(who, has_message));
+        }
+    }
+
     pub(super) fn on_phone_event(&mut self, event: PhoneEvent) {
         if self.phase == Phase::Ended {
             return;
@@ -321,6 +344,7 @@ impl CallData {
             PhoneEvent::StreamUp { .. } => {
                 self.record(CallEvent::LineUp {});
                 self.conduct(Conduct::on_line_up);
+                self.heed_who_answered();
             }
             PhoneEvent::StreamDown { how } => {
                 let told = match how {
@@ -341,7 +365,9 @@ impl CallData {
                     sent_ms,
                 };
                 let parts = cuts.into_iter().map(part).collect();
-                self.for_session(SessionMessage::Interrupted(parts));
+                self.tell_session(SessionMessage::Interrupted(parts));
+                let held = self.phone.as_mut().map(|phone| phone.cutting.on_told());
+                held.into_iter().flatten().for_each(|message| self.tell_session(message));
             }
             PhoneEvent::Effect(done) => self.on_effect(done),
         }

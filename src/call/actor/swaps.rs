@@ -139,6 +139,7 @@ impl CallData {
         let manners = rendition.persona.phone.clone();
         self.rendition = Some(rendition);
         self.conduct(|conduct| conduct.on_ready(manners, has_met));
+        self.heed_who_answered();
         self.wanted_session = Some(SessionArguments {
             call_id: self.call_id.clone(),
             endpoint: self.dependencies.endpoint.clone(),

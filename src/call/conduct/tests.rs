@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::call::phone::{AnsweredBy, Dialled, Next, PhoneStatus};
 
 fn manners() -> PhoneManners {
     PhoneManners { nudges: 1, ..PhoneManners::default() }

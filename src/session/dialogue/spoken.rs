@@ -45,6 +45,10 @@ impl Spoken {
         self.cut.contains(item_id)
     }
 
+    pub(super) fn is_saying(&self, item_id: &ItemId) -> bool {
+        self.saying.contains_key(item_id)
+    }
+
     pub(super) fn finished(&mut self, item_id: &ItemId) {
         self.saying.remove(item_id);
     }
