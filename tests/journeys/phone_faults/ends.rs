@@ -8,7 +8,8 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::desk::{
-    GREETING, PACE, TOKEN, books, caller, door, greeted, hang_up, of_kind, phone, said_by_twilio, times,
+    GREETED, GREETING, PACE, TOKEN, books, caller, door, greeted, hang_up, of_kind, phone, said_by_twilio,
+    times,
 };
 use crate::house::{Client, DEADLINE, Process, soon};
 use ai_realtime::caller::Caller;
@@ -73,7 +74,7 @@ async fn at_a_sigterm_calls_are_ended_over_the_rest_api_when_there_is_one() {
     let process = Process::start(home.path(), settings).await;
     let client = process.client.clone();
     let line = caller(&client).exchange(&exchange).dial().await.unwrap();
-    line.until_heard(GREETING, DEADLINE).await.unwrap();
+    line.until_heard(GREETED, DEADLINE).await.unwrap();
     line.until_quiet(300, DEADLINE).await.unwrap();
     said_goodbye_to(&client, process, line, home.path(), Ending::ByApi).await;
 }
@@ -105,7 +106,7 @@ async fn after_kill_nine_the_call_goes_on_from_its_journal_with_persona_and_hist
     let line =
         Caller::builder(&format!("{}/api/twilio/voice", front.url)).token(TOKEN.into()).pace(PACE).dial();
     let line = line.await.unwrap();
-    line.until_heard(GREETING, DEADLINE).await.unwrap();
+    line.until_heard(GREETED, DEADLINE).await.unwrap();
     line.until_quiet(300, DEADLINE).await.unwrap();
     let handed = line.ask("can i talk to your accountant?", DEADLINE).await.unwrap();
     assert!(handed.contains("your ai cfo"), "{handed}");

@@ -106,10 +106,9 @@ async fn a_model_dropped_at_fifty_points_costs_the_caller_nothing() {
     let calls = points.into_iter().map(|at_ms| async move { (at_ms.unwrap_or(0), scripted(at_ms).await) });
     let mut outcomes: Vec<_> = stream::iter(calls).buffered(AT_ONCE).collect().await;
     let whole = outcomes.remove(0).1.unwrap();
-    assert!(
-        whole.journal.starts_with("welcome!")
-            && whole.journal.ends_with("youpressed5.thankyouforcalling.goodbye!")
-    );
+    for words in ["welcome!", "kinniezest", "youpressed5", "goodbye!"] {
+        assert!(whole.journal.contains(words), "{words}: {whole:#?}");
+    }
     assert_eq!(what_is_wrong(&whole, &whole), None, "{whole:?}");
     let wrong: Vec<String> = outcomes
         .iter()

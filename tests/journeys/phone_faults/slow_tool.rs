@@ -9,7 +9,8 @@ use rusqlite::Connection;
 use super::desk::{books, greeted, hang_up, of_kind, phone, times};
 use crate::house::{DEADLINE, Service};
 
-const FILLER: &str = "one moment, i am going down to the cellar.";
+const FILLER: &str =
+    "one moment, i am going down to the cellar, which is deep, to look at every bottle that lies there.";
 
 /// How long the tool takes.
 const SLOW: Duration = Duration::from_millis(2_500);
@@ -19,7 +20,7 @@ name = "look_in_cellar"
 description = "Looks for bottles of champagne in the cellar."
 effect = "read"
 timeout_ms = 20000
-filler = "One moment, I am going down to the cellar."
+filler = "One moment, I am going down to the cellar, which is deep, to look at every bottle that lies there."
 filler_after_ms = 200
 
 [parameters.bottle]
@@ -96,7 +97,7 @@ async fn a_caller_may_talk_over_the_filler_and_is_answered_before_the_tool_is_do
     let line = greeted(&service.client).await;
     line.listen_afresh();
     line.say("is there champagne in the cellar?").await;
-    line.until_heard("one moment, i", DEADLINE).await.unwrap();
+    line.until_heard("one mo", DEADLINE).await.unwrap();
     let mut events = service.client.follow(line.call_sid(), None).await;
     line.say("what drinks do you have?").await;
     line.until_event("silence", DEADLINE, |event| matches!(event, TimelineEvent::Cleared { .. }))

@@ -3,8 +3,8 @@
 use ai_realtime::caller::{Ending, TimelineEvent};
 
 use super::desk::{
-    ByHand, GREETING, books, call_sid, caller, door, form, greeted, hang_up, live_calls, of_kind, phone,
-    stream_of, times, twilio,
+    ByHand, GREETED, GREETING, books, call_sid, caller, door, form, greeted, hang_up, live_calls, of_kind,
+    phone, stream_of, times, twilio,
 };
 use crate::house::{DEADLINE, Service};
 
@@ -57,6 +57,9 @@ async fn twilio_closing_in_the_middle_of_the_personas_word_costs_that_word_only(
     line.until_heard("found", DEADLINE).await.unwrap();
     line.drop_socket().await;
     line.until_streams(3, DEADLINE).await.unwrap();
+    line.listen_afresh();
+    line.until_speaks(DEADLINE).await.unwrap();
+    line.until_quiet(800, DEADLINE).await.unwrap();
     let answer = line.ask("what drinks do you have?", DEADLINE).await.unwrap();
     assert!(answer.contains("i found"), "{answer}");
     assert_eq!(times(&line.utterances().concat(), "welcome!"), 1);
@@ -100,7 +103,7 @@ async fn a_caller_who_hangs_up_in_the_middle_of_everything_leaves_closed_books()
     for words in ["", "welcome", "i found"] {
         let line = caller(client).dial().await.unwrap();
         if words == "i found" {
-            line.until_heard(GREETING, DEADLINE).await.unwrap();
+            line.until_heard(GREETED, DEADLINE).await.unwrap();
             line.say("what drinks do you have?").await;
         }
         line.until_heard(words, DEADLINE).await.unwrap();
