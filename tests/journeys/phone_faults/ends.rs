@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 
 use super::desk::{
     GREETED, GREETING, PACE, TOKEN, books, caller, door, greeted, hang_up, of_kind, phone, said_by_twilio,
-    times,
+    times, until_heard,
 };
 use crate::house::{Client, DEADLINE, Process, soon};
 use ai_realtime::caller::Caller;
@@ -35,8 +35,8 @@ async fn said_goodbye_to(
     line.listen_afresh();
     line.say("do you have tea?").await;
     line.until_said(DEADLINE).await.unwrap();
-    line.until_heard("tea", DEADLINE).await.unwrap();
-    line.until_heard(FAREWELL, DEADLINE).await.unwrap();
+    until_heard(&line, "tea").await;
+    until_heard(&line, FAREWELL).await;
     assert_eq!(line.until_ended(DEADLINE).await.unwrap(), ending);
     let heard = line.utterances().concat();
     assert_eq!((times(&heard, GREETING), times(&heard, FAREWELL)), (1, 1), "{heard}");
@@ -74,7 +74,7 @@ async fn at_a_sigterm_calls_are_ended_over_the_rest_api_when_there_is_one() {
     let process = Process::start(home.path(), settings).await;
     let client = process.client.clone();
     let line = caller(&client).exchange(&exchange).dial().await.unwrap();
-    line.until_heard(GREETED, DEADLINE).await.unwrap();
+    until_heard(&line, GREETED).await;
     line.until_quiet(300, DEADLINE).await.unwrap();
     said_goodbye_to(&client, process, line, home.path(), Ending::ByApi).await;
 }
@@ -106,7 +106,7 @@ async fn after_kill_nine_the_call_goes_on_from_its_journal_with_persona_and_hist
     let line =
         Caller::builder(&format!("{}/api/twilio/voice", front.url)).token(TOKEN.into()).pace(PACE).dial();
     let line = line.await.unwrap();
-    line.until_heard(GREETED, DEADLINE).await.unwrap();
+    until_heard(&line, GREETED).await;
     line.until_quiet(300, DEADLINE).await.unwrap();
     let handed = line.ask("can i talk to your accountant?", DEADLINE).await.unwrap();
     assert!(handed.contains("your ai cfo"), "{handed}");
@@ -157,7 +157,7 @@ async fn after_kill_nine_in_the_middle_of_an_answer_the_caller_is_not_greeted_ag
     let line = line.await.unwrap();
     // First in the greeting, then in an answer.
     for (round, words) in [(1, "welcome! what"), (2, "i found")] {
-        line.until_heard(words, DEADLINE).await.unwrap();
+        until_heard(&line, words).await;
         front.lead_to(None);
         process.kill().await;
         process = Process::start(home.path(), settings()).await;
@@ -167,7 +167,7 @@ async fn after_kill_nine_in_the_middle_of_an_answer_the_caller_is_not_greeted_ag
         line.say("what drinks do you have?").await;
         line.until_said(DEADLINE).await.unwrap();
     }
-    line.until_heard("i found", DEADLINE).await.unwrap();
+    until_heard(&line, "i found").await;
     let heard = line.utterances().concat();
     assert_eq!(times(&heard, "welcome!"), 1, "{heard}");
     let resumed = process.client.get(&format!("/ai/calls/{}", line.call_sid())).await;

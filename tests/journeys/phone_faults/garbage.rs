@@ -4,7 +4,9 @@
 use ai_realtime::caller::{StreamEnd, TimelineEvent};
 use tokio_tungstenite::tungstenite::{Bytes, Message};
 
-use super::desk::{GREETED, GREETING, books, caller, counter, greeted, hang_up, of_kind, phone, times};
+use super::desk::{
+    GREETED, GREETING, books, caller, counter, greeted, hang_up, of_kind, phone, times, until_heard,
+};
 use crate::house::{DEADLINE, Process, Service};
 
 /// Frames that cannot be used, with the kind they are counted as.
@@ -41,14 +43,14 @@ async fn garbage_between_good_frames_is_counted_and_the_conversation_goes_on() {
     let process = Process::start(home.path(), phone()).await;
     let client = &process.client;
     let line = caller(client).dial().await.unwrap();
-    line.until_heard("welcome", DEADLINE).await.unwrap();
+    until_heard(&line, "welcome").await;
     // While the persona speaks, and a mark nobody sent and a key that does not exist beside.
     for (_, message) in garbage() {
         line.send_raw(message).await;
     }
     line.send_raw(Message::text(r#"{"event":"mark","mark":{"name":"never sent"}}"#)).await;
     line.send_raw(Message::Ping(Bytes::from_static(b"are you there?"))).await;
-    line.until_heard(GREETED, DEADLINE).await.unwrap();
+    until_heard(&line, GREETED).await;
     line.until_quiet(300, DEADLINE).await.unwrap();
     line.listen_afresh();
     // While the caller speaks, a word apart.
@@ -86,7 +88,7 @@ async fn a_frame_of_a_mebibyte_costs_the_stream_and_not_the_call() {
     let client = &service.client;
     let other = caller(client).dial().await.unwrap();
     let line = caller(client).dial().await.unwrap();
-    line.until_heard(GREETED, DEADLINE).await.unwrap();
+    until_heard(&line, GREETED).await;
     line.send_raw(Message::text(format!(r#"{{"event":"media","x":"{}"}}"#, "A".repeat(1 << 20)))).await;
     line.until_streams(2, DEADLINE).await.unwrap();
     let told = StreamEnd::ByService { code: Some(1009) };

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use ai_realtime::caller::TimelineEvent;
 use rusqlite::Connection;
 
-use super::desk::{books, greeted, hang_up, of_kind, phone, times};
+use super::desk::{books, greeted, hang_up, of_kind, phone, times, until_heard};
 use crate::house::{DEADLINE, Service};
 
 const FILLER: &str =
@@ -79,9 +79,9 @@ async fn a_caller_who_waits_for_a_slow_tool_hears_its_filler_and_then_the_answer
     let line = greeted(&service.client).await;
     line.listen_afresh();
     line.say("is there champagne in the cellar?").await;
-    line.until_heard(FILLER, DEADLINE).await.unwrap();
+    until_heard(&line, FILLER).await;
     assert_eq!(times(&line.heard_text(), "widow"), 0, "the tool is still at work");
-    line.until_heard("widow clicquot", DEADLINE).await.unwrap();
+    until_heard(&line, "widow clicquot").await;
     line.until_quiet(500, DEADLINE).await.unwrap();
     assert_eq!(times(&line.heard_text(), FILLER), 1);
     hang_up(&line).await;
@@ -97,13 +97,13 @@ async fn a_caller_may_talk_over_the_filler_and_is_answered_before_the_tool_is_do
     let line = greeted(&service.client).await;
     line.listen_afresh();
     line.say("is there champagne in the cellar?").await;
-    line.until_heard("one mo", DEADLINE).await.unwrap();
+    until_heard(&line, "one mo").await;
     let mut events = service.client.follow(line.call_sid(), None).await;
     line.say("what drinks do you have?").await;
     line.until_event("silence", DEADLINE, |event| matches!(event, TimelineEvent::Cleared { .. }))
         .await
         .unwrap();
-    line.until_heard("i found", DEADLINE).await.unwrap();
+    until_heard(&line, "i found").await;
     assert_eq!(times(&line.heard_text(), FILLER), 0, "it was talked over: {}", line.heard_text());
     // The answer did not wait for the tool.
     let seen = events.until("tool.done").await;

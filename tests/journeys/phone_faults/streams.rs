@@ -4,7 +4,7 @@ use ai_realtime::caller::{Ending, TimelineEvent};
 
 use super::desk::{
     ByHand, GREETED, GREETING, books, call_sid, caller, door, form, greeted, hang_up, live_calls, of_kind,
-    phone, stream_of, times, twilio,
+    phone, stream_of, times, twilio, until_heard,
 };
 use crate::house::{DEADLINE, Service};
 
@@ -42,11 +42,11 @@ async fn twilio_closing_in_the_middle_of_the_personas_word_costs_that_word_only(
     let service = Service::start_with(phone()).await;
     let client = &service.client;
     let line = caller(client).dial().await.unwrap();
-    line.until_heard("welcome! wh", DEADLINE).await.unwrap();
+    until_heard(&line, "welcome! wh").await;
     line.drop_socket().await;
     line.until_streams(2, DEADLINE).await.unwrap();
     // It goes on where it was.
-    line.until_heard("get you today?", DEADLINE).await.unwrap();
+    until_heard(&line, "get you today?").await;
     line.until_quiet(500, DEADLINE).await.unwrap();
     let answer = line.ask("what drinks do you have?", DEADLINE).await.unwrap();
     assert!(answer.contains("i found"), "{answer}");
@@ -54,7 +54,7 @@ async fn twilio_closing_in_the_middle_of_the_personas_word_costs_that_word_only(
     line.say("what desserts do you have?").await;
     line.until_said(DEADLINE).await.unwrap();
     line.listen_afresh();
-    line.until_heard("found", DEADLINE).await.unwrap();
+    until_heard(&line, "found").await;
     line.drop_socket().await;
     line.until_streams(3, DEADLINE).await.unwrap();
     line.listen_afresh();
@@ -90,7 +90,7 @@ async fn twilio_closing_in_the_middle_of_the_callers_word_does_not_cost_the_answ
     line.drop_socket().await;
     line.until_streams(2, DEADLINE).await.unwrap();
     line.until_said(DEADLINE).await.unwrap();
-    line.until_heard("i found", DEADLINE).await.unwrap();
+    until_heard(&line, "i found").await;
     assert_eq!(times(&line.utterances().concat(), GREETING), 1);
     hang_up(&line).await;
     service.stop().await;
@@ -103,10 +103,10 @@ async fn a_caller_who_hangs_up_in_the_middle_of_everything_leaves_closed_books()
     for words in ["", "welcome", "i found"] {
         let line = caller(client).dial().await.unwrap();
         if words == "i found" {
-            line.until_heard(GREETED, DEADLINE).await.unwrap();
+            until_heard(&line, GREETED).await;
             line.say("what drinks do you have?").await;
         }
-        line.until_heard(words, DEADLINE).await.unwrap();
+        until_heard(&line, words).await;
         line.hang_up().await;
         line.until_over(DEADLINE).await.unwrap();
         let events = books(client, line.call_sid()).await;

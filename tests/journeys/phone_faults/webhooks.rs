@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 
 use super::desk::{
     ByHand, GREETED, GREETING, books, call_sid, caller, door, form, greeted, hang_up, live_calls, of_kind,
-    phone, said_by_twilio, stream_of, times, twilio,
+    phone, said_by_twilio, stream_of, times, twilio, until_heard,
 };
 use crate::house::{DEADLINE, Service, soon};
 
@@ -32,7 +32,7 @@ async fn a_webhook_posted_five_times_is_one_call_with_one_answer() {
         // Its one token opens its one stream, and the caller is greeted once.
         let line = caller(client).call_sid(&sid).dial().await.unwrap();
         assert_eq!(line.documents()[0], bodies[0]);
-        line.until_heard(GREETED, DEADLINE).await.unwrap();
+        until_heard(&line, GREETED).await;
         let answer = line.ask("what drinks do you have?", DEADLINE).await.unwrap();
         assert!(answer.contains("items"), "{answer}");
         assert_eq!(times(&line.utterances().concat(), GREETING), 1);
@@ -79,7 +79,7 @@ async fn callbacks_in_any_order_and_again_and_again_close_the_books_once() {
         of_stream(&sid, event).await;
     }
     let line = caller(client).call_sid(&sid).dial().await.unwrap();
-    line.until_heard(GREETED, DEADLINE).await.unwrap();
+    until_heard(&line, GREETED).await;
     tell(&sid, "ringing").await;
     assert!(line.ask("what drinks do you have?", DEADLINE).await.unwrap().contains("items"));
 
