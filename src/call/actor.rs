@@ -41,6 +41,7 @@ use crate::persona::CallerFacts;
 use crate::persona::actor::{PersonaActor, PersonaArguments, PersonaMessage, Rendition};
 use crate::session::{SessionActor, SessionArguments, SessionMessage, go_on_note};
 use crate::store::BusinessProfile;
+use crate::transport::twilio::MediaStream;
 use crate::transport::{TextLine, TransportEvent};
 
 pub use self::message::{
@@ -58,6 +59,9 @@ const MAX_RESTARTS: u32 = 3;
 const CHILD_STOP_LIMIT: Duration = Duration::from_secs(2);
 /// A call that ends waits this long for its journal.
 const END_LIMIT: Duration = Duration::from_secs(10);
+
+/// Whoever waits for the end of a call.
+type EndReply = oneshot::Sender<Result<(), CallError>>;
 
 /// The call's actor.
 #[derive(Debug)]
@@ -94,6 +98,10 @@ pub struct CallData {
     running: HashMap<ToolCallId, String>,
     recalled: Option<Box<Conversation>>,
     phase: Phase,
+    /// A stream that came before the call knew what it was; the newest wins.
+    early_stream: Option<Box<MediaStream>>,
+    /// The call is to end as soon as it knows what it was; who waits for that.
+    early_end: Option<(EndReason, Vec<EndReply>)>,
     started_at: Timestamp,
     first_seq: u64,
     turns: u64,
@@ -182,6 +190,8 @@ impl Actor for CallActor {
             running: HashMap::new(),
             recalled: None,
             phase: Phase::Starting,
+            early_stream: None,
+            early_end: None,
             started_at,
             first_seq: 0,
             turns: 0,
@@ -212,7 +222,10 @@ impl Actor for CallActor {
         span.in_scope(|| call.take(message));
         if let Some(known) = call.known_caller.take() {
             call.know_caller(known).await?;
-            span.in_scope(|| call.begin_start());
+            span.in_scope(|| {
+                call.begin_start();
+                call.attach_early_stream();
+            });
         }
         if let Some(arguments) = call.wanted_session.take() {
             let (session, _) =

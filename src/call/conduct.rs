@@ -166,7 +166,14 @@ impl Conduct {
             self.was_cut_off |= std::mem::take(&mut self.is_audible) && self.plan == Plan::Talk;
         }
         self.line.up();
-        let actions = self.meet().into_iter().collect();
+        let actions = match self.plan {
+            // When it was told there was no stream to be ended by.
+            Plan::Left(EndReason::ModelUnavailable) => vec![PhoneAction::Apologise],
+            Plan::Left(_) => vec![PhoneAction::HangUp],
+            Plan::Talk | Plan::Leave(_) | Plan::PutThrough(_) | Plan::WithHuman(_) | Plan::Over => {
+                self.meet().into_iter().collect()
+            }
+        };
         self.settle(actions)
     }
 

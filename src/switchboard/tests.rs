@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::call::writer::JournalWriter;
-use crate::call::{CallLimits, Direction, PhoneDesk, Reply};
+use crate::call::{CallLimits, Direction, PhoneDesk, PhoneOrder, PhoneStatus, Reply};
 use crate::persona::{Catalog, Library};
 use crate::rehearsal::{Rehearsal, RehearsalOptions};
 use crate::session::Endpoint;
@@ -200,6 +200,32 @@ async fn who_the_call_says_speaks_is_who_speaks_though_the_persona_dies_in_a_swa
         // The waiter hands over; the CFO does not.
         assert_eq!(reply.handoffs.is_empty(), active == "cfo".into(), "{n}: {active} {reply:?}");
         assert_eq!(reply.persona, "cfo".into());
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_ends_before_it_knows_what_it_was_is_written_to_its_end() {
+    let house = house(10).await;
+    let id: CallId = "CA1".parse().unwrap();
+    let start = PhoneStart {
+        direction: Direction::Inbound,
+        caller: None,
+        called: None,
+        persona: None,
+        business: None,
+    };
+    for taken_up in [false, true] {
+        let call = house.switchboard.phone_call(&id, start.clone()).await.unwrap();
+        if !taken_up {
+            call.watch().wait_for(|call| call.first_seq > 0).await.map(drop).unwrap();
+            killed(&call.actor().get_cell()).await;
+            continue;
+        }
+        // Its journal says that it goes on, and nobody has read that yet.
+        call.tell_phone(PhoneOrder::Status(PhoneStatus::Completed));
+        call.watch().wait_for(|call| call.state == CallState::Ended).await.map(drop).unwrap();
+        let found = house.switchboard.find(&id).await.map(drop);
+        assert_eq!(found, Err(SwitchboardError::UnknownCall(id.clone())));
     }
 }
 

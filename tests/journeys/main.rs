@@ -13,6 +13,7 @@ mod mended_files;
 mod model_trouble;
 mod order;
 mod phone;
+mod phone_faults;
 mod restart;
 mod secrets;
 mod shutdown;

@@ -259,6 +259,7 @@ impl CallData {
             return self.refuse_order(order);
         }
         match order {
+            PhoneOrder::Attach(stream) if !self.knows_itself() => self.early_stream = Some(stream),
             PhoneOrder::Attach(stream) => self.for_phone(PhoneMessage::Attach(stream)),
             PhoneOrder::Next { dialled, reply } => {
                 let Some(phone) = &mut self.phone else {

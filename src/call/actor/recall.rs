@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ractor::ActorRef;
 
+use super::record::Effect;
 use super::{CallData, CallDependencies, CallMessage, KnownCaller, PHONE, Phase, TEXT};
 use crate::call::CallError;
 use crate::call::event::{CallEvent, Logged, PersonaCause};
@@ -14,6 +15,7 @@ use crate::call::recollection::{Conversation, Recollection};
 use crate::call::turn::Turn;
 use crate::id::CallId;
 use crate::store::{BusinessProfile, Store, StoreError};
+use crate::transport::twilio::PhoneMessage;
 
 /// A call's journal is read within this.
 const RECALL_LIMIT: Duration = Duration::from_secs(10);
@@ -78,6 +80,9 @@ impl CallData {
                 tracing::error!(error = %error, "the journal cannot be read, the call cannot begin");
                 self.floor.close();
                 self.refuse_everyone(&CallError::JournalUnavailable);
+                for reply in self.early_end.take().into_iter().flat_map(|(_, replies)| replies) {
+                    let _ = reply.send(Err(CallError::JournalUnavailable));
+                }
                 self.myself.stop(Some("the journal cannot be read".to_owned()));
                 return;
             }
@@ -105,10 +110,32 @@ impl CallData {
                 self.record(CallEvent::CallStarted { transport: transport.to_owned(), business_id, phone });
             }
         }
+        if self.early_end.is_some() {
+            return self.end_early();
+        }
         // Otherwise the start waits until everyone knows who calls.
         if self.known_caller.is_none() {
             self.begin_start();
+            self.attach_early_stream();
         }
+    }
+
+    /// The stream that came before the call knew what it was.
+    pub(super) fn attach_early_stream(&mut self) {
+        if let Some(stream) = self.early_stream.take() {
+            self.for_phone(PhoneMessage::Attach(stream));
+        }
+    }
+
+    /// The call was ended before it knew what it was.
+    fn end_early(&mut self) {
+        let Some((reason, replies)) = self.early_end.take() else {
+            return;
+        };
+        self.wanted_phone = None;
+        let mut replies = replies.into_iter();
+        self.end(reason, replies.next());
+        replies.for_each(|reply| self.hold(Effect::Ended(Some(reply))));
     }
 
     fn go_on(&mut self, mut conversation: Conversation) {

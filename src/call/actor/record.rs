@@ -147,10 +147,10 @@ impl CallData {
         }
         self.floor.close();
         self.refuse_everyone(&CallError::Ended);
-        if self.phase == Phase::Starting && self.journal.last() == 0 {
-            // What it was is not known yet, so nothing can be written of its end.
-            self.phase = Phase::Ended;
-            self.perform(Effect::Ended(reply));
+        if !self.knows_itself() {
+            // What it was is not known yet: its end is written when it is.
+            let (_, replies) = self.early_end.get_or_insert_with(|| (reason, Vec::new()));
+            replies.extend(reply);
             return;
         }
         self.phase = Phase::Ended;
@@ -158,6 +158,11 @@ impl CallData {
         tracing::info!(?reason, "the call ends");
         self.hold(Effect::Ended(reply));
         self.end_alarm = self.later(Due::End, END_LIMIT);
+    }
+
+    /// Whether the journal was read: what is recorded before that would be numbered as if there were nothing in it.
+    pub(super) fn knows_itself(&self) -> bool {
+        self.phase != Phase::Starting || self.journal.last() > 0
     }
 
     /// Whoever wants to stop the call is told when that costs nobody an answer.

@@ -266,6 +266,18 @@ fn a_call_without_a_model_ends_with_words_of_twilios() {
 }
 
 #[test]
+fn a_stream_that_comes_after_the_end_is_ended_too() {
+    let (mut conduct, _) = Conduct::expected();
+    assert_eq!(conduct.on_model_gone()[0], PhoneAction::Apologise);
+    assert_eq!(conduct.on_line_up(), [PhoneAction::Apologise]);
+    let (mut conduct, _) = Conduct::expected();
+    assert_eq!(conduct.on_hang_up(EndReason::HungUp)[0], PhoneAction::HangUp);
+    assert_eq!(conduct.on_line_up(), [PhoneAction::HangUp]);
+    conduct.on_status(PhoneStatus::Completed);
+    assert_eq!(conduct.on_line_up(), [], "the books are closed");
+}
+
+#[test]
 fn a_call_that_lasts_too_long_is_told_so_and_ended() {
     let mut conduct = greeted();
     assert_eq!(conduct.on_timer(PhoneTimer::EndingSoon), [PhoneAction::Say(Occasion::EndingSoon)]);
