@@ -8,5 +8,7 @@
 mod bench;
 mod http_description;
 mod official_client;
+mod phone;
 mod rules;
+mod spoken;
 mod typed_models;
