@@ -11,4 +11,7 @@ mod official_client;
 mod phone;
 mod rules;
 mod spoken;
+mod twilio_documents;
+mod twilio_rest;
+mod twilio_signatures;
 mod typed_models;

@@ -38,6 +38,11 @@ impl Phone {
         Self { service, exchange }
     }
 
+    /// What Twilio knows this by.
+    pub(crate) fn public(&self, path: &str) -> String {
+        format!("{PUBLIC_URL}/api/twilio/{path}")
+    }
+
     /// The service's own address of something Twilio asks for.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("{}/api/twilio/{path}", self.service.base)
@@ -72,6 +77,8 @@ fn settings(exchange: &Exchange) -> Vec<(&'static str, String)> {
         ("TWILIO_API_BASE", exchange.url()),
         ("TWILIO_PHONE_NUMBER", OUR_NUMBER.to_owned()),
         ("TRANSFER_NUMBER", HUMAN.to_owned()),
+        // Calls that nobody ends are not waited for.
+        ("DRAIN_SECONDS", "1".to_owned()),
     ]
 }
 
