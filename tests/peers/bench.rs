@@ -214,6 +214,14 @@ impl Service {
         answer(self.http.post(format!("{}{path}", self.base)).json(&body)).await
     }
 
+    /// Posts a form with that signature: the answer, which is a good one.
+    pub(crate) async fn post_form(&self, path: &str, form: &[(String, String)], signature: &str) -> String {
+        let request = self.http.post(format!("{}{path}", self.base)).form(form);
+        let response = soon(request.header("x-twilio-signature", signature).send()).await.unwrap();
+        assert_eq!(response.status(), 200);
+        soon(response.text()).await.unwrap()
+    }
+
     pub(crate) async fn delete(&self, path: &str) -> u16 {
         answer(self.http.delete(format!("{}{path}", self.base))).await.0
     }

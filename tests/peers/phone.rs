@@ -38,11 +38,6 @@ impl Phone {
         Self { service, exchange }
     }
 
-    /// What Twilio knows this by.
-    pub(crate) fn public(&self, path: &str) -> String {
-        format!("{PUBLIC_URL}/api/twilio/{path}")
-    }
-
     /// The service's own address of something Twilio asks for.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("{}/api/twilio/{path}", self.service.base)
