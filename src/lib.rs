@@ -19,5 +19,6 @@ pub mod session;
 pub mod store;
 pub mod switchboard;
 pub mod telemetry;
+pub mod tls;
 pub mod tool;
 pub mod transport;

@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 
 use crate::call::{CallDependencies, CallError, CallHandle, CallSnapshot, CallState, PhoneStart};
 use crate::id::{CallId, PersonaKey};
-use crate::store::StoreError;
+use crate::store::{BusinessProfile, StoreError};
 use actor::{Opening, SwitchboardActor, SwitchboardArguments, SwitchboardMessage};
 
 /// Callers on the phone are told that the service goes down, and let go, within this.
@@ -110,6 +110,19 @@ impl Switchboard {
         id: &CallId,
         persona: Option<&PersonaKey>,
     ) -> Result<CallHandle, SwitchboardError> {
+        self.text_call_of(id, persona, None).await
+    }
+
+    /// The text call of this id, as [`Switchboard::text_call`]; a new one is a call of this business's caller.
+    ///
+    /// # Errors
+    /// As [`Switchboard::text_call`].
+    pub async fn text_call_of(
+        &self,
+        id: &CallId,
+        persona: Option<&PersonaKey>,
+        business: Option<Arc<BusinessProfile>>,
+    ) -> Result<CallHandle, SwitchboardError> {
         // The actor need not be asked for a call that is there.
         if let Some(handle) = self.live(id) {
             if self.is_draining() {
@@ -120,7 +133,7 @@ impl Switchboard {
             }
             return Ok(handle);
         }
-        let opening = Opening::Text(persona.cloned());
+        let opening = Opening::Text { persona: persona.cloned(), business };
         self.ask(|reply| SwitchboardMessage::Start { id: id.clone(), opening, reply }).await
     }
 

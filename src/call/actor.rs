@@ -2,6 +2,7 @@
 //! handoffs and the journal decide.
 
 mod alarm;
+mod cutting;
 mod message;
 mod phone;
 mod phone_tools;
@@ -36,8 +37,10 @@ use super::turn::Turn;
 use super::writer::Written;
 use super::{CallError, CallSnapshot};
 use crate::id::{CallId, PersonaKey, ToolCallId};
+use crate::persona::CallerFacts;
 use crate::persona::actor::{PersonaActor, PersonaArguments, PersonaMessage, Rendition};
 use crate::session::{SessionActor, SessionArguments, SessionMessage};
+use crate::store::BusinessProfile;
 use crate::transport::{TextLine, TransportEvent};
 
 pub use self::message::{
@@ -72,8 +75,10 @@ pub struct CallData {
     session: Option<ActorRef<SessionMessage>>,
     /// The phone, if the call came by one.
     phone: Option<Phone>,
-    /// A phone to be begun once the message under way is handled: the journal says that the call came by one.
-    wanted_phone: Option<PhoneStart>,
+    /// Whose caller it is, if that is known.
+    business: Option<Arc<BusinessProfile>>,
+    /// Who calls, as the journal says: to be heeded once the message under way is handled.
+    known_caller: Option<KnownCaller>,
     /// A session to be started once the message under way is handled.
     wanted_session: Option<SessionArguments>,
     journal: Journal<Effect>,
@@ -115,6 +120,12 @@ impl fmt::Debug for CallData {
     }
 }
 
+/// Who calls, as far as the journal says.
+struct KnownCaller {
+    phone: Option<PhoneStart>,
+    business: Option<Arc<BusinessProfile>>,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     Starting,
@@ -133,7 +144,7 @@ impl Actor for CallActor {
         myself: ActorRef<CallMessage>,
         arguments: CallArguments,
     ) -> Result<CallData, ActorProcessingErr> {
-        let CallArguments { call_id, persona, phone, dependencies, snapshot } = arguments;
+        let CallArguments { call_id, persona, phone, business, dependencies, snapshot } = arguments;
         let started_at = snapshot.borrow().started_at;
         let line = spawn_line(&myself).await?;
         let (phone, first_actions) = match phone {
@@ -143,7 +154,8 @@ impl Actor for CallActor {
                 (Some(phone), actions)
             }
         };
-        let persona_actor = spawn_persona(&myself, &call_id, &dependencies, phone.as_ref()).await?;
+        let facts = caller_facts(phone.as_ref(), business.as_ref(), &dependencies);
+        let persona_actor = spawn_persona(&myself, &call_id, &dependencies, facts).await?;
         recall(&myself, &dependencies, &call_id);
         let first = persona.unwrap_or_else(|| dependencies.default_persona.clone());
         let mut call = CallData {
@@ -157,7 +169,8 @@ impl Actor for CallActor {
             persona: persona_actor,
             session: None,
             phone,
-            wanted_phone: None,
+            business,
+            known_caller: None,
             wanted_session: None,
             floor: Floor::default(),
             handoffs: Handoffs::new(first),
@@ -197,8 +210,8 @@ impl Actor for CallActor {
     ) -> Result<(), ActorProcessingErr> {
         let span = call.span.clone();
         span.in_scope(|| call.take(message));
-        if let Some(start) = call.wanted_phone.take() {
-            call.begin_phone(start).await?;
+        if let Some(known) = call.known_caller.take() {
+            call.know_caller(known).await?;
             span.in_scope(|| call.begin_start());
         }
         if let Some(arguments) = call.wanted_session.take() {
@@ -255,18 +268,29 @@ async fn spawn_persona(
     myself: &ActorRef<CallMessage>,
     call_id: &CallId,
     dependencies: &CallDependencies,
-    phone: Option<&Phone>,
+    caller: CallerFacts,
 ) -> Result<ActorRef<PersonaMessage>, ActorProcessingErr> {
-    let facts = |phone: &Phone| phone.start.caller_facts(phone.can_transfer(&dependencies.phone));
     let arguments = PersonaArguments {
         call_id: call_id.clone(),
-        caller: phone.map(facts).unwrap_or_default(),
+        caller,
         library: dependencies.library.clone(),
         store: dependencies.store.clone(),
         owner: myself.get_derived(),
     };
     let (persona, _) = Actor::spawn_linked(None, PersonaActor, arguments, myself.get_cell()).await?;
     Ok(persona)
+}
+
+/// What a persona may know of the caller.
+fn caller_facts(
+    phone: Option<&Phone>,
+    business: Option<&Arc<BusinessProfile>>,
+    dependencies: &CallDependencies,
+) -> CallerFacts {
+    match phone {
+        Some(phone) => phone.start.caller_facts(phone.can_transfer(&dependencies.phone)),
+        None => CallerFacts { business: business.cloned(), ..CallerFacts::default() },
+    }
 }
 
 impl CallData {
@@ -297,21 +321,28 @@ impl CallData {
         }
     }
 
-    /// The journal says that the call came by phone: it is one again, and its persona knows who calls.
-    async fn begin_phone(&mut self, start: PhoneStart) -> Result<(), ActorProcessingErr> {
-        let facts = start.facts();
-        let (phone, actions) =
-            Phone::begin(&self.myself, &self.call_id, &self.dependencies.phone, start).await?;
-        let old = std::mem::replace(
-            &mut self.persona,
-            spawn_persona(&self.myself, &self.call_id, &self.dependencies, Some(&phone)).await?,
-        );
-        old.stop(None);
-        self.phone = Some(phone);
-        self.snapshot.send_modify(|shown| {
-            shown.transport = PHONE;
-            (shown.from, shown.to, shown.business_id) = (facts.from, facts.to, facts.business_id);
-        });
+    /// The journal says who calls: a call by phone is one again, and the persona and its tools know whose caller
+    /// they serve.
+    async fn know_caller(&mut self, known: KnownCaller) -> Result<(), ActorProcessingErr> {
+        let KnownCaller { phone, business } = known;
+        self.business = business;
+        let mut actions = Vec::new();
+        if let Some(start) = phone {
+            let facts = start.facts();
+            let (phone, first) =
+                Phone::begin(&self.myself, &self.call_id, &self.dependencies.phone, start).await?;
+            self.phone = Some(phone);
+            actions = first;
+            self.snapshot.send_modify(|shown| {
+                shown.transport = PHONE;
+                (shown.from, shown.to) = (facts.from, facts.to);
+            });
+        }
+        let business_id = self.business.as_ref().map(|business| business.id.clone());
+        self.snapshot.send_modify(|shown| shown.business_id = business_id);
+        let facts = caller_facts(self.phone.as_ref(), self.business.as_ref(), &self.dependencies);
+        let persona = spawn_persona(&self.myself, &self.call_id, &self.dependencies, facts).await?;
+        std::mem::replace(&mut self.persona, persona).stop(None);
         actions.into_iter().for_each(|action| self.perform_on_phone(action));
         Ok(())
     }
@@ -340,8 +371,10 @@ impl CallData {
             self.fail_under_way(&CallError::ModelFailed { code: "session_failed".to_owned() });
             recall(&self.myself, &self.dependencies, &self.call_id);
         } else {
-            self.persona =
-                spawn_persona(&self.myself, &self.call_id, &self.dependencies, self.phone.as_ref()).await?;
+            self.persona = {
+                let facts = caller_facts(self.phone.as_ref(), self.business.as_ref(), &self.dependencies);
+                spawn_persona(&self.myself, &self.call_id, &self.dependencies, facts).await?
+            };
             self.on_persona_lost();
         }
         Ok(())

@@ -1,6 +1,8 @@
 //! How a call over the phone is conducted: when the persona greets, when it stops for the caller, what becomes of
 //! silence, how the call is handed to a human, and how it ends. Pure: what happens comes in, what to do goes out.
 
+mod action;
+mod ends;
 mod line;
 #[cfg(test)]
 mod tests;
@@ -8,83 +10,18 @@ mod tests;
 use std::time::Duration;
 
 use crate::call::event::EndReason;
-use crate::call::phone::{AnsweredBy, Dial, Dialled, Next, PhoneStatus};
+use crate::call::phone::Dial;
 use crate::persona::PhoneManners;
 use crate::transport::StreamEnd;
 
 use self::line::Line;
 
+pub use self::action::{Occasion, PhoneAction, PhoneTimer};
+
 /// A call is announced to end so long ahead.
 const ANNOUNCED_AHEAD: Duration = Duration::from_secs(30);
-/// What is said last must have been heard within this; then the call ends without it.
-const FAREWELL_LIMIT: Duration = Duration::from_secs(20);
-/// Twilio must have ended a call that we ended within this.
-const GONE_LIMIT: Duration = Duration::from_secs(10);
 /// A speech that may be noise is looked at again after this.
 const LISTEN_AGAIN: Duration = Duration::from_millis(60);
-
-/// What to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PhoneAction {
-    /// Nothing of what the persona said so far shall be heard any more.
-    Interrupt,
-    /// Have the persona say something.
-    Say(Occasion),
-    /// Come back with this after that long.
-    Arm(PhoneTimer, Duration),
-    /// End the call at Twilio's.
-    HangUp,
-    /// Put the caller through to a human, at Twilio's.
-    PutThrough(Dial),
-    /// Tell the caller, at Twilio's, that the service is out of order.
-    Apologise,
-    /// Ask Twilio whether the call goes on.
-    AskStatus,
-    /// The model is not needed for a while.
-    RestSession,
-    /// The call is over: close its books.
-    End(EndReason),
-}
-
-/// Why the persona says something of which the caller has not spoken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Occasion {
-    /// The caller is there.
-    Greeting,
-    /// The caller is silent.
-    Nudge,
-    /// The caller stays silent, or the call has lasted long enough.
-    Goodbye,
-    /// The call may not last much longer.
-    EndingSoon,
-    /// The caller is about to be put through.
-    Transfer,
-    /// The line broke while the persona spoke, and is back.
-    GoOn,
-    /// No human took the call.
-    NobodyAvailable,
-    /// A machine answered.
-    Voicemail,
-    /// The service is going down.
-    ShuttingDown,
-}
-
-/// What comes back after a while. Numbers tell a timer that still means something from one that does not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PhoneTimer {
-    /// This speech may have become long enough.
-    Speech(u64),
-    /// This silence has lasted.
-    Silence(u64),
-    /// The call may not last much longer.
-    EndingSoon,
-    /// The call has lasted long enough.
-    MaxCall,
-    /// This farewell has had its time.
-    Farewell(u64),
-    /// This wait for the line has had its time.
-    Line(u64),
-}
 
 /// What shall become of the call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,6 +60,8 @@ pub struct Conduct {
     nobody_came: bool,
     /// The line broke while the persona spoke.
     was_cut_off: bool,
+    /// The service was gone.
+    was_gone: bool,
     speech: Option<Speech>,
     speeches: u64,
     /// A response is under way.
@@ -149,6 +88,7 @@ impl Conduct {
             has_met: false,
             nobody_came: false,
             was_cut_off: false,
+            was_gone: false,
             speech: None,
             speeches: 0,
             is_answering: false,
@@ -169,6 +109,7 @@ impl Conduct {
         if std::mem::replace(&mut self.is_ready, true) {
             return Vec::new();
         }
+        self.was_gone = has_met;
         self.has_met |= has_met || self.plan != Plan::Talk;
         let announced = self.manners.max_call.saturating_sub(ANNOUNCED_AHEAD);
         let mut actions = vec![
@@ -188,6 +129,8 @@ impl Conduct {
             Some(PhoneAction::Say(Occasion::Greeting))
         } else if std::mem::take(&mut self.nobody_came) {
             Some(PhoneAction::Say(Occasion::NobodyAvailable))
+        } else if std::mem::take(&mut self.was_gone) {
+            Some(PhoneAction::Say(Occasion::Back))
         } else if std::mem::take(&mut self.was_cut_off) {
             Some(PhoneAction::Say(Occasion::GoOn))
         } else {
@@ -216,7 +159,7 @@ impl Conduct {
         match &self.plan {
             Plan::Talk | Plan::Leave(_) | Plan::PutThrough(_) => actions.push(self.line.down(how)),
             Plan::WithHuman(_) => {
-                self.line.down_for_long();
+                actions.push(self.line.down_for_long());
                 actions.push(PhoneAction::RestSession);
             }
             // It is as we wanted it.
@@ -310,47 +253,6 @@ impl Conduct {
         self.settle(Vec::new())
     }
 
-    /// The persona, or someone outside, ends the call, once what is being said has been heard.
-    pub fn on_leave(&mut self, reason: EndReason) -> Vec<PhoneAction> {
-        if self.is_leaving_for_good() {
-            return Vec::new();
-        }
-        let actions = self.plan_to_leave(reason);
-        self.settle(actions)
-    }
-
-    /// The call ends now, whatever is being said.
-    pub fn on_hang_up(&mut self, reason: EndReason) -> Vec<PhoneAction> {
-        match self.plan {
-            Plan::Left(_) | Plan::Over => Vec::new(),
-            Plan::Talk | Plan::Leave(_) | Plan::PutThrough(_) | Plan::WithHuman(_) => self.leave(reason),
-        }
-    }
-
-    /// The caller is to be put through to a human, once what is being said has been heard. `announce`: the persona
-    /// has not told them yet.
-    pub fn on_transfer(&mut self, dial: Dial, announce: bool) -> Vec<PhoneAction> {
-        if self.is_leaving_for_good() {
-            return Vec::new();
-        }
-        self.plan = Plan::PutThrough(dial);
-        self.farewells += 1;
-        let mut actions = vec![PhoneAction::Arm(PhoneTimer::Farewell(self.farewells), FAREWELL_LIMIT)];
-        if announce {
-            actions.push(PhoneAction::Say(Occasion::Transfer));
-            self.is_busy = true;
-        }
-        self.settle(actions)
-    }
-
-    /// The human who is, or is to be, on the line.
-    pub fn human(&self) -> Option<&Dial> {
-        match &self.plan {
-            Plan::PutThrough(dial) | Plan::WithHuman(dial) => Some(dial),
-            Plan::Talk | Plan::Leave(_) | Plan::Left(_) | Plan::Over => None,
-        }
-    }
-
     /// An answer was given up: what there is of it is not heard to its end.
     pub fn on_given_up(&mut self) -> Vec<PhoneAction> {
         let actions = if self.is_answering || self.is_audible { self.stop_for_caller() } else { Vec::new() };
@@ -362,84 +264,6 @@ impl Conduct {
         self.speech = None;
         self.is_answering = false;
         self.settle(Vec::new())
-    }
-
-    /// Twilio asks what to do next; `dialled` when a human was.
-    pub fn on_next(&mut self, dialled: Option<Dialled>) -> (Next, Vec<PhoneAction>) {
-        match (&self.plan, dialled) {
-            (Plan::WithHuman(dial), None) => (Next::Dial(dial.clone()), Vec::new()),
-            (Plan::WithHuman(_), Some(Dialled::Completed)) => {
-                self.plan = Plan::Over;
-                (Next::HangUp, vec![PhoneAction::End(EndReason::Transferred)])
-            }
-            (Plan::WithHuman(_), Some(Dialled::NotReached)) => {
-                self.plan = Plan::Talk;
-                self.nobody_came = true;
-                (Next::Stream, vec![self.line.again()])
-            }
-            (Plan::Left(EndReason::ModelUnavailable), _) => {
-                self.plan = Plan::Over;
-                (Next::Apologise, vec![PhoneAction::End(EndReason::ModelUnavailable)])
-            }
-            (Plan::Left(reason), _) => {
-                let reason = *reason;
-                self.plan = Plan::Over;
-                (Next::HangUp, vec![PhoneAction::End(reason)])
-            }
-            (Plan::Over, _) => (Next::HangUp, Vec::new()),
-            (Plan::Talk | Plan::Leave(_) | Plan::PutThrough(_), _) => (Next::Stream, vec![self.line.again()]),
-        }
-    }
-
-    /// Twilio says what became of the call.
-    pub fn on_status(&mut self, status: PhoneStatus) -> Vec<PhoneAction> {
-        let reason = match (status, &self.plan) {
-            (PhoneStatus::GoesOn, _) | (_, Plan::Over) => return Vec::new(),
-            (_, Plan::Left(reason)) => *reason,
-            (PhoneStatus::Completed, Plan::WithHuman(_)) => EndReason::Transferred,
-            (PhoneStatus::Completed, Plan::Leave(reason)) => *reason,
-            (PhoneStatus::Completed, Plan::Talk | Plan::PutThrough(_)) => EndReason::HungUp,
-            (PhoneStatus::NotTaken, _) => EndReason::NotTaken,
-        };
-        self.plan = Plan::Over;
-        vec![PhoneAction::End(reason)]
-    }
-
-    /// Who took up an outbound call.
-    pub fn on_answered_by(&mut self, who: AnsweredBy, has_message: bool) -> Vec<PhoneAction> {
-        match who {
-            AnsweredBy::Human => Vec::new(),
-            AnsweredBy::Machine if has_message && self.plan == Plan::Talk => {
-                self.has_met = true;
-                let mut actions = vec![PhoneAction::Interrupt, PhoneAction::Say(Occasion::Voicemail)];
-                self.is_audible = false;
-                self.is_busy = true;
-                actions.extend(self.plan_to_leave(EndReason::Voicemail));
-                self.settle(actions)
-            }
-            AnsweredBy::Machine | AnsweredBy::Fax => self.on_hang_up(EndReason::Voicemail),
-        }
-    }
-
-    /// The model cannot be had: the caller is told by other means.
-    pub fn on_model_gone(&mut self) -> Vec<PhoneAction> {
-        if self.is_leaving_for_good() || matches!(self.plan, Plan::WithHuman(_)) {
-            return Vec::new();
-        }
-        self.plan = Plan::Left(EndReason::ModelUnavailable);
-        self.farewells += 1;
-        vec![PhoneAction::Apologise, PhoneAction::Arm(PhoneTimer::Farewell(self.farewells), GONE_LIMIT)]
-    }
-
-    /// The service is going down: the call ends politely.
-    pub fn on_shut_down(&mut self) -> Vec<PhoneAction> {
-        if self.is_leaving_for_good() {
-            return Vec::new();
-        }
-        let mut actions = vec![PhoneAction::Say(Occasion::ShuttingDown)];
-        self.is_busy = true;
-        actions.extend(self.plan_to_leave(EndReason::Shutdown));
-        self.settle(actions)
     }
 
     /// A timer has come.
@@ -478,58 +302,28 @@ impl Conduct {
         actions
     }
 
-    fn on_farewell_over(&mut self) -> Vec<PhoneAction> {
-        match self.plan.clone() {
-            Plan::Leave(reason) => self.leave(reason),
-            Plan::PutThrough(dial) => self.put_through(dial),
-            Plan::Left(reason) => {
-                self.plan = Plan::Over;
-                vec![PhoneAction::End(reason)]
-            }
-            Plan::Talk | Plan::WithHuman(_) | Plan::Over => Vec::new(),
-        }
-    }
-
     fn on_line_missing(&mut self, number: u64) -> Vec<PhoneAction> {
         let Some(what) = self.line.on_timer(number) else {
             return Vec::new();
         };
         match (&self.plan, what) {
-            (Plan::Talk | Plan::Leave(_) | Plan::PutThrough(_), line::Missing::Ask(wait)) => {
+            (
+                Plan::Talk | Plan::Leave(_) | Plan::PutThrough(_) | Plan::WithHuman(_),
+                line::Missing::Ask(wait),
+            ) => {
                 vec![PhoneAction::AskStatus, wait]
             }
             (Plan::Talk | Plan::Leave(_) | Plan::PutThrough(_), line::Missing::Gone(reason)) => {
                 self.plan = Plan::Over;
                 vec![PhoneAction::End(reason)]
             }
-            (Plan::WithHuman(_) | Plan::Left(_) | Plan::Over, _) => Vec::new(),
+            (Plan::WithHuman(_), line::Missing::Gone(_)) | (Plan::Left(_) | Plan::Over, _) => Vec::new(),
         }
     }
 
-    fn is_leaving_for_good(&self) -> bool {
-        match self.plan {
-            Plan::Leave(EndReason::Silence | EndReason::Assistant) | Plan::Talk | Plan::PutThrough(_) => {
-                false
-            }
-            Plan::Leave(_) | Plan::WithHuman(_) | Plan::Left(_) | Plan::Over => true,
-        }
-    }
-
-    fn plan_to_leave(&mut self, reason: EndReason) -> Vec<PhoneAction> {
-        self.plan = Plan::Leave(reason);
-        self.farewells += 1;
-        vec![PhoneAction::Arm(PhoneTimer::Farewell(self.farewells), FAREWELL_LIMIT)]
-    }
-
-    fn leave(&mut self, reason: EndReason) -> Vec<PhoneAction> {
-        self.plan = Plan::Left(reason);
-        self.farewells += 1;
-        vec![PhoneAction::HangUp, PhoneAction::Arm(PhoneTimer::Farewell(self.farewells), GONE_LIMIT)]
-    }
-
-    fn put_through(&mut self, dial: Dial) -> Vec<PhoneAction> {
-        self.plan = Plan::WithHuman(dial.clone());
-        vec![PhoneAction::PutThrough(dial)]
+    /// Whether the caller is with a human, and needs nobody here.
+    pub fn is_with_human(&self) -> bool {
+        matches!(self.plan, Plan::WithHuman(_))
     }
 
     /// Nobody speaks, and nothing is owed.

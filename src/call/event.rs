@@ -47,6 +47,9 @@ pub enum CallEvent {
     CallStarted {
         /// The kind of line.
         transport: String,
+        /// Whose caller it is, if that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        business_id: Option<String>,
         /// What is known of a call by phone.
         #[serde(flatten, skip_serializing_if = "Option::is_none")]
         phone: Option<PhoneFacts>,
@@ -312,9 +315,6 @@ pub struct PhoneFacts {
     /// Who was called.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
-    /// Whose caller it is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub business_id: Option<String>,
 }
 
 /// Who put a persona in force.

@@ -58,7 +58,7 @@ impl PhoneStart {
 impl PhoneStart {
     /// What is known of a call that the journal remembers.
     pub fn recalled(facts: PhoneFacts, business: Option<Arc<BusinessProfile>>) -> Self {
-        let PhoneFacts { direction, from, to, business_id: _ } = facts;
+        let PhoneFacts { direction, from, to } = facts;
         let (caller, called) = match direction {
             Direction::Inbound => (from, to),
             Direction::Outbound => (to, from),
@@ -77,7 +77,6 @@ impl PhoneStart {
             direction: self.direction,
             from: self.from().map(ToOwned::to_owned),
             to: self.to().map(ToOwned::to_owned),
-            business_id: self.business.as_ref().map(|business| business.id.clone()),
         }
     }
 

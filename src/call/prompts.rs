@@ -23,6 +23,7 @@ pub fn prompt(occasion: Occasion, persona: &Persona, greeting: Option<&str>, hea
         Occasion::Goodbye => ("The call ends now. Say goodbye", manners.goodbye.as_str()),
         Occasion::EndingSoon => ("The call may not last much longer", manners.ending_soon.as_str()),
         Occasion::Transfer => ("The caller is about to be put through to a human", TRANSFER),
+        Occasion::Back => ("The line was interrupted for a moment", persona.return_greeting.as_deref()?),
         Occasion::GoOn => return Some(go_on_note(heard)),
         Occasion::NobodyAvailable => (
             "The caller was to be put through, and no human took the call",

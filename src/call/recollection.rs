@@ -50,6 +50,8 @@ pub struct Conversation {
     pub connections: u64,
     /// What is known of it if it came by phone.
     pub phone: Option<PhoneFacts>,
+    /// Whose caller it is, if that is known.
+    pub business_id: Option<String>,
     /// Spoken messages that may still turn out to have been heard in part only.
     spoken: VecDeque<(ItemId, String)>,
     /// Where the turn under way begins in `contents`.
@@ -63,8 +65,8 @@ impl Recollection {
         let Logged { seq, at, event, .. } = logged;
         self.last_seq = seq;
         match event {
-            CallEvent::CallStarted { phone, .. } => {
-                self.conversation = Some(Conversation { phone, ..Conversation::new(seq, at) });
+            CallEvent::CallStarted { phone, business_id, .. } => {
+                self.conversation = Some(Conversation { phone, business_id, ..Conversation::new(seq, at) });
             }
             CallEvent::CallEnded { .. } => self.conversation = None,
             event => {
@@ -87,6 +89,7 @@ impl Conversation {
             cut_turn: None,
             connections: 0,
             phone: None,
+            business_id: None,
             spoken: VecDeque::new(),
             turn_begins: 0,
             summary: String::new(),
@@ -251,7 +254,7 @@ mod tests {
 
     fn started() -> Vec<CallEvent> {
         vec![
-            CallEvent::CallStarted { transport: "text".into(), phone: None },
+            CallEvent::CallStarted { transport: "text".into(), business_id: None, phone: None },
             activated("waiter", PersonaCause::Start, None),
         ]
     }

@@ -239,7 +239,7 @@ mod tests {
         let entries = transcript(
             50,
             vec![
-                CallEvent::CallStarted { transport: "text".into(), phone: None },
+                CallEvent::CallStarted { transport: "text".into(), business_id: None, phone: None },
                 active("waiter"),
                 CallEvent::TurnStarted { turn: 1 },
                 CallEvent::CallerText { text: "Drinks?".into() },

@@ -1,6 +1,7 @@
 //! The phone: what Twilio asks of us and tells us, and what is asked of Twilio. `/api/twilio/*`, and of `/ai/calls`
 //! what concerns the phone.
 
+mod detections;
 pub(super) mod message;
 mod opening;
 pub(super) mod outbound;
@@ -33,6 +34,7 @@ use crate::config::{PhoneSettings, WebhookTrust};
 use crate::protocol::twilio::signature::Verifier;
 use crate::transport::twilio::rest::{ApiSetupError, TwilioApi};
 use crate::transport::twilio::script::Script;
+use detections::Detections;
 use message::Answers;
 use outbound::PlacedAnswer;
 use passes::Passes;
@@ -92,6 +94,7 @@ pub(super) struct Desk {
     passes: Mutex<Passes>,
     resumes: Mutex<Resumes>,
     placed: Mutex<Placed>,
+    detections: Mutex<Detections>,
     waiting_streams: Arc<Semaphore>,
     answers: Answers,
     idempotency: Once<Result<PlacedAnswer, ApiError>>,
@@ -103,6 +106,7 @@ impl Default for Desk {
             passes: Mutex::new(Passes::new(REMEMBERED)),
             resumes: Mutex::new(Resumes::new(REMEMBERED)),
             placed: Mutex::new(Placed::new(REMEMBERED)),
+            detections: Mutex::new(Detections::new(REMEMBERED)),
             waiting_streams: Arc::new(Semaphore::new(WAITING_STREAMS)),
             answers: Once::new(ANSWERED_MESSAGES),
             idempotency: Once::new(IDEMPOTENCY_KEYS),

@@ -178,6 +178,9 @@ pub(super) struct EntryView {
     /// The persona in force; null for the first entries of a call.
     persona: Option<String>,
     text: String,
+    /// Of what the persona said and the caller did not hear to its end: the words that were heard.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    heard: Option<String>,
 }
 
 /// It is done.
@@ -310,6 +313,7 @@ impl From<Entry> for EntryView {
             },
             persona: entry.persona.map(|persona| persona.to_string()),
             text: entry.text,
+            heard: entry.heard,
         }
     }
 }

@@ -336,8 +336,10 @@ mod tests {
         // also when the caller has spoken before
         entries.push(welcome);
         assert_eq!(said(&act(&tools, &entries)), "Welcome! What can I get you today?");
-        entries.push(system("The caller pressed the key 5."));
-        assert_eq!(said(&act(&tools, &entries)), "You pressed 5.");
+        for keys in ["5", "12#"] {
+            entries.push(system(&format!("The caller pressed the key {keys} on their phone.")));
+            assert_eq!(said(&act(&tools, &entries)), format!("You pressed {keys}."));
+        }
     }
 
     #[test]

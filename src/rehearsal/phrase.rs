@@ -105,15 +105,16 @@ pub(super) fn unheard(audio_ms: u64) -> String {
 }
 
 /// What a system message that came last wants said: what stands in it between straight quotation marks, or which
-/// key the caller has pressed.
+/// keys the caller has pressed.
 pub(super) fn prompted(told: &str) -> Option<String> {
     let quoted = told.split('"').nth(1).filter(|_| told.matches('"').count() > 1);
     if let Some(words) = quoted.map(str::trim).filter(|words| !words.is_empty()) {
         return Some(words.to_owned());
     }
     let (_, after) = told.split_once("pressed the key ")?;
-    let key = after.chars().next().filter(|key| key.is_ascii_digit() || "*#ABCD".contains(*key))?;
-    Some(format!("You pressed {key}."))
+    let is_key = |key: &char| key.is_ascii_digit() || "*#ABCD".contains(*key);
+    let keys: String = after.chars().take_while(is_key).collect();
+    (!keys.is_empty()).then(|| format!("You pressed {keys}."))
 }
 
 /// "You are Mara, …", "You are the AI Waiter for …": the name in it.

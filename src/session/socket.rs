@@ -20,6 +20,7 @@ use url::Url;
 use super::fault::{close_word, is_fatal_close};
 use crate::audio::{Lane, Speech, Spoken};
 use crate::protocol::openai::{ServerEvent, SpeechFrame, speech};
+use crate::tls;
 
 /// How often the model is asked for a sign of life; two in a row unanswered mean that the socket is dead.
 const PING_EVERY: Duration = Duration::from_secs(15);
@@ -84,7 +85,11 @@ impl Endpoint {
         if !url.query_pairs().any(|(name, _)| name == "model") {
             url.query_pairs_mut().append_pair("model", model);
         }
-        let tls = if url.scheme() == "wss" { Some(tls_config().map_err(EndpointError::Tls)?) } else { None };
+        let tls = if url.scheme() == "wss" {
+            Some(Arc::new(tls::client_config().map_err(EndpointError::Tls)?))
+        } else {
+            None
+        };
         let is_azure = url.host_str().is_some_and(|host| AZURE.iter().any(|azure| host.ends_with(azure)));
         let auth = match key {
             None => Auth::None,
@@ -112,17 +117,6 @@ impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Endpoint").field("host", &self.url.host_str()).finish_non_exhaustive()
     }
-}
-
-fn tls_config() -> Result<Arc<rustls::ClientConfig>, rustls::Error> {
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(Arc::new(config))
 }
 
 /// Why no socket could be opened.

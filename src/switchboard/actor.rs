@@ -16,7 +16,7 @@ use crate::call::{
     known_persona,
 };
 use crate::id::{CallId, PersonaKey};
-use crate::store::{Store, StoreError};
+use crate::store::{BusinessProfile, Store, StoreError};
 
 /// Calls that sleep are kept at hand up to this many times those that may talk; then the one that has slept for
 /// longest is left to its journal.
@@ -40,8 +40,13 @@ pub(super) enum SwitchboardMessage {
 /// What a call begins with that was not there.
 #[derive(Debug)]
 pub(super) enum Opening {
-    /// Words; spoken to by this persona, or the default one.
-    Text(Option<PersonaKey>),
+    /// Words.
+    Text {
+        /// Who answers them; the default persona when absent.
+        persona: Option<PersonaKey>,
+        /// Whose caller it is.
+        business: Option<Arc<BusinessProfile>>,
+    },
     /// A ringing phone.
     Phone(PhoneStart),
 }
@@ -82,7 +87,9 @@ impl Actor for SwitchboardActor {
             SwitchboardMessage::Find { id, reply } => state.find(&myself, id, reply),
             SwitchboardMessage::Remembered { id, goes_on, reply } => {
                 let call = match goes_on {
-                    Ok(true) => state.start(&myself, id, Opening::Text(None)).await,
+                    Ok(true) => {
+                        state.start(&myself, id, Opening::Text { persona: None, business: None }).await
+                    }
                     Ok(false) => Err(SwitchboardError::UnknownCall(id)),
                     Err(error) => {
                         tracing::error!(error = %error, "the journal cannot be read");
@@ -128,7 +135,7 @@ impl Actor for SwitchboardActor {
 impl Opening {
     fn persona(&self) -> Option<&PersonaKey> {
         match self {
-            Self::Text(persona) => persona.as_ref(),
+            Self::Text { persona, .. } => persona.as_ref(),
             Self::Phone(start) => start.persona.as_ref(),
         }
     }
@@ -170,18 +177,24 @@ impl SwitchboardArguments {
         opening: Opening,
     ) -> Result<CallHandle, CallError> {
         let persona = opening.persona().cloned();
-        let phone = match opening {
-            Opening::Text(_) => None,
-            Opening::Phone(start) => Some(start),
+        let (phone, business) = match opening {
+            Opening::Text { business, .. } => (None, business),
+            Opening::Phone(start) => {
+                let business = start.business.clone();
+                (Some(start), business)
+            }
         };
+        let facts = phone.as_ref().map(PhoneStart::facts);
+        let (from, to) = facts.map_or((None, None), |facts| (facts.from, facts.to));
+        let business_id = business.as_ref().map(|business| business.id.clone());
         let (snapshot, shown) = watch::channel(CallSnapshot {
             call_id: id.clone(),
             transport: if phone.is_some() { "twilio" } else { "text" },
             persona: persona.clone().unwrap_or_else(|| self.dependencies.default_persona.clone()),
             state: CallState::Starting,
-            from: phone.as_ref().and_then(|phone| phone.from().map(ToOwned::to_owned)),
-            to: phone.as_ref().and_then(|phone| phone.to().map(ToOwned::to_owned)),
-            business_id: None,
+            from,
+            to,
+            business_id,
             started_at: to_the_millisecond(Timestamp::now()),
             turns: 0,
             node: Arc::clone(&self.dependencies.node),
@@ -190,7 +203,8 @@ impl SwitchboardArguments {
             first_seq: 0,
         });
         let dependencies = Arc::clone(&self.dependencies);
-        let arguments = CallArguments { call_id: id.clone(), persona, phone, dependencies, snapshot };
+        let arguments =
+            CallArguments { call_id: id.clone(), persona, phone, business, dependencies, snapshot };
         let spawned = Actor::spawn_linked(None, CallActor, arguments, myself.get_cell()).await;
         match spawned {
             Ok((call, _)) => Ok(CallHandle::new(id, call, shown)),

@@ -9,11 +9,11 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::call::writer::JournalWriter;
-use crate::call::{CallLimits, PhoneDesk, Reply};
+use crate::call::{CallLimits, Direction, PhoneDesk, Reply};
 use crate::persona::{Catalog, Library};
 use crate::rehearsal::{Rehearsal, RehearsalOptions};
 use crate::session::Endpoint;
-use crate::store::{Embedded, Store};
+use crate::store::{BusinessProfile, Embedded, Store};
 use crate::transport::twilio::script::Script;
 
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -201,4 +201,21 @@ async fn who_the_call_says_speaks_is_who_speaks_though_the_persona_dies_in_a_swa
         assert_eq!(reply.handoffs.is_empty(), active == "cfo".into(), "{n}: {active} {reply:?}");
         assert_eq!(reply.persona, "cfo".into());
     }
+}
+
+#[tokio::test]
+async fn a_phone_call_shows_who_called_whom_and_whose_caller_it_is() {
+    let house = house(8).await;
+    let business = BusinessProfile { id: "bastion-valletta".to_owned(), ..BusinessProfile::default() };
+    let start = PhoneStart {
+        direction: Direction::Inbound,
+        caller: Some("+35699123456".to_owned()),
+        called: Some("+35670000001".to_owned()),
+        persona: None,
+        business: Some(business.into()),
+    };
+    let call = house.switchboard.phone_call(&"CA1".parse().unwrap(), start).await.unwrap();
+    let shown = call.snapshot();
+    let shown = (shown.transport, shown.from.as_deref(), shown.to.as_deref(), shown.business_id.as_deref());
+    assert_eq!(shown, ("twilio", Some("+35699123456"), Some("+35670000001"), Some("bastion-valletta")));
 }

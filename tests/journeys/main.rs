@@ -12,6 +12,7 @@ mod many;
 mod mended_files;
 mod model_trouble;
 mod order;
+mod phone;
 mod restart;
 mod secrets;
 mod shutdown;

@@ -15,7 +15,7 @@ use crate::id::{CallId, PersonaKey};
 use crate::persona::Library;
 use crate::persona::actor::PersonaEvent;
 use crate::session::{Endpoint, SessionEvent};
-use crate::store::{Store, StoreError};
+use crate::store::{BusinessProfile, Store, StoreError};
 use crate::transport::twilio::PhoneLimits;
 use crate::transport::twilio::rest::TwilioApi;
 use crate::transport::twilio::script::Script;
@@ -110,6 +110,8 @@ pub struct CallArguments {
     pub persona: Option<PersonaKey>,
     /// What it begins with if it comes by phone.
     pub phone: Option<PhoneStart>,
+    /// Whose caller it is, if that is known.
+    pub business: Option<Arc<BusinessProfile>>,
     /// What it stands on.
     pub dependencies: Arc<CallDependencies>,
     /// Where it shows itself.

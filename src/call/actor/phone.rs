@@ -8,6 +8,7 @@ use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::oneshot;
 
 use super::alarm::Alarm;
+use super::cutting::Cutting;
 use super::record::Effect;
 use super::{CallData, CallMessage, Due, Phase, PhoneDesk};
 use crate::audio::Lane;
@@ -16,7 +17,7 @@ use crate::call::conduct::{Conduct, Occasion, PhoneAction, PhoneTimer};
 use crate::call::digits::{Digits, PAUSE, Pressed};
 use crate::call::event::{CallEvent, EndReason, LineEnd};
 use crate::call::floor::Request;
-use crate::call::phone::{Dial, PhoneOrder, PhoneStart, PhoneStatus};
+use crate::call::phone::{AnsweredBy, Dial, PhoneOrder, PhoneStart, PhoneStatus};
 use crate::call::prompts;
 use crate::id::{CallId, ItemId, ResponseId};
 use crate::protocol::openai::APPEND;
@@ -51,6 +52,10 @@ pub(super) struct Phone {
     heard: String,
     /// What a human is told before the caller is put through.
     summary: Option<String>,
+    /// Who took the call up, until it is heeded.
+    answered_by: Option<AnsweredBy>,
+    /// What the session is told once it knows what was heard.
+    pub(super) cutting: Cutting<SessionMessage>,
     /// Who waits for the end.
     enders: Vec<oneshot::Sender<Result<(), CallError>>>,
     fillers: u64,
@@ -97,6 +102,8 @@ impl Phone {
             unwritten: VecDeque::new(),
             heard: String::new(),
             summary: None,
+            answered_by: None,
+            cutting: Cutting::default(),
             enders: Vec::new(),
             fillers: 0,
             alarms: Alarms::default(),
@@ -106,6 +113,11 @@ impl Phone {
 
     pub(super) fn is_line(&self, id: ractor::ActorId) -> bool {
         self.line.get_id() == id
+    }
+
+    /// Whether the caller would miss us: they would not while a human speaks with them.
+    pub(super) fn needs_us(&self) -> bool {
+        !self.conduct.is_with_human()
     }
 
     pub(super) fn can_transfer(&self, desk: &PhoneDesk) -> bool {
@@ -170,6 +182,7 @@ impl CallData {
         match action {
             PhoneAction::Interrupt => {
                 let active = phone.active.clone();
+                phone.cutting.ask();
                 phone.tell_line(PhoneMessage::Interrupt { active });
             }
             PhoneAction::Say(occasion) => self.say_on(occasion),
@@ -256,9 +269,10 @@ impl CallData {
             }
             PhoneOrder::Status(status) => self.conduct(|conduct| conduct.on_status(status)),
             PhoneOrder::AnsweredBy(who) => {
-                let has_message =
-                    self.rendition.as_ref().is_some_and(|rendition| rendition.persona.voicemail.is_some());
-                self.conduct(|conduct| conduct.on_answered_by(who, has_message));
+                if let Some(phone) = &mut self.phone {
+                    phone.answered_by = Some(who);
+                }
+                self.heed_who_answered();
             }
             PhoneOrder::Transfer { to, summary, reply } => {
                 let _ = reply.send(self.transfer(to, summary, true));
@@ -312,6 +326,20 @@ impl CallData {
         self.conduct(|conduct| conduct.on_hang_up(EndReason::HungUp));
     }
 
+    /// Who took the call up matters once there are both someone to speak to them and a line.
+    pub(super) fn heed_who_answered(&mut self) {
+        let (Some(rendition), Some(phone)) = (&self.rendition, &mut self.phone) else {
+            return;
+        };
+        if !phone.conduct.is_line_up() {
+            return;
+        }
+        let has_message = rendition.persona.voicemail.is_some();
+        if let Some(who) = phone.answered_by.take() {
+            self.conduct(|conduct| conduct.on_answered_by(who, has_message));
+        }
+    }
+
     pub(super) fn on_phone_event(&mut self, event: PhoneEvent) {
         if self.phase == Phase::Ended {
             return;
@@ -320,6 +348,7 @@ impl CallData {
             PhoneEvent::StreamUp { .. } => {
                 self.record(CallEvent::LineUp {});
                 self.conduct(Conduct::on_line_up);
+                self.heed_who_answered();
             }
             PhoneEvent::StreamDown { how } => {
                 let told = match how {
@@ -340,7 +369,9 @@ impl CallData {
                     sent_ms,
                 };
                 let parts = cuts.into_iter().map(part).collect();
-                self.for_session(SessionMessage::Interrupted(parts));
+                self.tell_session(SessionMessage::Interrupted(parts));
+                let held = self.phone.as_mut().map(|phone| phone.cutting.on_told());
+                held.into_iter().flatten().for_each(|message| self.tell_session(message));
             }
             PhoneEvent::Effect(done) => self.on_effect(done),
         }
@@ -352,6 +383,8 @@ impl CallData {
             EffectDone::HungUp(Err(why)) | EffectDone::Redirected(Err(why)) => {
                 tracing::warn!(why, "Twilio's REST API did not take it: it will be told when it asks");
                 self.for_phone(PhoneMessage::CloseStream);
+                // It may be over already.
+                self.for_phone(PhoneMessage::AskStatus);
             }
             EffectDone::Status(Ok(goes_on)) => {
                 let status = if goes_on { PhoneStatus::GoesOn } else { PhoneStatus::Completed };

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ractor::ActorRef;
 
-use super::{CallData, CallDependencies, CallMessage, PHONE, Phase, TEXT};
+use super::{CallData, CallDependencies, CallMessage, KnownCaller, PHONE, Phase, TEXT};
 use crate::call::CallError;
 use crate::call::event::{CallEvent, Logged, PersonaCause};
 use crate::call::journal::Journal;
@@ -60,8 +60,8 @@ async fn business(
     store: &Store,
     recollection: &Recollection,
 ) -> Result<Option<Arc<BusinessProfile>>, StoreError> {
-    let phone = recollection.conversation.as_ref().and_then(|conversation| conversation.phone.as_ref());
-    match phone.and_then(|phone| phone.business_id.as_deref()) {
+    let conversation = recollection.conversation.as_ref();
+    match conversation.and_then(|conversation| conversation.business_id.as_deref()) {
         Some(id) => Ok(store.business(id).await?.map(Arc::new)),
         None => Ok(None),
     }
@@ -89,10 +89,11 @@ impl CallData {
         match recollection.conversation {
             Some(conversation) if restarted => self.recalled = Some(Box::new(conversation)),
             Some(mut conversation) => {
-                if self.phone.is_none() {
+                let phone = conversation.phone.take();
+                if self.phone.is_none() && (phone.is_some() || recollection.business.is_some()) {
                     let business = recollection.business;
-                    self.wanted_phone =
-                        conversation.phone.take().map(|facts| PhoneStart::recalled(facts, business));
+                    let phone = phone.map(|facts| PhoneStart::recalled(facts, business.clone()));
+                    self.known_caller = Some(KnownCaller { phone, business });
                 }
                 self.go_on(conversation);
             }
@@ -100,11 +101,12 @@ impl CallData {
                 self.first_seq = self.journal.last() + 1;
                 let phone = self.phone.as_ref().map(|phone| phone.start.facts());
                 let transport = if phone.is_some() { PHONE } else { TEXT };
-                self.record(CallEvent::CallStarted { transport: transport.to_owned(), phone });
+                let business_id = self.business.as_ref().map(|business| business.id.clone());
+                self.record(CallEvent::CallStarted { transport: transport.to_owned(), business_id, phone });
             }
         }
-        // Otherwise the start waits for the phone.
-        if self.wanted_phone.is_none() {
+        // Otherwise the start waits until everyone knows who calls.
+        if self.known_caller.is_none() {
             self.begin_start();
         }
     }

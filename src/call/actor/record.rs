@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use tokio::sync::oneshot;
 
 use super::alarm::Alarm;
+use super::phone::Phone;
 use super::{CallData, Due, END_LIMIT, Phase, TextLineMessage};
 use crate::call::event::{CallEvent, EndReason};
 use crate::call::floor::Request;
@@ -161,7 +162,7 @@ impl CallData {
 
     /// Whoever wants to stop the call is told when that costs nobody an answer.
     pub(super) fn drain(&mut self) {
-        let is_on_the_phone = self.phone.is_some() && self.phase != Phase::Ended;
+        let is_on_the_phone = self.phone.as_ref().is_some_and(Phone::needs_us) && self.phase != Phase::Ended;
         if self.floor.is_quiet()
             && !is_on_the_phone
             && let Some(quiet) = self.draining.take()

@@ -139,6 +139,7 @@ impl CallData {
         let manners = rendition.persona.phone.clone();
         self.rendition = Some(rendition);
         self.conduct(|conduct| conduct.on_ready(manners, has_met));
+        self.heed_who_answered();
         self.wanted_session = Some(SessionArguments {
             call_id: self.call_id.clone(),
             endpoint: self.dependencies.endpoint.clone(),
@@ -344,7 +345,11 @@ impl CallData {
 
     /// The session knows who to be: requests may come.
     pub(super) fn open_floor(&mut self) {
-        self.phase = Phase::Asleep { since: Timestamp::now() };
+        // Whoever is on the phone holds a place from the first ring; a text call holds one while it talks.
+        self.phase = match self.phone {
+            Some(_) => Phase::Awake,
+            None => Phase::Asleep { since: Timestamp::now() },
+        };
         self.floor.open();
         if let Some(request) = self.floor.admit() {
             self.begin(request);

@@ -119,6 +119,16 @@ impl CallData {
     }
 
     pub(super) fn for_session(&mut self, message: SessionMessage) {
+        let told = match &mut self.phone {
+            Some(phone) => phone.cutting.hold(message),
+            None => Some(message),
+        };
+        if let Some(message) = told {
+            self.tell_session(message);
+        }
+    }
+
+    pub(super) fn tell_session(&self, message: SessionMessage) {
         if let Some(session) = &self.session {
             // A session that is gone is started again from the journal.
             let _ = session.cast(message);

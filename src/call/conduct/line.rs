@@ -15,6 +15,9 @@ const STOPPED_LIMIT: Duration = Duration::from_secs(5);
 /// A call that goes on after a stop must be back within this.
 const ASKED_LIMIT: Duration = Duration::from_secs(15);
 
+/// A call that is with a human is asked about so often: what Twilio tells by itself may be lost.
+const AWAY_ASKED_EVERY: Duration = Duration::from_secs(300);
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Expected,
@@ -75,10 +78,10 @@ impl Line {
         }
     }
 
-    /// The caller is with someone else.
-    pub(super) fn down_for_long(&mut self) {
+    /// The caller is with someone else: from time to time Twilio is asked whether they still are.
+    pub(super) fn down_for_long(&mut self) -> PhoneAction {
         self.state = State::Away;
-        self.waits += 1;
+        self.wait(AWAY_ASKED_EVERY)
     }
 
     /// Another stream was promised.
@@ -94,7 +97,8 @@ impl Line {
             return None;
         }
         match self.state {
-            State::Up | State::Away => None,
+            State::Up => None,
+            State::Away => Some(Missing::Ask(self.wait(AWAY_ASKED_EVERY))),
             State::Stopped => {
                 self.state = State::Asked;
                 Some(Missing::Ask(self.wait(ASKED_LIMIT)))

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::call::phone::{AnsweredBy, Dialled, Next, PhoneStatus};
 
 fn manners() -> PhoneManners {
     PhoneManners { nudges: 1, ..PhoneManners::default() }
@@ -63,7 +64,9 @@ fn the_caller_is_greeted_once_whichever_comes_first() {
 fn a_caller_who_was_met_before_the_service_restarted_is_not_greeted_again() {
     let (mut conduct, _) = Conduct::expected();
     conduct.on_ready(manners(), true);
-    assert!(!conduct.on_line_up().iter().any(|action| matches!(action, PhoneAction::Say(_))));
+    let said: Vec<_> =
+        conduct.on_line_up().into_iter().filter(|action| matches!(action, PhoneAction::Say(_))).collect();
+    assert_eq!(said, [PhoneAction::Say(Occasion::Back)]);
 }
 
 #[test]
@@ -139,7 +142,9 @@ fn a_caller_is_put_through_when_they_have_been_told_and_comes_back_if_nobody_ans
     conduct.on_busy(true);
     assert!(!conduct.on_transfer(dial(), false).contains(&PhoneAction::PutThrough(dial())));
     assert!(said(&mut conduct).contains(&PhoneAction::PutThrough(dial())));
-    assert_eq!(conduct.on_line_down(StreamEnd::Stopped), [PhoneAction::RestSession]);
+    let actions = conduct.on_line_down(StreamEnd::Stopped);
+    let [PhoneAction::Arm(away, _), PhoneAction::RestSession] = actions[..] else { panic!("{actions:?}") };
+    assert_eq!(conduct.on_timer(away)[0], PhoneAction::AskStatus, "Twilio may have told us in vain");
     let (next, _) = conduct.on_next(Some(Dialled::NotReached));
     assert_eq!(next, Next::Stream);
     assert!(conduct.on_line_up().contains(&PhoneAction::Say(Occasion::NobodyAvailable)));
@@ -190,7 +195,10 @@ fn a_persona_whose_line_broke_while_it_spoke_goes_on_when_it_is_back() {
     conduct.on_next(None);
     assert!(conduct.on_line_up().contains(&PhoneAction::Say(Occasion::GoOn)));
     conduct.on_line_down(StreamEnd::Lost);
-    assert!(!conduct.on_line_up().iter().any(|action| matches!(action, PhoneAction::Say(_))), "it was silent");
+    assert!(
+        !conduct.on_line_up().iter().any(|action| matches!(action, PhoneAction::Say(_))),
+        "it was silent"
+    );
 }
 
 #[test]

@@ -102,9 +102,9 @@ impl Edge {
     async fn text_call_of(&self, message: &IncomingMessage) -> Result<CallHandle, SwitchboardError> {
         let id = sender::call_of(&message.from, &message.to).ok_or(CallError::Interrupted)?;
         let business = find_business(self, None, &message.to).await;
-        let persona = business.and_then(|business| business.default_persona);
+        let persona = business.as_ref().and_then(|business| business.default_persona.clone());
         let persona = persona.filter(|persona| is_known(self, persona));
-        self.state.switchboard.text_call(&id, persona.as_ref()).await
+        self.state.switchboard.text_call_of(&id, persona.as_ref(), business.map(Arc::new)).await
     }
 }
 

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use tokio::time::Instant;
 
 use super::super::Edge;
 use super::signed::{SignedForm, WebhookRefusals};
-use super::voice::call_id;
+use super::voice::{call_id, tell_who_answered};
+use super::with;
 use crate::call::{AnsweredBy, PhoneOrder, PhoneStatus};
 use crate::id::CallId;
 use crate::protocol::twilio::webhook::{
@@ -30,10 +32,13 @@ pub(in crate::edge) async fn status(
 ) -> StatusCode {
     if form.get("StreamEvent").is_some() {
         note_stream(&form);
-    } else if form.get("CallStatus").is_some() {
-        note_call(&edge, &form).await;
     } else {
-        note_answer(&edge, &form);
+        if form.get("CallStatus").is_some() {
+            note_call(&edge, &form).await;
+        }
+        if form.get("AnsweredBy").is_some() {
+            note_answer(&edge, &form);
+        }
     }
     StatusCode::NO_CONTENT
 }
@@ -85,8 +90,8 @@ fn note_answer(edge: &Edge, form: &Form) {
         Answered::Machine(_) => AnsweredBy::Machine,
         Answered::Fax => AnsweredBy::Fax,
     };
-    let call = call_id(&detection.call_sid).ok().and_then(|id| edge.state.switchboard.live(&id));
-    if let Some(call) = call {
-        call.tell_phone(PhoneOrder::AnsweredBy(answered_by));
-    }
+    let Ok(id) = call_id(&detection.call_sid) else { return };
+    // By way of the desk: Twilio may ask what to do with the call only now.
+    with(&edge.desk.detections, |detections| detections.remember(id.clone(), answered_by, Instant::now()));
+    tell_who_answered(edge, &id);
 }

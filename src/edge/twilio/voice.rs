@@ -14,7 +14,7 @@ use super::super::error::ApiError;
 use super::opening::{human, opening};
 use super::signed::{SignedForm, WebhookRefusals, unusable};
 use super::{Twiml, passes, with};
-use crate::call::PhoneStart;
+use crate::call::{PhoneOrder, PhoneStart};
 use crate::config::is_e164;
 use crate::id::CallId;
 use crate::protocol::twilio::CallSid;
@@ -59,7 +59,10 @@ pub(in crate::edge) async fn voice(
     let start = opening(&edge, &call, purpose).await;
     let id = call_id(&call.call_sid)?;
     let answer = match begin(&edge, &id, start.clone()).await {
-        Ok(Begun::Live) => connect(&edge, &id, &start, Visit::First)?,
+        Ok(Begun::Live) => {
+            tell_who_answered(&edge, &id);
+            connect(&edge, &id, &start, Visit::First)?
+        }
         Ok(Begun::Over) => edge.state.phone.script.hang_up(),
         Err(error) => {
             tracing::warn!(error = %error, "a caller could not be answered");
@@ -67,6 +70,14 @@ pub(in crate::edge) async fn voice(
         }
     };
     Ok(Twiml(answer).into_response())
+}
+
+/// Tells a live call who took it up, if that came before the call was there.
+pub(super) fn tell_who_answered(edge: &Edge, id: &CallId) {
+    let Some(live) = edge.state.switchboard.live(id) else { return };
+    if let Some(who) = with(&edge.desk.detections, |detections| detections.take(id, Instant::now())) {
+        live.tell_phone(PhoneOrder::AnsweredBy(who));
+    }
 }
 
 /// What became of a call that was to begin.

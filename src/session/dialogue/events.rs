@@ -203,8 +203,13 @@ impl Dialogue {
         if self.spoken.was_cut(&item_id) || !self.told.insert(item_id.clone()) {
             return;
         }
+        let is_dropped = self.sequencer.is_dropped(response_id);
+        if !item.is_whole() && !is_dropped && self.spoken.is_saying(&item_id) {
+            // Its words ran ahead of its audio when it was stopped: the line says how much of them was heard.
+            return;
+        }
         self.spoken.finished(&item_id);
-        if self.sequencer.is_dropped(response_id) {
+        if is_dropped {
             // Nobody heard it, so the model shall not believe it said it.
             let event_id = format!("id_{item_id}");
             actions.push(Action::Send(ClientEvent::ItemDelete { event_id, item_id }));

@@ -45,6 +45,10 @@ impl Spoken {
         self.cut.contains(item_id)
     }
 
+    pub(super) fn is_saying(&self, item_id: &ItemId) -> bool {
+        self.saying.contains_key(item_id)
+    }
+
     pub(super) fn finished(&mut self, item_id: &ItemId) {
         self.saying.remove(item_id);
     }
@@ -77,7 +81,10 @@ impl Dialogue {
         self.retries = 0;
         self.turn = turn;
         self.unsettled = true;
-        self.passed_over.clone_from(&self.open);
+        // While who speaks is being changed, the output that says so is about to come.
+        if self.update.is_none() {
+            self.passed_over.clone_from(&self.open);
+        }
         self.sequencer.want();
         self.advance(actions);
     }

@@ -26,6 +26,7 @@ pub use error::{ApiSetupError, TwilioError};
 
 use crate::protocol::twilio::CallSid;
 use crate::protocol::twilio::webhook::CallStatus;
+use crate::tls;
 
 /// The longest TwiML that fits into a request, in characters.
 pub const MAX_TWIML_CHARS: usize = 4000;
@@ -103,7 +104,7 @@ impl TwilioApi {
             account_sid,
         ]);
         let client = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls_config()?)
+            .tls_backend_preconfigured(tls::client_config().map_err(ApiSetupError::Tls)?)
             .connect_timeout(CONNECT_LIMIT)
             .timeout(REQUEST_LIMIT)
             // A redirect would carry the credentials along.
@@ -269,18 +270,6 @@ fn wait_after(tried: u32, draw: f64) -> Duration {
 }
 
 /// The provider is named, so that nothing depends on what the process has installed.
-fn tls_config() -> Result<rustls::ClientConfig, ApiSetupError> {
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(ApiSetupError::Tls)?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(config)
-}
-
 impl fmt::Debug for TwilioApi {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TwilioApi").field("host", &self.calls.host_str()).finish_non_exhaustive()

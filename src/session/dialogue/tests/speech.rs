@@ -1,5 +1,7 @@
 //! What only a spoken conversation does.
 
+mod game;
+
 use super::*;
 use crate::session::HeardPart;
 use crate::session::config::tests::spoken;
@@ -74,6 +76,22 @@ fn an_answer_under_way_is_cancelled_and_its_messages_cut_each_where_it_was() {
     assert!(dialogue.on_event(done("m2", "The soup is leek, and")).is_empty());
     let end = dialogue.on_event(ServerEvent::ResponseDone(response("r1", Some("rc_1"), "cancelled")));
     assert!(matches!(reported(&end)[..], [SessionEvent::Settled { turn: 1 }]), "{end:?}");
+}
+
+#[test]
+fn an_answer_that_the_server_stopped_by_itself_is_remembered_as_far_as_it_was_heard() {
+    let mut dialogue = answering();
+    let text = "The soup is leek, and the fish is tilapia.";
+    dialogue.on_event(words("m1", text));
+    let mut stopped = message_item("m1", text);
+    stopped.status = Some("incomplete".to_owned());
+    dialogue.on_event(ServerEvent::OutputItemDone { response_id: "r1".into(), item: stopped });
+    let end = dialogue.on_event(ServerEvent::ResponseDone(response("r1", Some("rc_1"), "cancelled")));
+    assert!(!reported(&end).iter().any(|event| matches!(event, SessionEvent::Message { .. })), "{end:?}");
+    // 700 ms of audio had come when it was stopped, and all its words.
+    let actions = dialogue.interrupted(&[part("m1", 600, 700)]);
+    assert_eq!(kinds(&actions), ["conversation.item.truncate"]);
+    assert_eq!(heard(&actions), [("m1".into(), 600, "The soup".into())]);
 }
 
 #[test]
