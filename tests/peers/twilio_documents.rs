@@ -89,7 +89,10 @@ async fn every_document_is_one_that_twilios_library_writes() {
     phone.service.end().await;
 
     let told = |words: &str| voice.iter().any(|document| document.contains(words));
-    assert!(told("tea &amp; cake") && told("you are being put through") && told("lines are busy"), "{voice:#?}");
+    assert!(
+        told("tea &amp; cake") && told("you are being put through") && told("lines are busy"),
+        "{voice:#?}"
+    );
     let seen = ask(script("twilio_documents.py"), &json!({"voice": voice, "messaging": messaging})).await;
     let elements = "Connect Stream Parameter Redirect Dial Number Client Sip Say Hangup Message Body";
     for element in elements.split(' ') {

@@ -46,7 +46,8 @@ fn requests() -> Vec<(String, Pairs)> {
     let twice = pairs(&[("a", "2"), ("a", "1"), ("a", "2"), ("B", "x"), ("b", "y")]);
     let blank = pairs(&[("CallSid", "CA1"), ("CallerName", ""), ("From", "+1")]);
     // Names and values whose order is another one by characters of UTF-16 or by language.
-    let ordered = pairs(&[("ß", "1"), ("z", "2"), ("Ž", "𝄞"), ("\u{fb01}", "\u{e000}"), ("", "x"), ("x", "")]);
+    let ordered =
+        pairs(&[("ß", "1"), ("z", "2"), ("Ž", "𝄞"), ("\u{fb01}", "\u{e000}"), ("", "x"), ("x", "")]);
     let plain = |path: &str, form: &Pairs| (format!("{HOST}{path}"), form.clone());
     let none = Pairs::new();
     vec![
