@@ -82,7 +82,10 @@ async fn an_answer_is_spoken_over_while_it_is_made_without_a_mistake() {
     let model = model(RehearsalOptions { delta_delay_ms: 25, ..RehearsalOptions::default() }).await;
     let judge = Judge::before(model.addr()).await;
     let phone = Phone::start_before(&judge, &[]).await;
-    let line = phone.greeted().await;
+    // Slow enough for the model to be ahead of the line.
+    let line = phone.caller().pace(4.0).dial().await.unwrap();
+    hears(&line, "today?").await;
+    line.until_quiet(600, DEADLINE).await.unwrap();
     for _ in 0..3 {
         asks_for_drinks(&line).await;
         let answer = interrupts(&line, TEA).await;
