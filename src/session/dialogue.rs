@@ -146,6 +146,7 @@ impl Dialogue {
             // They were asked for before those that wait.
             self.waiting_revisions.splice(0..0, update.revisions);
         }
+        self.spoken.on_socket_lost();
         self.cut_message(&mut actions);
         self.break_off_speech(&mut actions);
         self.owes_answer |= self.still_owes(owed, was_only_answering);

@@ -47,6 +47,8 @@ struct Active {
     /// Unknown when all we were told is that there is one.
     id: Option<ResponseId>,
     cancelling: bool,
+    /// The server stops it by itself.
+    stopping: bool,
 }
 
 /// How many timed-out creates and dropped responses are remembered: late events of older ones are harmless.
@@ -90,17 +92,28 @@ impl Sequencer {
         Some(Step::Create { token })
     }
 
-    /// Stops what is active and forgets what is wanted. What the stopped response still says is dropped.
+    /// The server stops what is active, since the caller speaks: it needs not be told to, and would refuse to hear it
+    /// when it has done so.
+    pub fn on_stopped_by_server(&mut self) {
+        if let Some(active) = &mut self.active {
+            active.stopping = true;
+        }
+    }
+
+    /// Stops what is active and forgets what is wanted. What the stopped response still says is dropped. One that the
+    /// server stops by itself is cancelled only when this is asked for again before it has ended.
     pub fn cancel(&mut self) -> Option<Step> {
         self.wanted = false;
         if let Some(request) = &mut self.requested {
             request.cancelled = true;
         }
-        let active = self.active.as_mut().filter(|active| !active.cancelling)?;
+        let active = self.active.as_mut().filter(|active| !active.cancelling || active.stopping)?;
+        let is_stopped_for_us = active.stopping && !active.cancelling;
+        active.stopping = is_stopped_for_us;
         active.cancelling = true;
         let response_id = active.id.clone();
         self.drop_response(response_id.clone());
-        Some(Step::Cancel { response_id })
+        (!is_stopped_for_us).then_some(Step::Cancel { response_id })
     }
 
     /// `response.created`. One that nobody waits for any more is cancelled.
@@ -110,7 +123,7 @@ impl Sequencer {
             // Not the one we wait for: too late, or the server's own. Ours, if it is on its way, stays so.
             None => token.is_some_and(|token| forget(&mut self.overdue, token)),
         };
-        self.active = Some(Active { id: id.clone(), cancelling: unwanted });
+        self.active = Some(Active { id: id.clone(), cancelling: unwanted, stopping: false });
         if !unwanted {
             return None;
         }
@@ -136,7 +149,7 @@ impl Sequencer {
             return Refused::Unrelated;
         };
         if already_active {
-            self.active.get_or_insert(Active { id: None, cancelling: false });
+            self.active.get_or_insert(Active { id: None, cancelling: false, stopping: false });
         }
         match (request.cancelled, already_active) {
             (true, _) => Refused::Unrelated,
@@ -290,6 +303,25 @@ mod tests {
         assert_eq!(sequencer.cancel(), None);
         sequencer.on_nothing_to_cancel();
         assert!(sequencer.is_quiet());
+    }
+
+    #[test]
+    fn what_the_server_stops_by_itself_is_cancelled_only_when_it_does_not_end() {
+        let mut sequencer = Sequencer::default();
+        sequencer.want();
+        sequencer.release();
+        let id: ResponseId = "r1".into();
+        sequencer.on_created(Some(id.clone()), Some("rc_1"));
+        sequencer.on_stopped_by_server();
+        assert_eq!(sequencer.cancel(), None);
+        assert!(sequencer.is_dropped(&id), "what it still says is passed over");
+        sequencer.want();
+        assert_eq!(sequencer.release(), None, "it has not ended");
+        assert_eq!(sequencer.cancel(), Some(Step::Cancel { response_id: Some(id.clone()) }));
+        assert_eq!(sequencer.cancel(), None);
+        sequencer.want();
+        sequencer.on_done(Some(&id), Some("rc_1"));
+        assert_eq!(sequencer.release(), create(2));
     }
 
     #[test]

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 /// The one deadline of everything that is awaited.
-const DEADLINE: Duration = Duration::from_secs(30);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Awaits something, but not for ever.
 pub(crate) async fn soon<F: Future>(what: F) -> F::Output {
@@ -37,6 +37,19 @@ pub(crate) async fn run(mut script: Command, limit: Duration) -> String {
     let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{}\n{stdout}\n{stderr}", output.status);
     stdout.into_owned()
+}
+
+/// Runs a script that reads one JSON document, and prints one.
+pub(crate) async fn ask(mut script: Command, given: &Value) -> Value {
+    script.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = script.spawn().expect("PEERS_PYTHON cannot be started");
+    let mut stdin = child.stdin.take().unwrap();
+    soon(stdin.write_all(given.to_string().as_bytes())).await.unwrap();
+    drop(stdin);
+    let output = soon(child.wait_with_output()).await.unwrap();
+    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{}\n{stdout}\n{stderr}", output.status);
+    serde_json::from_str(stdout.trim()).unwrap()
 }
 
 /// What a judge has seen, and what was wrong with it.
@@ -155,7 +168,7 @@ pub(crate) struct Service {
     http: reqwest::Client,
     /// Where its API is.
     pub(crate) base: String,
-    _home: tempfile::TempDir,
+    home: tempfile::TempDir,
 }
 
 impl Service {
@@ -175,7 +188,7 @@ impl Service {
         // The first one in wins, and all are the same.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self { program, http, base, _home: home }
+        Self { program, http, base, home }
     }
 
     /// The service with a model that a judge stands before.
@@ -188,12 +201,25 @@ impl Service {
         Self::start(&settings).await
     }
 
+    /// Where it keeps its data.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.home.path().join("data")
+    }
+
     pub(crate) async fn get(&self, path: &str) -> (u16, Value) {
         answer(self.http.get(format!("{}{path}", self.base))).await
     }
 
     pub(crate) async fn post(&self, path: &str, body: Value) -> (u16, Value) {
         answer(self.http.post(format!("{}{path}", self.base)).json(&body)).await
+    }
+
+    /// Posts a form with that signature: the answer, which is a good one.
+    pub(crate) async fn post_form(&self, path: &str, form: &[(String, String)], signature: &str) -> String {
+        let request = self.http.post(format!("{}{path}", self.base)).form(form);
+        let response = soon(request.header("x-twilio-signature", signature).send()).await.unwrap();
+        assert_eq!(response.status(), 200);
+        soon(response.text()).await.unwrap()
     }
 
     pub(crate) async fn delete(&self, path: &str) -> u16 {

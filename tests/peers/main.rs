@@ -8,5 +8,10 @@
 mod bench;
 mod http_description;
 mod official_client;
+mod phone;
 mod rules;
+mod spoken;
+mod twilio_documents;
+mod twilio_rest;
+mod twilio_signatures;
 mod typed_models;

@@ -16,6 +16,7 @@ use crate::bench::{Judge, Service, run, script, soon};
 #[ignore = "needs Python with OpenAI's package: make test-services"]
 async fn every_mistake_put_into_a_good_talk_is_found() {
     run(script("test_rules.py"), Duration::from_secs(60)).await;
+    run(script("test_hearing.py"), Duration::from_secs(60)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -132,7 +132,7 @@ impl CallData {
         let Some((reason, replies)) = self.early_end.take() else {
             return;
         };
-        self.wanted_phone = None;
+        self.known_caller = None;
         let mut replies = replies.into_iter();
         self.end(reason, replies.next());
         replies.for_each(|reply| self.hold(Effect::Ended(Some(reply))));

@@ -25,7 +25,7 @@ impl Dialogue {
                     actions.push(Action::Report(SessionEvent::Delta { text: delta }));
                 }
             }
-            ServerEvent::SpeechStarted { .. } => actions.push(Action::Report(SessionEvent::CallerSpeaks)),
+            ServerEvent::SpeechStarted { .. } => self.on_speech_started(&mut actions),
             ServerEvent::SpeechStopped { .. } => actions.push(Action::Report(SessionEvent::CallerSilent)),
             ServerEvent::Committed { item_id } => self.on_committed(item_id, &mut actions),
             ServerEvent::Transcribed { item_id, transcript } => {

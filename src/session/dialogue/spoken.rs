@@ -56,6 +56,12 @@ impl Spoken {
         self.saying.contains_key(item_id)
     }
 
+    /// The next socket may speak with another voice, and knows nothing of what was said beside the conversation.
+    pub(super) fn on_socket_lost(&mut self) {
+        self.voice_is_locked = false;
+        self.aside = None;
+    }
+
     pub(super) fn finished(&mut self, item_id: &ItemId) {
         self.saying.remove(item_id);
     }
@@ -222,6 +228,13 @@ impl Dialogue {
         self.spoken.saying.entry(item_id).or_default().push_str(words);
     }
 
+    pub(super) fn on_speech_started(&mut self, actions: &mut Vec<Action>) {
+        if self.desired.speech.as_ref().is_some_and(|speech| speech.stops_for_speech) {
+            self.sequencer.on_stopped_by_server();
+        }
+        actions.push(Action::Report(SessionEvent::CallerSpeaks));
+    }
+
     pub(super) fn on_committed(&mut self, item_id: ItemId, actions: &mut Vec<Action>) {
         self.history.push(item_id.clone(), Content::Caller(String::new()));
         self.spoken.said = Some(item_id.clone());
@@ -270,8 +283,6 @@ impl Dialogue {
         if self.desired.speech.is_none() {
             return owed;
         }
-        self.spoken.voice_is_locked = false;
-        self.spoken.aside = None;
         let is_noted = std::mem::take(&mut self.spoken.broken_off);
         let mut is_heard_again = false;
         for (item_id, is_answered) in self.history.unwritten() {

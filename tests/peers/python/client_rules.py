@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from state import Event, State
+from shapes import audio_bytes
+from state import BYTES_PER_MS, Event, State
 
 # Sent dozens of times a second, and never refused one by one.
 NEEDS_NO_ID = {"input_audio_buffer.append"}
@@ -44,6 +45,8 @@ def _create_item(state: State, event: Event) -> Iterator[str]:
         if name in state.items or name in state.awaited:
             yield f"item {name} is there already"
         state.awaited[name] = event
+    else:
+        state.unnamed += 1
     previous = event.get("previous_item_id")
     if previous not in (None, "root") and previous not in state.items and previous not in state.awaited:
         yield f"previous_item_id {previous} is no item"
@@ -52,11 +55,14 @@ def _create_item(state: State, event: Event) -> Iterator[str]:
         if call in state.calls:
             yield f"tool call {call} is there already"
         state.calls[call] = False
+        state.call_items[call] = name
     if item["type"] == "function_call_output":
         if call not in state.calls:
             yield f"tool call {call} was never made"
         elif state.calls[call]:
             yield f"tool call {call} was answered before"
+        elif state.call_items.get(call) in state.deletes:
+            yield f"tool call {call} was deleted"
         state.calls[call] = True
 
 
@@ -84,6 +90,7 @@ def _cancel(state: State, event: Event) -> Iterator[str]:
         yield f"response {named} never was"
     if not state.responses:
         yield "there was no response to cancel"
+    state.cancelled.update(name for name in (named or state.active,) if name)
 
 
 def _of_known_item(state: State, event: Event) -> Iterator[str]:
@@ -91,17 +98,41 @@ def _of_known_item(state: State, event: Event) -> Iterator[str]:
         yield f"item {event['item_id']} never was"
 
 
+def _delete(state: State, event: Event) -> Iterator[str]:
+    yield from _of_known_item(state, event)
+    name = event["item_id"]
+    if name in state.deletes:
+        yield f"item {name} was deleted before"
+    state.deletes.add(name)
+
+
 def _truncate(state: State, event: Event) -> Iterator[str]:
-    spoken_ms = state.spoken_ms.get(event["item_id"])
+    name, end_ms = event["item_id"], event["audio_end_ms"]
+    spoken_ms, left_ms = state.spoken_ms.get(name), state.cut_ms.get(name)
     if spoken_ms is None:
-        yield f"item {event['item_id']} holds no audio of the model"
-    elif event["audio_end_ms"] > spoken_ms:
-        yield f"audio_end_ms {event['audio_end_ms']} is beyond the {spoken_ms:.0f} ms that were sent"
+        yield f"item {name} holds no audio of the model"
+    elif end_ms > spoken_ms:
+        yield f"audio_end_ms {end_ms} is beyond the {spoken_ms:.0f} ms that were sent"
+    if name in state.deletes:
+        yield f"item {name} was deleted before"
+    if left_ms is not None and end_ms > left_ms:
+        yield f"item {name} was cut at {left_ms} ms before"
+    if event["content_index"] != 0:
+        yield f"content_index {event['content_index']} is not the audio"
+    if end_ms < 0:
+        yield f"audio_end_ms {end_ms} is before the beginning"
+    state.cut_ms[name] = end_ms
+    state.truncates.append(event)
 
 
-def _append(state: State, _event: Event) -> Iterator[str]:
+def _append(state: State, event: Event) -> Iterator[str]:
     if not state.is_configured:
         yield "audio before the first session.updated goes to nobody"
+    audio = audio_bytes(event["audio"]) or b""
+    form = state.session.get("audio", {}).get("input", {}).get("format", {}).get("type", "audio/pcm")
+    if form == "audio/pcm" and len(audio) % 2:
+        yield "half a sample of PCM"
+    state.hearing.appended_ms += len(audio) / BYTES_PER_MS[form]
 
 
 def _commit(state: State, _event: Event) -> Iterator[str]:
@@ -112,7 +143,7 @@ def _commit(state: State, _event: Event) -> Iterator[str]:
 _RULES = {
     "session.update": _update,
     "conversation.item.create": _create_item,
-    "conversation.item.delete": _of_known_item,
+    "conversation.item.delete": _delete,
     "conversation.item.retrieve": _of_known_item,
     "conversation.item.truncate": _truncate,
     "response.create": _create_response,

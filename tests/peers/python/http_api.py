@@ -20,8 +20,14 @@ import requests
 
 LIMIT_S = 20
 CASES_PER_OPERATION = 40
-# One that follows a live call to its end, which nobody brings about.
-NOT_FUZZED = "follow_call"
+# One follows a live call to its end, which nobody brings about. The others take a signed form, and the description does
+# not say what is in it: `twilio_webhooks.py` posts them.
+NOT_FUZZED = ("follow_call", *(f"twilio_{name}" for name in ("voice", "resume", "whisper", "status", "message")))
+# What is described and not built yet is answered by 501.
+SETTINGS = """
+[checks.not_a_server_error]
+expected-statuses = ["2xx", "3xx", "4xx", 501]
+"""
 # What is valid by its shape may still name a persona that is not there.
 NOT_CHECKED = "positive_data_acceptance"
 
@@ -30,12 +36,14 @@ Description = dict[str, Any]
 
 def fuzz(base: str) -> tuple[int, int]:
     """Lets schemathesis try every operation: how many it tried, and with how many requests."""
+    excluded = [argument for name in NOT_FUZZED for argument in ("--exclude-operation-id", name)]
     with tempfile.TemporaryDirectory() as home:
+        (Path(home) / "schemathesis.toml").write_text(SETTINGS)
         report = Path(home) / "report.json"
         command = [
             *(sys.executable, "-m", "schemathesis.cli", "run", f"{base}/openapi.json"),
             *("--phases", "examples,coverage,fuzzing", "--max-examples", str(CASES_PER_OPERATION), "--seed", "7"),
-            *("--exclude-operation-id", NOT_FUZZED, "--exclude-checks", NOT_CHECKED),
+            *(*excluded, "--exclude-checks", NOT_CHECKED),
             *("--request-timeout", str(LIMIT_S), "--generation-database", "none", "--no-color"),
             *("--report", "json", "--report-json-path", str(report)),
         ]

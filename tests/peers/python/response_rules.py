@@ -20,11 +20,14 @@ def _created(state: State, event: Event) -> Iterator[str]:
         yield f"response {name} begins while {state.active} is active"
     if in_default:
         state.active = name
-    if waiting:
+    metadata = shown.get("metadata") or None
+    if in_default and state.hearing.unanswered and metadata is None:
+        state.hearing.unanswered -= 1
+    elif waiting:
         asked = waiting.pop(0).get("response") or {}
-        if (asked.get("metadata") or None) != (shown.get("metadata") or None):
+        if (asked.get("metadata") or None) != metadata:
             yield f"the metadata of response {name} is not what was asked for"
-    elif not (state.vad() or {}).get("create_response"):
+    else:
         yield f"nobody asked for response {name}"
 
 
@@ -45,6 +48,7 @@ def _done(state: State, event: Event) -> Iterator[str]:
     if shown.get("metadata") != response.created.get("metadata"):
         yield f"the metadata of response {name} have changed"
     yield from _ending(shown, response)
+    yield from _reason(state, shown)
     yield from _usage(shown)
 
 
@@ -58,6 +62,14 @@ def _ending(shown: Event, response: Response) -> Iterator[str]:
         yield "a failed response without its error"
     if status == "completed" and any(item.get("status") != "completed" for item in response.output):
         yield "a completed response with an item that is not"
+
+
+def _reason(state: State, shown: Event) -> Iterator[str]:
+    match (shown.get("status_details") or {}).get("reason"):
+        case "turn_detected" if shown["id"] not in state.spoken_over:
+            yield f"nobody spoke over response {shown['id']}"
+        case "client_cancelled" if shown["id"] not in state.cancelled:
+            yield f"nobody cancelled response {shown['id']}"
 
 
 def _usage(shown: Event) -> Iterator[str]:
@@ -114,6 +126,7 @@ def _item_added(state: State, event: Event) -> Iterator[str]:
             yield f"tool call {item['call_id']} was made before"
         # Not to be answered before it is whole.
         state.calls[item["call_id"]] = False
+        state.call_items[item["call_id"]] = item["id"]
         state.cut_calls.add(item["call_id"])
     response.making[index] = Making(item)
 

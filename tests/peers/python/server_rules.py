@@ -6,6 +6,7 @@ What the real server does beyond its own description is not allowed here: this j
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import hearing_rules
 import response_rules
 from state import Event, State
 
@@ -20,7 +21,7 @@ def complaints(state: State, event: Event) -> Iterator[str]:
         yield f"event_id {name} was used before"
     if name is not None:
         state.server_ids.add(name)
-    rule = _RULES.get(kind) or response_rules.RULES.get(kind)
+    rule = _RULES.get(kind) or response_rules.RULES.get(kind) or hearing_rules.RULES.get(kind)
     if rule is not None:
         yield from rule(state, event)
 
@@ -73,10 +74,26 @@ def _item_added(state: State, event: Event) -> Iterator[str]:
     if name in state.items:
         yield f"item {name} was added before"
     asked = state.awaited.pop(name, None)
+    if asked is None:
+        yield from _origin(state, item)
     yield from _place(state, name, previous, asked)
     state.items[name] = item
     if asked is not None and not carries(item, asked["item"]):
         yield f"item {name} is not what was asked for"
+
+
+def _origin(state: State, item: Event) -> Iterator[str]:
+    name = item["id"]
+    if name in state.hearing.committed:
+        state.hearing.committed.remove(name)
+        if [part.get("type") for part in item.get("content") or []] != ["input_audio"] or item.get("role") != "user":
+            yield f"item {name} is not what the caller said"
+    elif any(made.item["id"] == name for response in state.responses.values() for made in response.making.values()):
+        pass
+    elif state.unnamed:
+        state.unnamed -= 1
+    else:
+        yield f"nobody made item {name}"
 
 
 def _place(state: State, name: str, previous: str | None, asked: Event | None) -> Iterator[str]:
@@ -113,6 +130,14 @@ def _deleted(state: State, event: Event) -> Iterator[str]:
         yield f"item {event['item_id']} is not in the conversation"
 
 
+def _truncated(state: State, event: Event) -> Iterator[str]:
+    yield from _of_known_item(state, event)
+    told = {name: event[name] for name in ("item_id", "content_index", "audio_end_ms")}
+    asked = state.truncates.pop(0) if state.truncates else {}
+    if not carries(asked, told):
+        yield f"nobody cut item {event['item_id']} at {event['audio_end_ms']} ms"
+
+
 def _of_known_item(state: State, event: Event) -> Iterator[str]:
     name = event.get("item_id") or event["item"]["id"]
     if name not in state.items:
@@ -126,6 +151,6 @@ _RULES: dict[str, Callable[[State, Event], Iterator[str]]] = {
     "conversation.item.added": _item_added,
     "conversation.item.done": _item_done,
     "conversation.item.deleted": _deleted,
-    "conversation.item.truncated": _of_known_item,
+    "conversation.item.truncated": _truncated,
     "conversation.item.retrieved": _of_known_item,
 }

@@ -46,6 +46,25 @@ class Response:
 
 
 @dataclass
+class Hearing:
+    """What the server makes of the caller's audio."""
+
+    appended_ms: float = 0
+    # The turn of the caller that goes on: its item, and where it began. The next begins where this one ended, or later.
+    item: str | None = None
+    start_ms: int = 0
+    end_ms: int = 0
+    # Speech that ended and is not committed; items that were committed and are not added.
+    ended: str | None = None
+    committed: list[str] = field(default_factory=list)
+    # Turns that the server answers by itself, and has not yet.
+    unanswered: int = 0
+    # What was understood so far, by item; and the items of which all was told.
+    transcripts: dict[str, str] = field(default_factory=dict)
+    transcribed: set[str] = field(default_factory=set)
+
+
+@dataclass
 class State:
     """A socket from its first frame to where it is now."""
 
@@ -69,8 +88,20 @@ class State:
     # Tool calls by call_id: whether they are answered. Those that were cut off need no answer.
     calls: dict[str, bool] = field(default_factory=dict)
     cut_calls: set[str] = field(default_factory=set)
+    # The items that make them; and every item that the client has deleted.
+    call_items: dict[str, str | None] = field(default_factory=dict)
+    deletes: set[str] = field(default_factory=set)
     spoken_ms: dict[str, float] = field(default_factory=dict)
     has_spoken: bool = False
+    hearing: Hearing = field(default_factory=Hearing)
+    # Responses that the client asked to be stopped, and those that the caller spoke over.
+    cancelled: set[str] = field(default_factory=set)
+    spoken_over: set[str] = field(default_factory=set)
+    # Truncations that the server has not told of, and what was left of each item.
+    truncates: list[Event] = field(default_factory=list)
+    cut_ms: dict[str, int] = field(default_factory=dict)
+    # Items of the client without an id of its own.
+    unnamed: int = 0
 
     def vad(self) -> Event | None:
         """The turn detection in force."""
@@ -82,7 +113,7 @@ class State:
 
     def take_back(self, event: Event) -> None:
         """The server refused an event of the client: it did nothing."""
-        for waiting in (self.updates, self.creates, self.out_of_band):
+        for waiting in (self.updates, self.creates, self.out_of_band, self.truncates):
             if event in waiting:
                 waiting.remove(event)
         item = event.get("item") or {}

@@ -262,6 +262,28 @@ fn an_answer_waits_until_the_aside_is_over() {
 }
 
 #[test]
+fn an_aside_does_not_outlive_its_socket() {
+    let mut dialogue = answering();
+    dialogue.on_event(ServerEvent::OutputItemDone { response_id: "r1".into(), item: tool_item("c1") });
+    dialogue.on_event(ServerEvent::ResponseDone(response("r1", Some("rc_1"), "completed")));
+    dialogue.say_aside("One moment.");
+    dialogue.on_lost();
+    dialogue.on_opened();
+    dialogue.on_event(updated());
+    let output = dialogue.tool_output(&"c1".into(), "{}".into());
+    assert_eq!(kinds(&output), ["conversation.item.create", "response.create"]);
+}
+
+#[test]
+fn what_the_server_stops_since_the_caller_speaks_is_not_cancelled_too() {
+    let mut dialogue = answering();
+    dialogue.on_event(words("m1", "The soup is leek, and the fish is tilapia."));
+    dialogue.on_event(ServerEvent::SpeechStarted { item_id: Some("u1".into()) });
+    let actions = dialogue.interrupted(&[part("m1", 600, 1_200)]);
+    assert_eq!(kinds(&actions), ["conversation.item.truncate"]);
+}
+
+#[test]
 fn noise_is_forgotten() {
     let mut dialogue = open_line();
     dialogue.on_event(ServerEvent::Committed { item_id: "u1".into() });
