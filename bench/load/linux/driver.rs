@@ -20,6 +20,8 @@ use super::stamp::{Stamp, between};
 
 const FRAME: Duration = Duration::from_millis(20);
 const FRAMES_A_SECOND: u32 = 50;
+/// So many frames are sent before the sockets are looked at again: a run that is late must still listen.
+const SENT_TOGETHER: usize = 64;
 /// New sockets are looked for this often at least.
 const LOOK: Duration = Duration::from_millis(20);
 /// With barge-in, a caller lets the model speak, and speaks, for so long.
@@ -209,7 +211,8 @@ impl Driver {
     }
 
     fn send_due(&mut self) -> anyhow::Result<()> {
-        while let Some(&Reverse((at, due))) = self.due.peek() {
+        for _ in 0..SENT_TOGETHER {
+            let Some(&Reverse((at, due))) = self.due.peek() else { return Ok(()) };
             let now = self.now();
             if at > now {
                 return Ok(());
