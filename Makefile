@@ -1,7 +1,7 @@
 # What a person does with this project. `make` alone lists it.
 
 .DEFAULT_GOAL := help
-.PHONY: help run check test fmt lint doc audit
+.PHONY: help run check test bench fmt lint doc audit
 
 # cargo-nextest where it is installed, else cargo test; both end with their own summary.
 RUN_TESTS = if cargo nextest --version >/dev/null 2>&1; \
@@ -24,6 +24,13 @@ check: ## Check the settings, the persona files and the store, without serving
 
 test: lint doc ## All checks that need nothing but Rust: format, clippy, docs, tests
 	@$(RUN_TESTS)
+
+# What is said to it goes through, as in `make bench LOAD="--calls 500 --rounds 1"`; bench/README.md tells the rest.
+LOAD = --starts
+
+bench: ## Load the service with simulated calls, beside a minimal relay (LOAD="--help" shows how)
+	@cargo build --release --locked --bin ai-realtime
+	@cargo run --release --locked --example load -- $(LOAD)
 
 fmt: ## Format the code
 	@cargo fmt

@@ -1,9 +1,13 @@
 //! What a frame of sound costs on its way through: `cargo bench --bench frames`.
 
 use std::hint::black_box;
+use std::sync::Arc;
 
+use ai_realtime::audio::Spoken;
+use ai_realtime::protocol::openai::speech;
 use ai_realtime::protocol::twilio::StreamSid;
 use ai_realtime::protocol::twilio::stream::{parse, payload_bytes, write_media};
+use ai_realtime::transport::twilio::reframe::Reframe;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 /// 20 ms of µ-law in base64.
@@ -51,5 +55,34 @@ fn outbound_media(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, inbound_media, payload_check, outbound_media);
+fn speech_parse(criterion: &mut Criterion) {
+    let frame = format!(
+        r#"{{"type":"response.output_audio.delta","event_id":"event_1","response_id":"resp_1","item_id":"item_1","output_index":0,"content_index":0,"delta":"{}"}}"#,
+        payload()
+    );
+    let mut group = criterion.benchmark_group("frames");
+    group.throughput(Throughput::Elements(1));
+    group.bench_function("speech_parse", |bencher| bencher.iter(|| speech(black_box(&frame)).is_some()));
+    group.finish();
+}
+
+/// Whole frames pass; what is cut elsewhere is packed anew.
+fn reframe(criterion: &mut Criterion) {
+    let of = Arc::new(Spoken { response: "resp_1".into(), item: "item_1".into() });
+    let uneven = base64_simd::STANDARD.encode_to_string([7; 1_000]);
+    let mut group = criterion.benchmark_group("frames");
+    group.throughput(Throughput::Elements(1));
+    for (name, payload) in [("reframe_whole", payload()), ("reframe_uneven", uneven)] {
+        let mut reframe = Reframe::default();
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| {
+                let whole = reframe.push(&of, black_box(&payload));
+                whole.is_ok_and(|whole| whole.is_some())
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, inbound_media, payload_check, outbound_media, speech_parse, reframe);
 criterion_main!(benches);

@@ -5,6 +5,7 @@
 //! written in `tests/layering.rs`.
 
 pub mod app;
+pub mod at_once;
 pub mod audio;
 pub mod call;
 pub mod caller;

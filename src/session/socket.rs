@@ -1,6 +1,7 @@
 //! The WebSocket to the model: opening it, reading it, writing it, noticing that it is dead.
 
 use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::AbortHandle;
+use tokio::time::{Instant, sleep};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::{HeaderValue, StatusCode};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
@@ -18,6 +20,7 @@ use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, connect_asyn
 use url::Url;
 
 use super::fault::{close_word, is_fatal_close};
+use crate::at_once::at_once_or_within;
 use crate::audio::{Lane, Speech, Spoken};
 use crate::protocol::openai::{ServerEvent, SpeechFrame, speech};
 use crate::tls;
@@ -31,6 +34,8 @@ const GOODBYE_LIMIT: Duration = Duration::from_secs(1);
 const AZURE: [&str; 3] = [".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com"];
 /// Largest event we read: the reference asks for at least this.
 const MAX_MESSAGE: usize = 16 << 20;
+/// What is read at once. The library clears it before each read, and most frames have a few hundred bytes.
+const READ_BUFFER: usize = 4 << 10;
 /// Frames that wait to be written; a model that lets more pile up does not read.
 const MAX_UNWRITTEN: usize = 512;
 /// Events that wait for the session; beyond it the socket is not read.
@@ -136,7 +141,7 @@ pub async fn connect(endpoint: &Endpoint) -> Result<Stream, ConnectFailure> {
     let config = WebSocketConfig::default()
         .max_message_size(Some(MAX_MESSAGE))
         .max_frame_size(Some(MAX_MESSAGE))
-        .read_buffer_size(8 << 10)
+        .read_buffer_size(READ_BUFFER)
         .write_buffer_size(0);
     let connector = endpoint.tls.clone().map_or(Connector::Plain, Connector::Rustls);
     let request = endpoint.request().map_err(|error| refused(&error))?;
@@ -277,12 +282,26 @@ async fn read(
     mut deliver: impl FnMut(Incoming) -> bool + Send,
 ) {
     let room = Arc::new(Semaphore::new(MAX_UNREAD));
+    let mut last_at = Instant::now();
+    let mut watch = pin!(sleep(SILENCE_LIMIT));
     loop {
-        let frame = match tokio::time::timeout(SILENCE_LIMIT, source.next()).await {
-            Err(_) => return lost(&mut deliver, "no sign of life", false),
-            Ok(None) => return lost(&mut deliver, "closed", false),
-            Ok(Some(Err(error))) => return lost(&mut deliver, &error.to_string(), false),
-            Ok(Some(Ok(frame))) => frame,
+        let frame = tokio::select! {
+            biased;
+            frame = source.next() => frame,
+            () = &mut watch => {
+                if last_at.elapsed() >= SILENCE_LIMIT {
+                    return lost(&mut deliver, "no sign of life", false);
+                }
+                // No frame touches the timer: when it goes off it is set anew.
+                watch.as_mut().reset(last_at + SILENCE_LIMIT);
+                continue;
+            }
+        };
+        last_at = Instant::now();
+        let frame = match frame {
+            None => return lost(&mut deliver, "closed", false),
+            Some(Err(error)) => return lost(&mut deliver, &error.to_string(), false),
+            Some(Ok(frame)) => frame,
         };
         match frame {
             Message::Text(text) => {
@@ -354,7 +373,7 @@ async fn write(
             _ = pings.tick() => Message::Ping(tungstenite::Bytes::new()),
             frame = next_heard(heard) => Message::Text(frame),
         };
-        match tokio::time::timeout(SILENCE_LIMIT, sink.send(message)).await {
+        match at_once_or_within(SILENCE_LIMIT, sink.send(message)).await {
             Ok(Ok(())) => {}
             // The reader sees the same end, and tells; or the next frame finds the queue full.
             Ok(Err(_)) | Err(_) => {

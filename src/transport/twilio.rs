@@ -6,7 +6,7 @@ mod line;
 mod meet;
 mod outgoing;
 mod reader;
-mod reframe;
+pub mod reframe;
 pub mod rest;
 pub mod script;
 mod stream;

@@ -13,37 +13,36 @@ const SILENCE: u8 = 0xFF;
 
 /// Audio in whole frames: base64.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Whole<'a> {
+pub struct Whole<'a> {
     /// As it came, or packed anew.
-    pub(super) payload: Cow<'a, str>,
+    pub payload: Cow<'a, str>,
     /// How many bytes of the message it holds: silence that fills it up is none.
-    pub(super) bytes: usize,
+    pub bytes: usize,
 }
 
 /// The payload is no base64.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct NotBase64;
+pub struct NotBase64;
 
 /// Keeps what is less than a frame until more of the same message comes, or the end of it.
 #[derive(Debug, Default)]
-pub(super) struct Reframe {
+pub struct Reframe {
     carried: Vec<u8>,
     of: Option<Arc<Spoken>>,
 }
 
 impl Reframe {
     /// The message of which something is kept.
-    pub(super) fn carries(&self) -> Option<&Arc<Spoken>> {
+    pub fn carries(&self) -> Option<&Arc<Spoken>> {
         self.of.as_ref()
     }
 
     /// More of a message: what can be played of it, which may be nothing yet. Audio that comes in whole frames is not
     /// touched. What is kept of another message must have been asked for by [`end`](Self::end) before.
-    pub(super) fn push<'a>(
-        &mut self,
-        of: &Arc<Spoken>,
-        payload: &'a str,
-    ) -> Result<Option<Whole<'a>>, NotBase64> {
+    ///
+    /// # Errors
+    /// [`NotBase64`]; the payload is passed over.
+    pub fn push<'a>(&mut self, of: &Arc<Spoken>, payload: &'a str) -> Result<Option<Whole<'a>>, NotBase64> {
         let bytes = payload_bytes(payload).ok_or(NotBase64)?;
         if self.of.is_none() && bytes % FRAME_BYTES == 0 {
             return Ok((bytes > 0).then_some(Whole { payload: Cow::Borrowed(payload), bytes }));
@@ -56,7 +55,7 @@ impl Reframe {
     }
 
     /// No more of the message comes: the rest of it, filled up with silence.
-    pub(super) fn end(&mut self) -> Option<Whole<'static>> {
+    pub fn end(&mut self) -> Option<Whole<'static>> {
         self.of = None;
         let rest = self.carried.len();
         if rest == 0 {
@@ -67,7 +66,7 @@ impl Reframe {
     }
 
     /// The rest shall not be heard.
-    pub(super) fn clear(&mut self) {
+    pub fn clear(&mut self) {
         self.of = None;
         self.carried.clear();
     }

@@ -11,6 +11,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::outgoing::{Next, Outgoing, Over};
 use super::reader::EndsWith;
+use crate::at_once::at_once_or_within;
 
 /// How long a closing socket may take to say goodbye.
 pub(super) const GOODBYE_LIMIT: Duration = Duration::from_secs(1);
@@ -30,7 +31,7 @@ pub(super) async fn write(
     let over = loop {
         match out.next(&mut frames) {
             Next::Write => {
-                if !matches!(timeout(limit, send(&mut sink, &mut frames)).await, Ok(Ok(()))) {
+                if !matches!(at_once_or_within(limit, send(&mut sink, &mut frames)).await, Ok(Ok(()))) {
                     out.end(Over::Lost);
                     frames.clear();
                 }
