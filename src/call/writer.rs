@@ -7,6 +7,7 @@ use std::time::Duration;
 use ractor::DerivedActorRef;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout_at};
 
 use crate::id::CallId;
 use crate::store::{EventRecord, Store};
@@ -15,6 +16,10 @@ use crate::store::{EventRecord, Store};
 const MAX_WAITING: usize = 16_384;
 /// Events that are committed together at most.
 const MAX_BATCH: usize = 1_024;
+/// Pieces of what a persona says come many a second, and nobody acts on a single one: they wait so long for more.
+const LINGER: Duration = Duration::from_millis(10);
+/// The kind of event they are.
+const PIECE: &str = "assistant.delta";
 /// The wait after a failed commit doubles from the first to the longest. It is tried for ever: nothing that was
 /// recorded is thrown away, and calls stop promising when too much waits.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
@@ -35,6 +40,15 @@ enum Entry {
     },
     /// Everything before it is written once this is answered.
     Flush(oneshot::Sender<()>),
+}
+
+impl Entry {
+    fn can_wait(&self) -> bool {
+        match self {
+            Self::Event { record, .. } => record.kind == PIECE,
+            Self::Flush(_) => false,
+        }
+    }
 }
 
 /// A hand on the writer. Cheap to clone.
@@ -77,6 +91,7 @@ impl JournalWriter {
 async fn write(store: Store, mut queue: mpsc::Receiver<Entry>) {
     let mut batch = Vec::with_capacity(MAX_BATCH);
     while queue.recv_many(&mut batch, MAX_BATCH).await > 0 {
+        linger(&mut queue, &mut batch).await;
         let mut records = Vec::with_capacity(batch.len());
         let mut newest: HashMap<CallId, (DerivedActorRef<Written>, u64)> = HashMap::new();
         let mut flushed = Vec::new();
@@ -99,6 +114,19 @@ async fn write(store: Store, mut queue: mpsc::Receiver<Entry>) {
         }
         for done in flushed {
             let _ = done.send(());
+        }
+    }
+}
+
+/// Waits for more while all there is can wait.
+async fn linger(queue: &mut mpsc::Receiver<Entry>, batch: &mut Vec<Entry>) {
+    let until = Instant::now() + LINGER;
+    let mut looked_at = 0;
+    while batch.len() < MAX_BATCH && batch[looked_at..].iter().all(Entry::can_wait) {
+        looked_at = batch.len();
+        let room = MAX_BATCH - batch.len();
+        if !matches!(timeout_at(until, queue.recv_many(batch, room)).await, Ok(came) if came > 0) {
+            return;
         }
     }
 }

@@ -154,7 +154,7 @@ impl History {
             match &entry.content {
                 Content::Persona(_) => is_answered = true,
                 Content::Caller(words) if words.is_empty() => {
-                    found.push((entry.item_id.clone(), is_answered))
+                    found.push((entry.item_id.clone(), is_answered));
                 }
                 Content::Caller(_)
                 | Content::Note(_)

@@ -28,13 +28,17 @@ impl<T> Cutting<T> {
         self.asked > 0
     }
 
+    /// Whether no more can wait: what is told now goes through at once.
+    pub(super) fn is_full(&self) -> bool {
+        self.held.len() >= MAX_HELD
+    }
+
     /// Something is to be told: gives it back when it need not wait.
     pub(super) fn hold(&mut self, what: T) -> Option<T> {
         if self.asked == 0 {
             return Some(what);
         }
-        if self.held.len() == MAX_HELD {
-            metrics::counter!("ai_realtime_held_after_cut_full_total").increment(1);
+        if self.is_full() {
             return Some(what);
         }
         self.held.push(what);

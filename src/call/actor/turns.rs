@@ -120,7 +120,12 @@ impl CallData {
 
     pub(super) fn for_session(&mut self, message: SessionMessage) {
         let told = match &mut self.phone {
-            Some(phone) => phone.cutting.hold(message),
+            Some(phone) => {
+                if phone.cutting.is_full() {
+                    metrics::counter!("ai_realtime_held_after_cut_full_total").increment(1);
+                }
+                phone.cutting.hold(message)
+            }
             None => Some(message),
         };
         if let Some(message) = told {

@@ -1,5 +1,7 @@
 //! Events a client sends. Closed structs: the server refuses a whole event for one field it does not know.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use serde_json::Value;
 
@@ -213,14 +215,14 @@ pub struct FunctionTool {
     pub name: String,
     /// When and how to use it.
     pub description: String,
-    /// JSON Schema of its arguments.
-    pub parameters: Value,
+    /// JSON Schema of its arguments: shared by the copies of a configuration.
+    pub parameters: Arc<Value>,
 }
 
 impl FunctionTool {
     /// A function tool.
     pub fn new(name: String, description: String, parameters: Value) -> Self {
-        Self { kind: "function", name, description, parameters }
+        Self { kind: "function", name, description, parameters: Arc::new(parameters) }
     }
 }
 
