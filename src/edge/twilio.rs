@@ -55,6 +55,8 @@ const TWIML: &str = "text/xml; charset=utf-8";
 pub struct Phone {
     /// What Twilio is told, and where it finds us.
     pub script: Script,
+    /// `PUBLIC_URL` as it was written, where that is not how [`Script`] writes it: in capitals, say.
+    pub written_base: Option<String>,
     /// How requests of Twilio's are known.
     pub trust: WebhookTrust,
     /// Checks their signatures.
@@ -76,8 +78,10 @@ impl Phone {
             (Some(account), Some(token)) => Some(TwilioApi::new(&settings.api_base, account, token.clone())?),
             (None, _) | (_, None) => None,
         };
+        let script = Script::new(&settings.public_url(listens_at));
         Ok(Self {
-            script: Script::new(&settings.public_url(listens_at)),
+            written_base: settings.public_url_as_written.clone().filter(|base| *base != script.url("")),
+            script,
             trust: settings.trust(),
             verifier: Verifier::new(tokens).with_shared_keys(settings.webhook_keys.iter().cloned().collect()),
             api,
