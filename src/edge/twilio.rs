@@ -1,11 +1,11 @@
 //! The phone: what Twilio asks of us and tells us, and what is asked of Twilio. `/api/twilio/*`, and of `/ai/calls`
 //! what concerns the phone.
 
+mod away;
 pub(super) mod message;
 mod opening;
 pub(super) mod outbound;
 mod passes;
-mod placed;
 pub(super) mod resume;
 mod resumes;
 mod sender;
@@ -36,12 +36,11 @@ use crate::transport::twilio::script::Script;
 use message::Answers;
 use outbound::PlacedAnswer;
 use passes::Passes;
-use placed::Placed;
 use resumes::Resumes;
 
 /// Sockets that may wait to show whose they are.
 const WAITING_STREAMS: usize = 256;
-/// Passes, returns and placed calls that are remembered: several for every call a node may hold.
+/// Passes and returns that are remembered: several for every call a node may hold.
 const REMEMBERED: usize = 32_768;
 /// Answers to messages that are remembered. Twilio asks again within minutes, if at all.
 const ANSWERED_MESSAGES: OnceLimits = OnceLimits { most: 10_000, keep: Duration::from_secs(600) };
@@ -95,7 +94,6 @@ impl Phone {
 pub(super) struct Desk {
     passes: Mutex<Passes>,
     resumes: Mutex<Resumes>,
-    placed: Mutex<Placed>,
     waiting_streams: Arc<Semaphore>,
     answers: Answers,
     idempotency: Once<Result<PlacedAnswer, ApiError>>,
@@ -106,7 +104,6 @@ impl Default for Desk {
         Self {
             passes: Mutex::new(Passes::new(REMEMBERED)),
             resumes: Mutex::new(Resumes::new(REMEMBERED)),
-            placed: Mutex::new(Placed::new(REMEMBERED)),
             waiting_streams: Arc::new(Semaphore::new(WAITING_STREAMS)),
             answers: Once::new(ANSWERED_MESSAGES),
             idempotency: Once::new(IDEMPOTENCY_KEYS),

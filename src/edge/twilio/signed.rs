@@ -154,10 +154,10 @@ pub(in crate::edge) enum WebhookRefusals {
     /// `invalid_form`: the form lacks what Twilio always sends.
     #[response(status = 400)]
     Invalid(ErrorBody),
-    /// `forbidden`: the signature is missing or wrong.
+    /// `forbidden`: the signature is missing or wrong; without signatures, the request is not of this machine.
     #[response(status = 403)]
     Forbidden(ErrorBody),
-    /// `body_timeout`: the form did not come in time.
+    /// `body_timeout`: the form did not come within 10 seconds.
     #[response(status = 408)]
     Slow(ErrorBody),
     /// `body_too_large`: over 64 KiB.
