@@ -11,9 +11,10 @@ RUN_TESTS = if cargo nextest --version >/dev/null 2>&1; \
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-# On one machine the phone is tried without a token: unless something is said of it, here or in `.env`.
-TRIAL = case "$${HOST:-127.0.0.1}" in 127.*|localhost|::1) \
-	grep -qsE '^[[:space:]]*(export[[:space:]]+)?(HOST|TWILIO_ALLOW_UNSIGNED)=' .env || \
+# On one machine the phone is tried without a token: unless something is said of it, or the service has a PUBLIC_URL,
+# here or in `.env`.
+TRIAL = test -n "$$PUBLIC_URL" || case "$${HOST:-127.0.0.1}" in 127.*|localhost|::1) \
+	grep -qsE '^[[:space:]]*(export[[:space:]]+)?(HOST|PUBLIC_URL|TWILIO_ALLOW_UNSIGNED)=' .env || \
 	export TWILIO_ALLOW_UNSIGNED="$${TWILIO_ALLOW_UNSIGNED-true}";; esac
 
 run: ## Build for release and serve on 127.0.0.1:7070

@@ -17,7 +17,7 @@ use url::Url;
 use validator::{Validate, ValidationErrors};
 
 pub use mistake::{ConfigError, ConfigMistake};
-pub use phone::{PhoneSettings, WebhookTrust, is_e164};
+pub use phone::{PhoneSettings, WebhookTrust, is_e164, is_loopback_host};
 pub use startup::StartUpLine;
 
 use crate::id::PersonaKey;

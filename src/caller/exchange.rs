@@ -1,4 +1,4 @@
-//! Twilio's REST API for calls, as far as a service uses it: update, hang up, place, look up.
+//! Twilio's REST API as far as a service uses it: calls are updated, hung up, placed and looked up, messages sent.
 //!
 //! The service is pointed at it with `TWILIO_API_BASE`. What it asks for happens to the simulated calls the exchange
 //! knows. Faults can be scripted, and every request is kept for the test to look at.

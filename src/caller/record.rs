@@ -2,6 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::time::{Duration, Instant};
 
@@ -69,6 +70,8 @@ pub struct Counters {
 #[derive(Debug)]
 pub(super) struct Record {
     pub(super) clock: Clock,
+    /// When the call came to be.
+    pub(super) created: Timestamp,
     keeps_audio: bool,
     state: Mutex<State>,
     changed: watch::Sender<()>,
@@ -93,7 +96,8 @@ pub(super) struct State {
 impl Record {
     pub(super) fn new(clock: Clock, keeps_audio: bool, status: &'static str) -> Self {
         let state = State { status, caller_is_silent: true, ..State::default() };
-        Self { clock, keeps_audio, state: Mutex::new(state), changed: watch::Sender::new(()) }
+        let created = Timestamp::now();
+        Self { clock, created, keeps_audio, state: Mutex::new(state), changed: watch::Sender::new(()) }
     }
 
     pub(super) fn read(&self) -> MutexGuard<'_, State> {

@@ -79,10 +79,10 @@ pub struct Connect {
     pub parameters: Vec<(String, String)>,
 }
 
-/// `<Dial>` with one `<Number>`, or the number as its text.
+/// `<Dial>` with one `<Number>`, `<Client>` or `<Sip>`, or the number as its text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dial {
-    /// Whom to call.
+    /// Whom to call: a number, or a `client:` or `sip:` address.
     pub number: String,
     /// Told how it went and asked for new TwiML; without it the next verb runs.
     pub action: Option<Link>,
@@ -225,11 +225,12 @@ fn dial(element: &Element) -> Result<Dial, TwimlError> {
     known(element, &attributes)?;
     let (number_, whisper) = match element.children.as_slice() {
         [] => (words(element)?, None),
-        [noun] if noun.name == "Number" && element.text.is_empty() => {
-            known(noun, &["url", "method", "statusCallback", "statusCallbackMethod", "statusCallbackEvent"])?;
-            (words(noun)?, link(noun, "url", "method")?)
+        [noun] if element.text.is_empty() => (whom(noun)?, link(noun, "url", "method")?),
+        _ => {
+            return unexpected(
+                "<Dial> holds one number, as its text or as <Number>, or one <Client> or <Sip>",
+            );
         }
-        _ => return unexpected("<Dial> holds one number, as its text or as <Number>"),
     };
     Ok(Dial {
         number: number_,
@@ -238,6 +239,19 @@ fn dial(element: &Element) -> Result<Dial, TwimlError> {
         timeout_s: number(element, "timeout", 30)?,
         caller_id: attribute(element, "callerId").map(ToOwned::to_owned),
     })
+}
+
+/// Whom a noun of `<Dial>` names.
+fn whom(noun: &Element) -> Result<String, TwimlError> {
+    known(noun, &["url", "method", "statusCallback", "statusCallbackMethod", "statusCallbackEvent"])?;
+    let words = words(noun)?;
+    match noun.name.as_str() {
+        "Number" => Ok(words),
+        "Client" => Ok(format!("client:{words}")),
+        "Sip" if words.starts_with("sip:") || words.starts_with("sips:") => Ok(words),
+        "Sip" => unexpected(format!("<Sip> holds no sip: address: {words}")),
+        other => unexpected(format!("<Dial> holds <{other}>, not <Number>, <Client> or <Sip>")),
+    }
 }
 
 fn message(element: &Element) -> Result<Verb, TwimlError> {

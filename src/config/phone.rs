@@ -22,6 +22,8 @@ const NUMBER_ALLOWED: &str = "use a number in international form, such as +35621
 const QUEUE_ALLOWED: &str = "use a whole number of frames of 20 ms from 5 to 3000";
 const UNSIGNED_REFUSED: &str = "it is for trials on one machine, and HOST is no loopback address: set \
                                 TWILIO_AUTH_TOKEN, or HOST=127.0.0.1";
+const UNSIGNED_IN_PUBLIC: &str = "it is for trials on one machine, and PUBLIC_URL leads here from elsewhere: set \
+                                  TWILIO_AUTH_TOKEN, or take PUBLIC_URL away";
 
 /// How many tokens or keys may be in force; each request is compared with all of them.
 const MAX_SECRETS: usize = 16;
@@ -31,6 +33,8 @@ const MAX_SECRETS: usize = 16;
 pub struct PhoneSettings {
     /// `PUBLIC_URL`: what providers reach us by. Default: where the service listens.
     pub public_url: Option<Url>,
+    /// `PUBLIC_URL` to the letter, without a `/` at its end: Twilio signs a URL as it was written there.
+    pub public_url_as_written: Option<String>,
     /// `TWILIO_ACCOUNT_SID`. Without it nothing can be asked of Twilio.
     pub account_sid: Option<String>,
     /// `TWILIO_AUTH_TOKEN`: the tokens a request may be signed with; the first is the one we show ourselves by.
@@ -64,6 +68,7 @@ impl PhoneSettings {
     pub(super) fn read(source: &mut Source<impl Fn(&str) -> Option<String>>) -> Self {
         Self {
             public_url: read_url(source, "PUBLIC_URL", PUBLIC_URL_ALLOWED),
+            public_url_as_written: source.text("PUBLIC_URL").map(|url| url.trim_end_matches('/').to_owned()),
             account_sid: source.read("TWILIO_ACCOUNT_SID", None, ACCOUNT_SID_ALLOWED, |text| {
                 is_account_sid(text).then(|| Some(text.to_owned()))
             }),
@@ -83,6 +88,10 @@ impl PhoneSettings {
     pub(super) fn check(&self, is_loopback: bool, source: &mut Source<impl Fn(&str) -> Option<String>>) {
         if self.allow_unsigned && !is_loopback {
             source.refuse("TWILIO_ALLOW_UNSIGNED", UNSIGNED_REFUSED);
+        } else if self.trust() == WebhookTrust::Unsigned
+            && self.public_url.as_ref().is_some_and(|url| !is_loopback_url(url))
+        {
+            source.refuse("TWILIO_ALLOW_UNSIGNED", UNSIGNED_IN_PUBLIC);
         }
     }
 
@@ -104,36 +113,42 @@ impl PhoneSettings {
 
     pub(super) fn find_warnings(&self, warnings: &mut Vec<String>) {
         match self.trust() {
-            WebhookTrust::Unsigned => {
-                let mut warning =
-                    "TWILIO_ALLOW_UNSIGNED is true and there is no TWILIO_AUTH_TOKEN: whoever reaches \
-                                   this machine's loopback can begin calls"
-                        .to_owned();
-                if self.public_url.as_ref().is_some_and(|url| !is_loopback_url(url)) {
-                    warning.push_str(", and through PUBLIC_URL perhaps anyone");
-                }
-                warnings.push(warning);
-            }
-            WebhookTrust::Signed if self.allow_unsigned => {
-                warnings.push(
-                    "TWILIO_ALLOW_UNSIGNED is true, but there is a TWILIO_AUTH_TOKEN: every request of Twilio's must \
-                     be signed"
-                        .to_owned(),
-                );
-            }
-            WebhookTrust::Signed | WebhookTrust::NotConfigured => {}
-        }
-        if self.trust() == WebhookTrust::Signed && self.account_sid.is_none() {
-            warnings.push(
-                "TWILIO_AUTH_TOKEN is set, but there is no TWILIO_ACCOUNT_SID: calls cannot be placed, ended or \
-                 transferred from here"
+            WebhookTrust::Unsigned => warnings.push(
+                "TWILIO_ALLOW_UNSIGNED is true and there is no TWILIO_AUTH_TOKEN: whoever reaches this machine's \
+                 loopback can begin calls"
                     .to_owned(),
-            );
+            ),
+            WebhookTrust::Signed => self.find_warnings_of_signed(warnings),
+            WebhookTrust::NotConfigured => {}
         }
         if self.api_base.scheme() == "http" && !is_loopback_url(&self.api_base) {
             warnings.push("TWILIO_API_BASE is an http:// URL: the auth token travels unencrypted".to_owned());
         }
     }
+
+    fn find_warnings_of_signed(&self, warnings: &mut Vec<String>) {
+        let (proof, missing) = match (self.auth_tokens.is_empty(), self.account_sid.is_none()) {
+            (false, false) => ("TWILIO_AUTH_TOKEN is", None),
+            (false, true) => ("TWILIO_AUTH_TOKEN is", Some("TWILIO_ACCOUNT_SID")),
+            (true, false) => ("TWILIO_WEBHOOK_KEYS are", Some("TWILIO_AUTH_TOKEN")),
+            (true, true) => ("TWILIO_WEBHOOK_KEYS are", Some("TWILIO_AUTH_TOKEN and no TWILIO_ACCOUNT_SID")),
+        };
+        if self.allow_unsigned {
+            warnings.push(format!(
+                "TWILIO_ALLOW_UNSIGNED is true, but {proof} set: every request of Twilio's must be signed"
+            ));
+        }
+        if let Some(missing) = missing {
+            warnings.push(format!(
+                "{proof} set, but there is no {missing}: calls cannot be placed, ended or transferred from here"
+            ));
+        }
+    }
+}
+
+/// Whether a host, as it stands in a URL or in `Host` and with its port if it has one, is this machine's loopback.
+pub fn is_loopback_host(host: &str) -> bool {
+    Url::parse(&format!("http://{host}/")).is_ok_and(|url| is_loopback_url(&url))
 }
 
 /// `http://` and where the service listens; an address that stands for all of them is told as loopback.

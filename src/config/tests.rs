@@ -184,12 +184,18 @@ fn what_may_not_be_meant_is_said() {
     assert_eq!(warnings(&[local, ("OPENAI_API_KEY", "sk-x")]), "");
     let unsigned = ("TWILIO_ALLOW_UNSIGNED", "true");
     assert!(warnings(&[unsigned]).contains("can begin calls"));
-    assert!(warnings(&[unsigned, ("PUBLIC_URL", "https://voice.example.com")]).contains("perhaps anyone"));
     let token = ("TWILIO_AUTH_TOKEN", "12345678901234567890123456789012");
     assert!(warnings(&[token]).contains("no TWILIO_ACCOUNT_SID"));
     let account = ("TWILIO_ACCOUNT_SID", "AC0123456789abcdef0123456789abcdef");
     assert_eq!(warnings(&[token, account]), "");
-    assert!(warnings(&[token, account, unsigned]).contains("must be signed"));
+    assert!(warnings(&[token, account, unsigned]).contains("TWILIO_AUTH_TOKEN is set: every request"));
+    let keys = ("TWILIO_WEBHOOK_KEYS", "id:secret");
+    assert!(warnings(&[keys, unsigned]).contains("TWILIO_WEBHOOK_KEYS are set: every request"));
+    assert!(
+        warnings(&[keys, account])
+            .contains("TWILIO_WEBHOOK_KEYS are set, but there is no TWILIO_AUTH_TOKEN:")
+    );
+    assert!(warnings(&[keys]).contains("no TWILIO_AUTH_TOKEN and no TWILIO_ACCOUNT_SID"));
     assert!(warnings(&[("TWILIO_API_BASE", "http://twilio.example")]).contains("unencrypted"));
     assert!(warnings(&[("SUPABASE_URL", "https://x.supabase.co")]).contains("does not use Supabase"));
 }
@@ -222,6 +228,26 @@ fn requests_of_twilio_are_unsigned_only_on_this_machine_and_only_without_a_token
         assert_eq!(lines.len(), 1, "{lines:?}");
         assert!(lines[0].starts_with("TWILIO_ALLOW_UNSIGNED is \"true\": it is for trials"), "{lines:?}");
     }
+    for public in ["https://voice.example.com", "http://192.168.1.7:7070"] {
+        let lines = mistakes(&[unsigned, ("PUBLIC_URL", public)]);
+        assert!(lines.len() == 1 && lines[0].contains("PUBLIC_URL leads here from elsewhere"), "{lines:?}");
+        assert_eq!(trust(&[unsigned, token, ("PUBLIC_URL", public)]), WebhookTrust::Signed);
+    }
+    for local in ["http://localhost:7070", "http://127.0.0.1:7070", "http://[::1]:7070"] {
+        assert_eq!(trust(&[unsigned, ("PUBLIC_URL", local)]), WebhookTrust::Unsigned);
+    }
+}
+
+#[test]
+fn a_host_is_loopback_with_and_without_its_port() {
+    assert!(
+        ["localhost", "LOCALHOST:7070", "127.0.0.1", "127.1.2.3:1", "[::1]:7070"]
+            .into_iter()
+            .all(is_loopback_host)
+    );
+    let others =
+        ["", "voice.example.com", "127.0.0.1.example.com", "127.0.0.1@example.com", "0.0.0.0", "[::]"];
+    assert!(!others.into_iter().any(is_loopback_host));
 }
 
 #[test]

@@ -118,7 +118,7 @@ impl<V: Clone + Send + Sync + 'static> Drop for Broken<V> {
 #[derive(Debug)]
 struct Ledger<V> {
     entries: HashMap<String, Entry<V>>,
-    /// Oldest first; an entry that was forgotten may still stand here.
+    /// Oldest first, each once.
     order: VecDeque<(String, u64)>,
     limits: OnceLimits,
     number: u64,
@@ -176,12 +176,13 @@ impl<V> Ledger<V> {
     }
 
     fn forget_stale(&mut self, now: Instant) {
-        while let Some((key, number)) = self.order.front().cloned() {
-            let stale = |entry: &Entry<V>| now.duration_since(entry.at) >= self.limits.keep;
-            if !self.entries.get(&key).is_some_and(stale) {
+        while let Some((key, _)) = self.order.front() {
+            // An entry and its place in the order come and go together.
+            if self.entries.get(key).is_some_and(|entry| now.duration_since(entry.at) < self.limits.keep) {
                 return;
             }
-            self.forget(&key, number);
+            self.entries.remove(key);
+            self.order.pop_front();
         }
     }
 

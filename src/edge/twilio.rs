@@ -1,12 +1,12 @@
 //! The phone: what Twilio asks of us and tells us, and what is asked of Twilio. `/api/twilio/*`, and of `/ai/calls`
 //! what concerns the phone.
 
+mod away;
 mod detections;
 pub(super) mod message;
 mod opening;
 pub(super) mod outbound;
 mod passes;
-mod placed;
 pub(super) mod resume;
 mod resumes;
 mod sender;
@@ -38,12 +38,11 @@ use detections::Detections;
 use message::Answers;
 use outbound::PlacedAnswer;
 use passes::Passes;
-use placed::Placed;
 use resumes::Resumes;
 
 /// Sockets that may wait to show whose they are.
 const WAITING_STREAMS: usize = 256;
-/// Passes, returns and placed calls that are remembered: several for every call a node may hold.
+/// Passes and returns that are remembered: several for every call a node may hold.
 const REMEMBERED: usize = 32_768;
 /// Answers to messages that are remembered. Twilio asks again within minutes, if at all.
 const ANSWERED_MESSAGES: OnceLimits = OnceLimits { most: 10_000, keep: Duration::from_secs(600) };
@@ -57,6 +56,8 @@ const TWIML: &str = "text/xml; charset=utf-8";
 pub struct Phone {
     /// What Twilio is told, and where it finds us.
     pub script: Script,
+    /// `PUBLIC_URL` as it was written, where that is not how [`Script`] writes it: in capitals, say.
+    pub written_base: Option<String>,
     /// How requests of Twilio's are known.
     pub trust: WebhookTrust,
     /// Checks their signatures.
@@ -78,8 +79,10 @@ impl Phone {
             (Some(account), Some(token)) => Some(TwilioApi::new(&settings.api_base, account, token.clone())?),
             (None, _) | (_, None) => None,
         };
+        let script = Script::new(&settings.public_url(listens_at));
         Ok(Self {
-            script: Script::new(&settings.public_url(listens_at)),
+            written_base: settings.public_url_as_written.clone().filter(|base| *base != script.url("")),
+            script,
             trust: settings.trust(),
             verifier: Verifier::new(tokens).with_shared_keys(settings.webhook_keys.iter().cloned().collect()),
             api,
@@ -93,7 +96,6 @@ impl Phone {
 pub(super) struct Desk {
     passes: Mutex<Passes>,
     resumes: Mutex<Resumes>,
-    placed: Mutex<Placed>,
     detections: Mutex<Detections>,
     waiting_streams: Arc<Semaphore>,
     answers: Answers,
@@ -105,7 +107,6 @@ impl Default for Desk {
         Self {
             passes: Mutex::new(Passes::new(REMEMBERED)),
             resumes: Mutex::new(Resumes::new(REMEMBERED)),
-            placed: Mutex::new(Placed::new(REMEMBERED)),
             detections: Mutex::new(Detections::new(REMEMBERED)),
             waiting_streams: Arc::new(Semaphore::new(WAITING_STREAMS)),
             answers: Once::new(ANSWERED_MESSAGES),

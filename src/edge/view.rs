@@ -222,9 +222,11 @@ pub(super) struct CallEventView {
     #[schema(format = DateTime)]
     at: String,
     call_id: String,
-    /// `call.started`, `call.ended`, `persona.activated`, `handoff.requested`, `handoff.refused`, `turn.started`,
-    /// `caller.text`, `assistant.delta`, `assistant.text`, `assistant.interrupted`, `tool.started`, `tool.done`,
-    /// `turn.done`, `model.connected`, `model.disconnected`, `model.reconnected`, `error`, and others to come.
+    /// `call.started`, `call.resumed`, `call.ended`, `persona.activated`, `handoff.requested`, `handoff.refused`,
+    /// `turn.started`, `caller.text`, `caller.transcript`, `assistant.delta`, `assistant.text`,
+    /// `assistant.interrupted`, `assistant.filler`, `tool.started`, `tool.done`, `turn.done`, `model.connected`,
+    /// `model.disconnected`, `model.reconnected`, `dtmf`, `transfer.started`, `line.up`, `line.down`, `error`, and
+    /// others to come.
     r#type: String,
 }
 

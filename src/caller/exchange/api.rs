@@ -9,13 +9,15 @@ use axum::extract::{DefaultBodyLimit, Path, RawQuery, Request, State as Shown};
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
+use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use url::form_urlencoded;
 
 use super::super::call::{Command, Update};
+use super::super::identity::sid;
 use super::super::line::Handle;
 use super::super::timeline::TimelineEvent;
 use super::super::twiml::{Link, Method};
@@ -26,6 +28,8 @@ use super::{ApiRequest, Fault, Shared, outbound};
 const MAX_BODY: usize = 64 << 10;
 /// Longest `Twiml` of an update, in characters.
 const MAX_TWIML: usize = 4_000;
+/// Longest `Body` of a message, in UTF-16 code units.
+const MAX_MESSAGE: usize = 1_600;
 /// How long a request without an answer is held before its connection is closed.
 const SILENCE: Duration = Duration::from_secs(120);
 
@@ -33,6 +37,7 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/2010-04-01/Accounts/{account}/Calls.json", get(list).post(create))
         .route("/2010-04-01/Accounts/{account}/Calls/{call}", get(show).post(update))
+        .route("/2010-04-01/Accounts/{account}/Messages.json", post(send))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(middleware::from_fn_with_state(Arc::clone(&shared), faulty))
         .with_state(shared)
@@ -144,6 +149,36 @@ async fn update(
     Ok(Json(described(&handle)))
 }
 
+/// Takes a message. Nobody reads it: the test finds it among the requests.
+async fn send(Shown(shared): Shown<Arc<Shared>>, body: String) -> Result<Response, ApiError> {
+    let form: Params = form_urlencoded::parse(body.as_bytes()).into_owned().collect();
+    let needed = |name, code, message| {
+        field(&form, name).filter(|value| !value.is_empty()).ok_or(ApiError::new(400, code, message))
+    };
+    let to = needed("To", 21_604, "A 'To' phone number is required.")?;
+    let from = needed("From", 21_603, "A 'From' phone number is required.")?;
+    let text = needed("Body", 21_602, "Message body is required.")?;
+    if text.encode_utf16().count() > MAX_MESSAGE {
+        return Err(ApiError::new(
+            400,
+            21_617,
+            "The concatenated message body exceeds the 1600 character limit.",
+        ));
+    }
+    let message = json!({
+        "sid": sid("SM"),
+        "account_sid": shared.account_sid,
+        "api_version": "2010-04-01",
+        "from": from,
+        "to": to,
+        "body": text,
+        "direction": "outbound-api",
+        "status": "queued",
+        "date_created": rfc2822(Timestamp::now()),
+    });
+    Ok((StatusCode::CREATED, Json(message)).into_response())
+}
+
 /// What an update asks for, and how the timeline tells it.
 fn wanted(form: &[(String, String)]) -> Result<(Update, String), ApiError> {
     if let Some(link) = link(form, "Url", "Method") {
@@ -192,10 +227,16 @@ fn described(call: &Handle) -> Value {
         "to": identity.to,
         "direction": identity.direction,
         "status": status,
+        "date_created": rfc2822(call.record.created),
         "duration": ended_s.map(|seconds| seconds.to_string()),
         "parent_call_sid": identity.parent,
         "uri": format!("/2010-04-01/Accounts/{}/Calls/{}.json", identity.account_sid, identity.call_sid),
     })
+}
+
+/// A time as Twilio's API tells it.
+fn rfc2822(at: Timestamp) -> Option<String> {
+    jiff::fmt::rfc2822::to_string(&at.to_zoned(jiff::tz::TimeZone::UTC)).ok()
 }
 
 /// An error in Twilio's words.

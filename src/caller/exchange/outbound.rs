@@ -102,19 +102,28 @@ async fn ring(shared: Arc<Shared>, mut task: CallTask, handle: Handle, order: Or
     };
     task.record.change(|state| state.status = "in-progress");
     task.post_progress("answered", "in-progress");
-    if let Some(link) = order.async_detection {
-        let mut params = task.identity.params("in-progress");
-        params.extend(pairs(&[("AnsweredBy", &answered_by), ("MachineDetectionDuration", "1200")]));
-        task.post(link, "answered-by", params);
-    }
     let detected = if order.sync_detection { pairs(&[("AnsweredBy", &answered_by)]) } else { Params::new() };
     match first_document(&task, order.answer, detected).await {
         Ok(document) => {
+            // It takes its time: the service has long answered, and perhaps the stream is up.
+            if let Some(link) = order.async_detection {
+                task.post(link, "answered-by", detection(&task.identity, &answered_by));
+            }
             let line = begin(task, handle, document);
             shared.change(|state| state.answered.push_back(line));
         }
         Err(why) => task.end(Ending::Failed { why }).await,
     }
+}
+
+/// What the callback of the detection carries; Twilio tells neither the numbers nor the call's status.
+fn detection(call: &Identity, answered_by: &str) -> Params {
+    pairs(&[
+        ("AccountSid", &call.account_sid),
+        ("CallSid", &call.call_sid),
+        ("AnsweredBy", answered_by),
+        ("MachineDetectionDuration", "1200"),
+    ])
 }
 
 async fn first_document(task: &CallTask, source: Source, extra: Params) -> Result<Document, String> {

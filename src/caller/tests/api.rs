@@ -125,6 +125,34 @@ async fn an_answer_may_be_lost_after_its_effect() {
 }
 
 #[tokio::test]
+async fn a_call_whose_answer_was_lost_is_found_and_messages_are_taken() {
+    use crate::transport::twilio::rest::{CreateCall, TwilioApi};
+
+    let service = Service::start().await;
+    let exchange = exchange().await;
+    let api = TwilioApi::new(&exchange.url().parse().unwrap(), ACCOUNT, TOKEN.into()).unwrap();
+    exchange.fail_next([Fault::LostAnswer]);
+    let call = CreateCall {
+        to: "+15005550006".to_owned(),
+        from: "+18005551212".to_owned(),
+        url: format!("{}/voice", service.base),
+        status_callback: None,
+        machine_detection: None,
+        timeout_s: 20,
+    };
+    let placed = api.create_call(&call).await.unwrap();
+    let line = exchange.until_answered(SOON).await.unwrap();
+    assert_eq!(placed.as_str(), line.call_sid());
+
+    api.send_message("+18005551212", "+15005550006", "One moment.").await.unwrap();
+    let sent =
+        exchange.until_request(SOON, |request| request.path.ends_with("/Messages.json")).await.unwrap();
+    assert_eq!((sent.field("Body"), sent.status), (Some("One moment."), Some(201)));
+    let error = api.send_message("+18005551212", "+15005550006", &"x".repeat(1_601)).await.unwrap_err();
+    assert!(error.to_string().contains("21617"), "{error}");
+}
+
+#[tokio::test]
 async fn an_outbound_call_is_answered_and_its_progress_told() {
     let mut service = Service::start().await;
     let exchange = exchange().await;
@@ -161,6 +189,8 @@ async fn an_outbound_call_is_answered_and_its_progress_told() {
         .await
         .unwrap();
     assert_eq!(listed["calls"][0]["status"], "in-progress");
+    let created = jiff::fmt::rfc2822::parse(listed["calls"][0]["date_created"].as_str().unwrap()).unwrap();
+    assert!(jiff::Timestamp::now().duration_since(created.timestamp()).as_secs() < 60, "{created}");
     line.hang_up().await;
     line.until_over(SOON).await.unwrap();
 
@@ -195,7 +225,11 @@ async fn a_machine_is_detected_beside_the_call_and_a_busy_callee_ends_it() {
         ("AsyncAmdStatusCallback", &detected),
     ];
     assert_eq!(post(&calls(&exchange, ".json"), &form).await.0, 201);
-    assert_eq!(service.post_to("/detected").await.form["AnsweredBy"], "machine_start");
+    let told = service.post_to("/detected").await;
+    assert_eq!(told.form["AnsweredBy"], "machine_start");
+    let mut names: Vec<_> = told.form.keys().map(String::as_str).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["AccountSid", "AnsweredBy", "CallSid", "MachineDetectionDuration"]);
     exchange.set_callee(Callee::Busy);
     let form = [("To", "+1"), ("From", "+2"), ("Url", url.as_str()), ("StatusCallback", &status)];
     assert_eq!(post(&calls(&exchange, ".json"), &form).await.0, 201);

@@ -74,6 +74,14 @@ fn the_smaller_verbs_are_read() {
         panic!("no Dial");
     };
     assert_eq!((dial.number.as_str(), dial.timeout_s, dial.action), ("+1", 30, None));
+    for (noun, number) in [
+        (r#"<Client url="/whisper">desk</Client>"#, "client:desk"),
+        (r#"<Sip url="/whisper">sip:desk@example.com</Sip>"#, "sip:desk@example.com"),
+    ] {
+        let text = format!("<Response><Dial>{noun}</Dial></Response>");
+        let Verb::Dial(dial) = parse(&text).unwrap().remove(0) else { panic!("no Dial") };
+        assert_eq!((dial.number.as_str(), dial.whisper), (number, Some(post("/whisper"))));
+    }
 }
 
 #[test]
@@ -100,6 +108,8 @@ fn what_twilio_would_warn_about_is_refused() {
             "500 characters",
         ),
         ("<Dial><Number>+1</Number><Number>+2</Number></Dial>".to_owned(), "one number"),
+        ("<Dial><Sip>desk</Sip></Dial>".to_owned(), "no sip:"),
+        ("<Dial><Queue>desk</Queue></Dial>".to_owned(), "<Queue>"),
     ];
     for (body, told) in cases {
         let error = refused(&body);

@@ -4,13 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
 use super::super::Edge;
 use super::super::error::ApiError;
 use super::super::once::{Keep, Once};
-use super::opening::{find_business, is_known};
+use super::opening::{business_of, is_known};
 use super::signed::{SignedForm, WebhookRefusals, unusable};
 use super::split::{MAX_MESSAGE, split};
 use super::{Twiml, sender};
@@ -25,6 +24,8 @@ const REPLY_LIMIT: Duration = Duration::from_secs(12);
 const MAX_TEXT_CHARS: usize = 5_000;
 
 const ONLY_TEXT: &str = "I can read text only. Please write to me what you need.";
+const ONLY_THE_TEXT: &str = "(I could read your text only, not what you attached.)";
+const TOO_LONG: &str = "I am sorry, your message is too long for me. Please write to me in fewer words.";
 const LATER: &str = "One moment please, the answer follows.";
 const TOO_SLOW: &str = "I am sorry, I could not answer in time. Please send your message again in a moment.";
 const NOT_NOW: &str = "I am sorry, I cannot answer just now. Please write again in a few minutes.";
@@ -35,7 +36,7 @@ pub(super) type Answers = Once<Vec<String>>;
 /// Answer a message
 ///
 /// An SMS or a WhatsApp message through Twilio, answered by the persona of the number it was sent to in a text call per
-/// sender. The same `MessageSid` is answered once.
+/// sender. The same `MessageSid` is answered once within ten minutes, as long as this process runs.
 #[utoipa::path(
     post, path = "/api/twilio/message", tag = "Phone", operation_id = "twilio_message", security(()),
     request_body(content = String, content_type = "application/x-www-form-urlencoded",
@@ -53,8 +54,12 @@ pub(in crate::edge) async fn message(
     }
     let sid = message.message_sid.clone();
     let work = || Arc::clone(&edge).answer(message);
-    let answer = edge.desk.answers.run(&sid, "", work).await.map_err(|_| full())?;
-    let bodies = answer.ok_or_else(ApiError::internal)?;
+    // Twilio would tell nobody of a status; the sender reads a sentence.
+    let answer = edge.desk.answers.run(&sid, "", work).await;
+    let bodies = answer.ok().flatten().unwrap_or_else(|| {
+        tracing::warn!("a message could not be answered: too many are, or a mistake of ours broke it off");
+        one(NOT_NOW)
+    });
     Ok(Twiml(edge.state.phone.script.messages(&bodies)).into_response())
 }
 
@@ -62,8 +67,11 @@ impl Edge {
     /// What is answered within Twilio's patience. What comes later is sent, if that is possible.
     async fn answer(self: Arc<Self>, message: IncomingMessage) -> (Vec<String>, Keep) {
         let text = message.body.trim();
-        if text.is_empty() || text.chars().count() > MAX_TEXT_CHARS {
+        if text.is_empty() {
             return (one(ONLY_TEXT), Keep::Yes);
+        }
+        if text.chars().count() > MAX_TEXT_CHARS {
+            return (one(TOO_LONG), Keep::Yes);
         }
         let text = text.to_owned();
         let mut reply = tokio::spawn(Arc::clone(&self).reply(message.clone(), text));
@@ -96,12 +104,13 @@ impl Edge {
         let call = self.text_call_of(&message).await?;
         let taken = call.say(text).await?;
         // A call that is stopped drops the sender.
-        Ok(taken.reply.await.unwrap_or(Err(CallError::Interrupted))?.text)
+        let reply = taken.reply.await.unwrap_or(Err(CallError::Interrupted))?.text;
+        Ok(if message.num_media == 0 { reply } else { format!("{reply}\n\n{ONLY_THE_TEXT}") })
     }
 
     async fn text_call_of(&self, message: &IncomingMessage) -> Result<CallHandle, SwitchboardError> {
         let id = sender::call_of(&message.from, &message.to).ok_or(CallError::Interrupted)?;
-        let business = find_business(self, None, &message.to).await;
+        let business = business_of(self, &message.to).await?;
         let persona = business.as_ref().and_then(|business| business.default_persona.clone());
         let persona = persona.filter(|persona| is_known(self, persona));
         self.state.switchboard.text_call_of(&id, persona.as_ref(), business.map(Arc::new)).await
@@ -120,9 +129,4 @@ async fn send(api: &TwilioApi, message: &IncomingMessage, text: &str) {
 
 fn one(text: &str) -> Vec<String> {
     vec![text.to_owned()]
-}
-
-fn full() -> ApiError {
-    let sentence = "too many messages are being answered: try again in a moment";
-    ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "at_capacity", sentence).retry_after(5)
 }

@@ -1,88 +1,107 @@
 //! With what a phone call begins: whose number was called, and who answers it.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Deserialize;
+
 use crate::call::{Direction, PhoneStart};
-use crate::config::is_e164;
 use crate::edge::Edge;
 use crate::id::PersonaKey;
 use crate::protocol::twilio::webhook::IncomingCall;
 use crate::store::{BusinessProfile, StoreError};
 
-use super::placed::Purpose;
-
-/// A business that is not found within this is done without: the caller waits.
+/// A business that is not found within this is not waited for: the caller waits.
 const LOOK_UP_LIMIT: Duration = Duration::from_secs(2);
 
 /// Words that stand for a number that is withheld.
 const WITHHELD: [&str; 5] = ["anonymous", "unknown", "restricted", "unavailable", "+266696687"];
 
-/// With what a call begins. What cannot be found out leaves the defaults.
-pub(super) async fn opening(edge: &Edge, call: &IncomingCall, purpose: Option<Purpose>) -> PhoneStart {
+/// What a call was placed for. It stands in the URL the call asks at, which is signed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+pub(in crate::edge) struct Purpose {
+    /// Who shall speak.
+    pub(super) persona: Option<PersonaKey>,
+    /// For which business.
+    pub(super) business_id: Option<String>,
+}
+
+/// Why it is not known whose caller this is. They are turned away: as nobody's they would be told of every business.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum LookUpError {
+    /// The store does not say.
+    #[error("whose caller this is could not be looked up")]
+    Store(#[from] StoreError),
+    /// The business is gone since the call was placed.
+    #[error("the business the call was placed for is not there")]
+    Gone,
+}
+
+/// With what a call begins. A number that belongs to no business is no error.
+///
+/// # Errors
+/// [`LookUpError`]; then there are the [`parties`] still.
+pub(super) async fn opening(
+    edge: &Edge,
+    call: &IncomingCall,
+    purpose: Purpose,
+) -> Result<PhoneStart, LookUpError> {
+    let parties = parties(call);
+    let business = match &purpose.business_id {
+        Some(id) => Some(within_limit(edge.state.store.business(id)).await?.ok_or(LookUpError::Gone)?),
+        None => business_of(edge, parties.called.as_deref().unwrap_or_default()).await?,
+    };
+    let wanted = purpose.persona.or_else(|| business.as_ref()?.default_persona.clone());
+    Ok(PhoneStart {
+        persona: wanted.filter(|persona| is_known(edge, persona)),
+        business: business.map(Arc::new),
+        ..parties
+    })
+}
+
+/// What a call says of itself: who called whom.
+pub(super) fn parties(call: &IncomingCall) -> PhoneStart {
     let direction =
         if call.direction.starts_with("outbound") { Direction::Outbound } else { Direction::Inbound };
     let (caller, called) = match direction {
         Direction::Inbound => (&call.from, &call.to),
         Direction::Outbound => (&call.to, &call.from),
     };
-    let purpose = purpose.unwrap_or_default();
-    let business = find_business(edge, purpose.business_id.as_deref(), called).await;
-    let wanted = purpose.persona.or_else(|| business.as_ref()?.default_persona.clone());
     PhoneStart {
         direction,
         caller: Some(caller).filter(|caller| !is_withheld(caller)).cloned(),
-        called: Some(called.clone()),
-        persona: wanted.filter(|persona| is_known(edge, persona)),
-        business: business.map(Arc::new),
+        called: Some(called).filter(|called| !called.is_empty()).cloned(),
+        persona: None,
+        business: None,
     }
 }
 
-/// The human to whom a caller is put through whom no persona can answer.
-pub(super) fn human<'a>(edge: &'a Edge, start: &'a PhoneStart) -> Option<&'a str> {
-    let of_the_business = start.business.as_ref().and_then(|business| business.transfer_number.as_deref());
-    let of_the_business = of_the_business.filter(|number| can_be_dialled(number));
-    of_the_business.or(edge.state.phone.settings.transfer_number.as_deref())
+/// The business that is called, or written to, on a number; `None` when there is none.
+pub(super) async fn business_of(edge: &Edge, number: &str) -> Result<Option<BusinessProfile>, StoreError> {
+    let number = number.strip_prefix("whatsapp:").unwrap_or(number);
+    within_limit(edge.state.store.business_by_number(number)).await
 }
 
-/// The business that is called on a number, or that was asked for.
-pub(super) async fn find_business(
-    edge: &Edge,
-    business_id: Option<&str>,
-    number: &str,
-) -> Option<BusinessProfile> {
-    let store = &edge.state.store;
-    let number = number.strip_prefix("whatsapp:").unwrap_or(number);
-    let look_up = async {
-        match business_id {
-            Some(id) => store.business(id).await,
-            None => store.business_by_number(number).await,
-        }
-    };
+/// The language of a business, if that can be found out.
+pub(super) async fn language_of(edge: &Edge, business_id: &str) -> Option<String> {
+    let business = within_limit(edge.state.store.business(business_id)).await;
+    business.ok().flatten().and_then(|business| business.language)
+}
+
+async fn within_limit<T>(look_up: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
     let limit_ms = LOOK_UP_LIMIT.as_millis().try_into().unwrap_or(u64::MAX);
     let found = tokio::time::timeout(LOOK_UP_LIMIT, look_up).await;
-    found.unwrap_or(Err(StoreError::Timeout { limit_ms })).unwrap_or_else(|error| {
-        tracing::error!(
-            error = &error as &dyn std::error::Error,
-            "a business could not be looked up; its caller is answered as anybody's"
-        );
-        None
-    })
+    found.unwrap_or(Err(StoreError::Timeout { limit_ms }))
 }
 
-/// Whether there is such a persona. A business may name one that is gone.
+/// Whether there is such a persona. A business, or a call that was placed, may name one that is gone.
 pub(super) fn is_known(edge: &Edge, persona: &PersonaKey) -> bool {
     let known = edge.state.library.catalog().persona(persona).is_some();
     if !known {
-        tracing::warn!(persona = %persona, "a business names a persona that is not there: the default one answers");
+        tracing::warn!(persona = %persona, "a persona that was asked for is not there: the default one answers");
     }
     known
-}
-
-/// Whether this is a number, or an address, that Twilio can dial.
-pub(super) fn can_be_dialled(to: &str) -> bool {
-    let address = ["client:", "sip:", "sips:"].iter().find_map(|kind| to.strip_prefix(kind));
-    address.map_or_else(|| is_e164(to), |rest| !rest.is_empty())
 }
 
 fn is_withheld(number: &str) -> bool {
@@ -97,15 +116,5 @@ mod tests {
     fn a_withheld_number_is_none() {
         assert!(["", "Anonymous", "restricted", "+266696687"].into_iter().all(is_withheld));
         assert!(!is_withheld("+35699123456") && !is_withheld("client:zoe"));
-    }
-
-    #[test]
-    fn numbers_clients_and_sip_addresses_can_be_dialled() {
-        assert!(["+35699123456", "client:desk", "sip:desk@example.com"].into_iter().all(can_be_dialled));
-        assert!(
-            !["", "99123456", "client:", "whatsapp:+35699123456", "https://x"]
-                .into_iter()
-                .any(can_be_dialled)
-        );
     }
 }

@@ -6,7 +6,6 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use serde::{Deserialize, Serialize};
-use tokio::time::Instant;
 use utoipa::ToSchema;
 use validator::{Validate, ValidationError};
 
@@ -14,8 +13,6 @@ use super::super::Edge;
 use super::super::body::ValidatedJson;
 use super::super::error::{ApiError, BodyRefusals, ErrorBody, Fields, KeyRefusals};
 use super::super::once::{Keep, OnceError};
-use super::placed::Purpose;
-use super::{passes, with};
 use crate::call::{CallState, known_persona};
 use crate::config::is_e164;
 use crate::id::PersonaKey;
@@ -75,7 +72,8 @@ pub(in crate::edge) struct PlacedAnswer {
 /// Place a call
 ///
 /// Answers when Twilio has taken it; the call is there once the person has answered. With the header `Idempotency-Key`
-/// the same request is done once within 24 hours, however often it comes.
+/// the same request is done once, however often it comes within 24 hours: as long as this process runs, and as long as
+/// the key is among its newest 10,000.
 #[utoipa::path(
     post, path = "/ai/calls", tag = "Calls", operation_id = "place_call",
     params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible characters")),
@@ -127,15 +125,12 @@ impl Edge {
             return Err(unknown_business());
         }
         self.check_room()?;
-        let word = passes::random().ok_or_else(ApiError::internal)?;
-        let purpose = Purpose { persona: request.persona.clone(), business_id: request.business_id };
-        // Before Twilio can ask what it is for.
-        with(&self.desk.placed, |placed| placed.remember(word.clone(), purpose, Instant::now()));
         let script = &self.state.phone.script;
+        let persona = request.persona.as_ref().map(AsRef::as_ref);
         let call = CreateCall {
             to: request.to.clone(),
             from,
-            url: script.voice_url(&word),
+            url: script.voice_url(persona, request.business_id.as_deref()),
             status_callback: Some(script.status_url()),
             machine_detection: Some(script.status_url()),
             timeout_s: RING_S,
@@ -176,17 +171,21 @@ impl Edge {
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
-    let Some(value) = headers.get(IDEMPOTENCY_KEY) else {
+    let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
+    let Some(value) = values.next() else {
         return Ok(None);
     };
+    let only = values.next().is_none().then_some(value);
     let plain = |key: &&str| {
         (1..=MAX_KEY).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ')
     };
-    value.to_str().ok().filter(plain).map(|key| Some(key.to_owned())).ok_or_else(|| {
-        let problem = format!("must be 1 to {MAX_KEY} visible ASCII characters");
-        let fields = Fields::from([(IDEMPOTENCY_KEY.to_string(), vec![problem.clone()])]);
-        ApiError::bad_request("invalid_value", format!("{IDEMPOTENCY_KEY} {problem}"), fields)
-    })
+    only.and_then(|value| value.to_str().ok()).filter(plain).map(|key| Some(key.to_owned())).ok_or_else(
+        || {
+            let problem = format!("must be there once, with 1 to {MAX_KEY} visible ASCII characters");
+            let fields = Fields::from([(IDEMPOTENCY_KEY.to_string(), vec![problem.clone()])]);
+            ApiError::bad_request("invalid_value", format!("{IDEMPOTENCY_KEY} {problem}"), fields)
+        },
+    )
 }
 
 /// Whether asking again could call a person twice.

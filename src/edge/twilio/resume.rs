@@ -12,21 +12,20 @@ use tokio::time::Instant;
 
 use super::super::Edge;
 use super::super::error::ApiError;
-use super::opening::opening;
+use super::away::{Trouble, turn_away};
+use super::opening::{Purpose, language_of, opening, parties};
 use super::signed::{SignedForm, WebhookRefusals, unusable};
-use super::voice::{Begun, FULL, RING_S, Visit, begin, call_id, connect, turn_away};
+use super::voice::{Begun, Visit, begin, call_id, connect};
 use super::{Twiml, with};
-use crate::call::{Dial, Dialled, Next, PhoneOrder, PhoneStart, PhoneStatus};
+use crate::call::{Dialled, Next, PhoneOrder, PhoneStart, PhoneStatus};
 use crate::id::CallId;
 use crate::protocol::twilio::webhook::{DialResult, Form, IncomingCall};
-use crate::transport::twilio::script::{DialPlan, may_be_dialled};
+use crate::transport::twilio::script::DialPlan;
 
 /// A call that does not say within this what is next is streamed to again.
 const NEXT_LIMIT: Duration = Duration::from_secs(5);
 /// A human who waits is put through without a word after this.
 const WHISPER_LIMIT: Duration = Duration::from_secs(2);
-const OUT_OF_ORDER: &str =
-    "We are sorry, we cannot take your call right now. Please call again in a few minutes.";
 const IN_A_LOOP: &str = "We are sorry, we have trouble with our line. Please call again in a few minutes.";
 
 /// Whose human asks.
@@ -57,11 +56,14 @@ pub(in crate::edge) async fn resume(
         }
         return Ok(Twiml(edge.state.phone.script.hang_up()).into_response());
     }
-    let answer = match next(&edge, &id, &call, dialled(&form)).await {
+    let answer = match next(&edge, &id, dialled(&form)).await {
         Some(Next::HangUp) => edge.state.phone.script.hang_up(),
-        Some(Next::Apologise) => turn_away(&edge, &opening(&edge, &call, None).await, OUT_OF_ORDER),
-        Some(Next::Dial(dial)) => dial_human(&edge, &id, &dial),
-        Some(Next::Stream) => stream_again(&edge, &id, &opening(&edge, &call, None).await)?,
+        Some(Next::Apologise) => turn_away(&edge, &known(&edge, &call).await, Trouble::OutOfOrder),
+        Some(Next::Dial(dial)) => {
+            let plan = DialPlan::new(&dial.to, dial.caller_id.as_deref()).whispering(&id);
+            edge.state.phone.script.dial(plan)
+        }
+        Some(Next::Stream) => stream_again(&edge, &call, &id, &known(&edge, &call).await)?,
         None => take_up(&edge, &id, &call, dialled(&form)).await?,
     };
     Ok(Twiml(answer).into_response())
@@ -81,11 +83,16 @@ pub(in crate::edge) async fn whisper(
     SignedForm(_form): SignedForm,
 ) -> Response {
     let call = query.ok().and_then(|query| edge.state.switchboard.live(&query.call_id));
-    let text = match call {
-        Some(call) => tokio::time::timeout(WHISPER_LIMIT, call.whisper()).await.ok().flatten(),
-        None => None,
+    let Some(call) = call else {
+        return Twiml(edge.state.phone.script.whisper(None)).into_response();
     };
-    Twiml(edge.state.phone.script.whisper(text.as_deref())).into_response()
+    let text = tokio::time::timeout(WHISPER_LIMIT, call.whisper()).await.ok().flatten();
+    let language = match &call.snapshot().business_id {
+        Some(business) if text.is_some() => language_of(&edge, business).await,
+        Some(_) | None => None,
+    };
+    let script = edge.state.phone.script.in_language(language.as_deref());
+    Twiml(script.whisper(text.as_deref())).into_response()
 }
 
 fn dialled(form: &Form) -> Option<Dialled> {
@@ -94,35 +101,26 @@ fn dialled(form: &Form) -> Option<Dialled> {
 }
 
 /// What the live call says is next; `None` when there is none, or it does not say.
-async fn next(edge: &Edge, id: &CallId, call: &IncomingCall, dialled: Option<Dialled>) -> Option<Next> {
+async fn next(edge: &Edge, id: &CallId, dialled: Option<Dialled>) -> Option<Next> {
     let live = edge.state.switchboard.live(id)?;
-    let ask = |dialled| tokio::time::timeout(NEXT_LIMIT, live.next(dialled));
-    let next = ask(dialled).await.ok()?.ok()?;
-    let Next::Dial(dial) = &next else { return Some(next) };
-    let person = if call.direction.starts_with("outbound") { &call.to } else { &call.from };
-    if may_be_dialled(Some(person), &dial.to) {
-        return Some(next);
-    }
-    tracing::warn!(call_id = %id, "a WhatsApp caller cannot be put through to a phone number: use client: or sip:");
-    match ask(Some(Dialled::NotReached)).await.ok()?.ok()? {
-        Next::Dial(_) => Some(Next::HangUp),
-        other => Some(other),
-    }
+    tokio::time::timeout(NEXT_LIMIT, live.next(dialled)).await.ok()?.ok()
 }
 
-fn dial_human(edge: &Edge, id: &CallId, dial: &Dial) -> String {
-    edge.state.phone.script.dial(DialPlan {
-        to: &dial.to,
-        caller_id: dial.caller_id.as_deref(),
-        timeout_s: RING_S,
-        whisper_of: Some(id),
-    })
+/// With what a call that is live is streamed, or apologised to. It knows whose it is, also when that cannot be found
+/// out just now.
+async fn known(edge: &Edge, call: &IncomingCall) -> PhoneStart {
+    opening(edge, call, Purpose::default()).await.unwrap_or_else(|_| parties(call))
 }
 
-fn stream_again(edge: &Edge, id: &CallId, start: &PhoneStart) -> Result<String, ApiError> {
+fn stream_again(
+    edge: &Edge,
+    call: &IncomingCall,
+    id: &CallId,
+    start: &PhoneStart,
+) -> Result<String, ApiError> {
     if with(&edge.desk.resumes, |resumes| resumes.admit(id, Instant::now())) {
         metrics::counter!("ai_realtime_twilio_resumes_total").increment(1);
-        return connect(edge, id, start, Visit::Again);
+        return connect(edge, call, id, start, Visit::Again);
     }
     tracing::warn!(call_id = %id, "a call's stream ends again and again: the call is ended");
     metrics::counter!("ai_realtime_twilio_resume_loops_total").increment(1);
@@ -140,7 +138,14 @@ async fn take_up(
     call: &IncomingCall,
     dialled: Option<Dialled>,
 ) -> Result<String, ApiError> {
-    let start = opening(edge, call, None).await;
+    let start = match opening(edge, call, Purpose::default()).await {
+        Ok(start) => start,
+        Err(error) => {
+            let error = &error as &dyn std::error::Error;
+            tracing::error!(call_id = %id, error, "a call could not be taken up again");
+            return Ok(turn_away(edge, &parties(call), Trouble::OutOfOrder));
+        }
+    };
     match begin(edge, id, start.clone()).await {
         // They have spoken with a human, and that human has hung up.
         Ok(Begun::Live) if dialled == Some(Dialled::Completed) => {
@@ -149,11 +154,11 @@ async fn take_up(
             }
             Ok(edge.state.phone.script.hang_up())
         }
-        Ok(Begun::Live) => stream_again(edge, id, &start),
+        Ok(Begun::Live) => stream_again(edge, call, id, &start),
         Ok(Begun::Over) => Ok(edge.state.phone.script.hang_up()),
         Err(error) => {
             tracing::warn!(call_id = %id, error = %error, "a call could not be taken up again");
-            Ok(turn_away(edge, &start, FULL))
+            Ok(turn_away(edge, &start, Trouble::OutOfOrder))
         }
     }
 }

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use axum::body::to_bytes;
 use axum::extract::{FromRequest, Request};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use utoipa::IntoResponses;
 
 use super::super::Edge;
 use super::super::error::{ApiError, ErrorBody};
 use super::Phone;
-use crate::config::WebhookTrust;
+use crate::config::{WebhookTrust, is_loopback_host};
 use crate::protocol::twilio::signature::{
     Proof, SETTINGS_HEADER, SIGNATURE_HEADER, SignatureError, candidates,
 };
@@ -30,12 +31,17 @@ impl FromRequest<Arc<Edge>> for SignedForm {
     async fn from_request(request: Request, edge: &Arc<Edge>) -> Result<Self, ApiError> {
         let phone = &edge.state.phone;
         require_trust(phone)?;
+        refuse_detours(phone, request.uri(), request.headers())?;
         let (parts, body) = request.into_parts();
         let body = tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, MAX_BODY_BYTES)).await;
         let body = body.map_err(|_elapsed| too_slow())?.map_err(|_| too_large())?;
         let form = Form::parse(&body).map_err(|error| unusable(&error))?;
-        let url = phone.script.url(&path_and_query(&parts.uri));
-        believe(phone, &url, form.pairs(), &parts.headers)?;
+        let asked = path_and_query(&parts.uri);
+        let mut urls = candidates(&phone.script.url(&asked));
+        if let Some(base) = &phone.written_base {
+            urls.extend(candidates(&format!("{base}{asked}")));
+        }
+        believe(phone, &urls, form.pairs(), &parts.headers)?;
         Ok(Self(form))
     }
 }
@@ -46,7 +52,8 @@ impl FromRequest<Arc<Edge>> for SignedForm {
 /// 403, or 503 when there is nothing to check it with.
 pub(super) fn believe_upgrade(phone: &Phone, uri: &Uri, headers: &HeaderMap) -> Result<(), ApiError> {
     require_trust(phone)?;
-    believe(phone, &phone.script.as_socket(&path_and_query(uri)), &[], headers)
+    refuse_detours(phone, uri, headers)?;
+    believe(phone, &candidates(&phone.script.as_socket(&path_and_query(uri))), &[], headers)
 }
 
 fn require_trust(phone: &Phone) -> Result<(), ApiError> {
@@ -61,9 +68,31 @@ fn require_trust(phone: &Phone) -> Result<(), ApiError> {
     }
 }
 
+/// Without signatures only this machine is believed: not what was passed on, and no page of a browser.
+fn refuse_detours(phone: &Phone, uri: &Uri, headers: &HeaderMap) -> Result<(), ApiError> {
+    if phone.trust != WebhookTrust::Unsigned {
+        return Ok(());
+    }
+    let passed_on = |name: &HeaderName| {
+        let name = name.as_str();
+        matches!(name, "forwarded" | "origin") || name.starts_with("x-forwarded-")
+    };
+    let hosts = headers.get_all(header::HOST).iter().map(|host| host.to_str().unwrap_or_default());
+    let mut hosts = hosts.chain(uri.authority().map(Authority::as_str));
+    if !headers.keys().any(passed_on) && hosts.all(is_loopback_host) {
+        return Ok(());
+    }
+    metrics::counter!("ai_realtime_twilio_signatures_refused_total", "reason" => "detour").increment(1);
+    tracing::warn!(
+        "a request was refused: it came through a proxy, a tunnel or a browser, and without a TWILIO_AUTH_TOKEN only \
+         programs on this machine are believed"
+    );
+    Err(forbidden())
+}
+
 fn believe(
     phone: &Phone,
-    url: &str,
+    urls: &[String],
     pairs: &[(String, String)],
     headers: &HeaderMap,
 ) -> Result<(), ApiError> {
@@ -72,8 +101,8 @@ fn believe(
     }
     let values = |name: &str| headers.get_all(name).iter().map(HeaderValue::as_bytes).collect::<Vec<_>>();
     let proof = Proof::read(values(SIGNATURE_HEADER), values(SETTINGS_HEADER));
-    let believed = proof.and_then(|proof| phone.verifier.verify_form(&candidates(url), pairs, &proof));
-    believed.map_err(|error| refused(error, url))
+    let believed = proof.and_then(|proof| phone.verifier.verify_form(urls, pairs, &proof));
+    believed.map_err(|error| refused(error, urls.first().map_or("", String::as_str)))
 }
 
 /// The answer tells nothing; the log tells the URL that should have been signed, which nearly always is the mistake.
@@ -87,6 +116,10 @@ fn refused(error: SignatureError, url: &str) -> ApiError {
         "a request that says it is Twilio's was refused: the URL must be what Twilio was told, so check PUBLIC_URL \
          and TWILIO_AUTH_TOKEN"
     );
+    forbidden()
+}
+
+fn forbidden() -> ApiError {
     ApiError::new(StatusCode::FORBIDDEN, "forbidden", "this request is refused")
 }
 
@@ -121,10 +154,10 @@ pub(in crate::edge) enum WebhookRefusals {
     /// `invalid_form`: the form lacks what Twilio always sends.
     #[response(status = 400)]
     Invalid(ErrorBody),
-    /// `forbidden`: the signature is missing or wrong.
+    /// `forbidden`: the signature is missing or wrong; without signatures, the request is not of this machine.
     #[response(status = 403)]
     Forbidden(ErrorBody),
-    /// `body_timeout`: the form did not come in time.
+    /// `body_timeout`: the form did not come within 10 seconds.
     #[response(status = 408)]
     Slow(ErrorBody),
     /// `body_too_large`: over 64 KiB.

@@ -32,14 +32,11 @@ pub(in crate::edge) async fn status(
 ) -> StatusCode {
     if form.get("StreamEvent").is_some() {
         note_stream(&form);
-    } else {
-        if form.get("CallStatus").is_some() {
-            note_call(&edge, &form).await;
-        }
-        if form.get("AnsweredBy").is_some() {
-            note_answer(&edge, &form);
-        }
+        return StatusCode::NO_CONTENT;
     }
+    note_call(&edge, &form).await;
+    // It may stand beside a status; of a call that is over it says nothing any more.
+    note_answer(&edge, &form);
     StatusCode::NO_CONTENT
 }
 

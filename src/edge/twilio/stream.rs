@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use super::super::Edge;
 use super::super::error::{ApiError, ErrorBody};
+use super::passes::PassError;
 use super::signed::{WebhookRefusals, believe_upgrade};
 use super::voice::call_id;
 use super::with;
@@ -76,15 +77,14 @@ async fn admit(edge: Arc<Edge>, socket: WebSocket, place: OwnedSemaphorePermit) 
 
 /// The call a stream belongs to, or why it belongs to none.
 fn owner(edge: &Edge, start: &Start) -> Result<CallHandle, &'static str> {
-    let account = edge.state.phone.settings.account_sid.as_ref();
-    if account.is_some_and(|account| *account != start.account_sid) {
-        return Err("account");
-    }
     let id = call_id(&start.call_sid).map_err(|_| "token")?;
     let shown = start.custom_parameters.get(CALL_TOKEN).map_or("", String::as_str);
-    if !with(&edge.desk.passes, |passes| passes.redeem(&id, shown, Instant::now())) {
-        return Err("token");
-    }
+    let taken =
+        with(&edge.desk.passes, |passes| passes.redeem(&id, &start.account_sid, shown, Instant::now()));
+    taken.map_err(|error| match error {
+        PassError::Pass => "token",
+        PassError::Account => "account",
+    })?;
     edge.state.switchboard.live(&id).ok_or("gone")
 }
 

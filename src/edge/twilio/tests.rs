@@ -45,8 +45,10 @@ type Answer = (u16, String, String);
 struct House {
     router: Router,
     switchboard: Switchboard,
-    _model: Rehearsal,
-    _home: TempDir,
+    store: Store,
+    /// `None`: it cannot be reached.
+    model: Option<Rehearsal>,
+    home: TempDir,
 }
 
 impl House {
@@ -75,6 +77,7 @@ impl House {
             }),
         };
         let switchboard = Switchboard::start(dependencies, config.max_calls).await.unwrap();
+        let kept = store.clone();
         let state = EdgeState {
             switchboard: switchboard.clone(),
             library,
@@ -83,11 +86,17 @@ impl House {
             phone,
             settings: EdgeSettings::from(&config),
         };
-        Self { router: router(state), switchboard, _model: model, _home: home }
+        Self { router: router(state), switchboard, store: kept, model: Some(model), home }
     }
 
     async fn signed() -> Self {
         Self::with(&SIGNED).await
+    }
+
+    /// Lets every look-up of a business fail.
+    fn break_store(&self) {
+        let file = self.home.path().join("ai-realtime.db");
+        rusqlite::Connection::open(file).unwrap().execute_batch("DROP TABLE businesses").unwrap();
     }
 
     /// Posts a form as Twilio does.

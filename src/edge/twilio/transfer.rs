@@ -14,8 +14,7 @@ use super::super::body::ValidatedJson;
 use super::super::calls::NamedCall;
 use super::super::error::{ApiError, BodyRefusals, ErrorBody, KeyRefusals, UnknownCall};
 use super::super::view::Done;
-use super::opening::can_be_dialled;
-use crate::transport::twilio::script::may_be_dialled;
+use crate::transport::twilio::script::{can_be_dialled, may_be_dialled};
 
 /// To whom, and what they are told.
 #[derive(Debug, Deserialize, Validate, ToSchema)]

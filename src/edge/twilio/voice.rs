@@ -6,33 +6,20 @@ use std::sync::Arc;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
 use tokio::time::Instant;
 
 use super::super::Edge;
 use super::super::error::ApiError;
-use super::opening::{human, opening};
+use super::away::{Trouble, turn_away};
+use super::opening::{LookUpError, Purpose, opening, parties};
 use super::signed::{SignedForm, WebhookRefusals, unusable};
 use super::{Twiml, passes, with};
 use crate::call::{PhoneOrder, PhoneStart};
-use crate::config::is_e164;
 use crate::id::CallId;
 use crate::protocol::twilio::CallSid;
 use crate::protocol::twilio::webhook::IncomingCall;
 use crate::switchboard::SwitchboardError;
-use crate::transport::twilio::script::{DialPlan, StreamTicket, may_be_dialled};
-
-/// What a caller hears who finds no place.
-pub(super) const FULL: &str = "We are sorry, all our lines are busy. Please call again in a few minutes.";
-const FULL_BUT: &str = "One moment please, you are being put through.";
-/// How long a human's phone rings, in seconds.
-pub(super) const RING_S: u32 = 25;
-
-/// What a call we placed carries in its URL.
-#[derive(Debug, Deserialize)]
-pub(in crate::edge) struct OutQuery {
-    out: Option<String>,
-}
+use crate::transport::twilio::script::StreamTicket;
 
 /// Answer a call
 ///
@@ -40,33 +27,38 @@ pub(in crate::edge) struct OutQuery {
 /// `/api/twilio/resume` when the stream has ended. A webhook that comes again gets the same answer.
 #[utoipa::path(
     post, path = "/api/twilio/voice", tag = "Phone", operation_id = "twilio_voice", security(()),
-    params(("out" = Option<String>, Query, description = "Of a call we placed: what for")),
+    params(
+        ("persona" = Option<String>, Query, description = "Of a call we placed: who speaks"),
+        ("business_id" = Option<String>, Query, description = "Of a call we placed: for which business"),
+    ),
     request_body(content = String, content_type = "application/x-www-form-urlencoded",
         description = "As Twilio posts it, signed in X-Twilio-Signature"),
     responses((status = 200, description = "TwiML", body = String, content_type = "text/xml"), WebhookRefusals),
 )]
 pub(in crate::edge) async fn voice(
     State(edge): State<Arc<Edge>>,
-    query: Result<Query<OutQuery>, QueryRejection>,
+    purpose: Result<Query<Purpose>, QueryRejection>,
     SignedForm(form): SignedForm,
 ) -> Result<Response, ApiError> {
     let call = IncomingCall::read(&form).map_err(|error| unusable(&error))?;
     if call.call_status.is_final() {
         return Ok(Twiml(edge.state.phone.script.hang_up()).into_response());
     }
-    let word = query.ok().and_then(|Query(query)| query.out);
-    let purpose = word.and_then(|word| with(&edge.desk.placed, |placed| placed.find(&word, Instant::now())));
-    let start = opening(&edge, &call, purpose).await;
+    let purpose = purpose.map(|Query(purpose)| purpose).unwrap_or_default();
     let id = call_id(&call.call_sid)?;
+    let start = match opening(&edge, &call, purpose).await {
+        Ok(start) => start,
+        Err(error) => return Ok(Twiml(answer_anybody(&edge, &call, &id, &error)?).into_response()),
+    };
     let answer = match begin(&edge, &id, start.clone()).await {
         Ok(Begun::Live) => {
             tell_who_answered(&edge, &id);
-            connect(&edge, &id, &start, Visit::First)?
+            connect(&edge, &call, &id, &start, Visit::First)?
         }
         Ok(Begun::Over) => edge.state.phone.script.hang_up(),
         Err(error) => {
-            tracing::warn!(error = %error, "a caller could not be answered");
-            turn_away(&edge, &start, FULL)
+            tracing::warn!(call_id = %id, error = %error, "a caller could not be answered");
+            turn_away(&edge, &start, Trouble::from(&error))
         }
     };
     Ok(Twiml(answer).into_response())
@@ -78,6 +70,21 @@ pub(super) fn tell_who_answered(edge: &Edge, id: &CallId) {
     if let Some(who) = with(&edge.desk.detections, |detections| detections.take(id, Instant::now())) {
         live.tell_phone(PhoneOrder::AnsweredBy(who));
     }
+}
+
+/// A caller of whom it cannot be found out whose they are: only a call that knows it goes on.
+fn answer_anybody(
+    edge: &Edge,
+    call: &IncomingCall,
+    id: &CallId,
+    error: &LookUpError,
+) -> Result<String, ApiError> {
+    let parties = parties(call);
+    if edge.state.switchboard.live(id).is_some() {
+        return connect(edge, call, id, &parties, Visit::First);
+    }
+    tracing::error!(call_id = %id, error = error as &dyn std::error::Error, "a caller could not be answered");
+    Ok(turn_away(edge, &parties, Trouble::NoStart))
 }
 
 /// What became of a call that was to begin.
@@ -112,6 +119,7 @@ pub(super) enum Visit {
 /// Tells Twilio to stream a call that is live, with a pass.
 pub(super) fn connect(
     edge: &Edge,
+    call: &IncomingCall,
     id: &CallId,
     start: &PhoneStart,
     visit: Visit,
@@ -119,27 +127,14 @@ pub(super) fn connect(
     let fresh = passes::random().ok_or_else(ApiError::internal)?;
     let now = Instant::now();
     let pass = with(&edge.desk.passes, |passes| match visit {
-        Visit::First => passes.issue(id, || fresh, now),
-        Visit::Again => passes.renew(id, fresh, now),
+        Visit::First => passes.issue(id, &call.account_sid, || fresh, now),
+        Visit::Again => passes.renew(id, &call.account_sid, fresh, now),
     });
     Ok(edge.state.phone.script.connect(StreamTicket {
         call_token: &pass,
         persona: start.persona.as_ref().map(AsRef::as_ref),
         business_id: start.business.as_ref().map(|business| business.id.as_str()),
     }))
-}
-
-/// Puts a caller whom no persona can answer through to a human; if there is none, says sorry.
-pub(super) fn turn_away(edge: &Edge, start: &PhoneStart, sorry: &str) -> String {
-    metrics::counter!("ai_realtime_twilio_calls_turned_away_total").increment(1);
-    let script = &edge.state.phone.script;
-    let caller = start.caller.as_deref();
-    let Some(to) = human(edge, start).filter(|to| may_be_dialled(caller, to)) else {
-        return script.say_and_hang_up(sorry);
-    };
-    // Twilio shows the caller's number by itself; what is no number it could not show.
-    let caller_id = start.called.as_deref().filter(|_| !caller.is_some_and(is_e164));
-    script.say_and_dial(FULL_BUT, DialPlan { to, caller_id, timeout_s: RING_S, whisper_of: None })
 }
 
 /// The call's id is Twilio's.

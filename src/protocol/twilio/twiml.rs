@@ -2,8 +2,10 @@
 //!
 //! Source: <https://www.twilio.com/docs/voice/twiml>
 
+mod language;
 mod xml;
 
+pub use language::say_language;
 use xml::Writer;
 
 /// The longest name or value of a stream's parameter, in characters: Twilio wants fewer than 500 for both together.
@@ -30,20 +32,10 @@ pub enum Verb {
     },
     /// Twilio's own voice says something.
     Say(Say),
-    /// Silence, in seconds.
-    Pause {
-        /// How long.
-        seconds: u32,
-    },
     /// Calls someone else and connects the caller.
     Dial(Dial),
     /// Ends the call.
     Hangup,
-    /// Does not take the call. Must be the first verb; the caller pays nothing.
-    Reject {
-        /// What the caller hears.
-        reason: RejectReason,
-    },
     /// Answers a message.
     Message {
         /// At most 1,600 characters.
@@ -55,7 +47,6 @@ pub enum Verb {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stream {
     url: String,
-    name: Option<String>,
     status_callback: Option<String>,
     parameters: Vec<(String, String)>,
 }
@@ -70,8 +61,6 @@ pub struct ParameterTooLong(String);
 pub struct Say {
     /// As BCP 47, such as `en-GB`; Twilio's default otherwise.
     pub language: Option<String>,
-    /// One of Twilio's voices; the language's default otherwise.
-    pub voice: Option<String>,
     /// What.
     pub text: String,
 }
@@ -105,34 +94,23 @@ pub enum Noun {
     Client {
         /// Who.
         identity: String,
+        /// As of a number.
+        url: Option<String>,
     },
     /// A SIP address.
     Sip {
         /// As `sip:user@host`.
         uri: String,
+        /// As of a number.
+        url: Option<String>,
     },
-}
-
-/// What a caller hears who is not let in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RejectReason {
-    /// That the number is not in service.
-    Rejected,
-    /// The busy tone.
-    Busy,
 }
 
 impl Stream {
     /// A stream to this URL. Twilio itself takes `wss://` only, and drops a query string: what the stream must know
     /// goes into its parameters.
     pub fn new(url: impl Into<String>) -> Self {
-        Self { url: url.into(), name: None, status_callback: None, parameters: Vec::new() }
-    }
-
-    /// Names the stream; unique in its call.
-    #[must_use]
-    pub fn named(self, name: impl Into<String>) -> Self {
-        Self { name: Some(name.into()), ..self }
+        Self { url: url.into(), status_callback: None, parameters: Vec::new() }
     }
 
     /// Asks for `stream-started`, `stream-stopped` and `stream-error` at this URL.
@@ -156,15 +134,6 @@ impl Stream {
         }
         self.parameters.push((name, value));
         Ok(self)
-    }
-}
-
-impl RejectReason {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Rejected => "rejected",
-            Self::Busy => "busy",
-        }
     }
 }
 
@@ -204,13 +173,10 @@ impl Verb {
             }
             Self::Redirect { url } => xml.text("Redirect", &[("method", Some("POST"))], url),
             Self::Say(say) => {
-                let attributes = [("language", say.language.as_deref()), ("voice", say.voice.as_deref())];
-                xml.text("Say", &attributes, &say.text);
+                xml.text("Say", &[("language", say.language.as_deref())], &say.text);
             }
-            Self::Pause { seconds } => xml.empty("Pause", &[("length", Some(&seconds.to_string()))]),
             Self::Dial(dial) => dial.write(xml),
             Self::Hangup => xml.empty("Hangup", &[]),
-            Self::Reject { reason } => xml.empty("Reject", &[("reason", Some(reason.as_str()))]),
             Self::Message { body } => xml.element("Message", &[], |xml| xml.text("Body", &[], body)),
         }
     }
@@ -220,7 +186,6 @@ impl Stream {
     fn write(&self, xml: &mut Writer) {
         let attributes = [
             ("url", Some(self.url.as_str())),
-            ("name", self.name.as_deref()),
             ("statusCallback", self.status_callback.as_deref()),
             ("statusCallbackMethod", self.status_callback.as_ref().map(|_| "POST")),
         ];
@@ -244,14 +209,13 @@ impl Dial {
         ];
         xml.element("Dial", &attributes, |xml| {
             for noun in &self.nouns {
-                match noun {
-                    Noun::Number { to, url } => {
-                        let method = url.as_ref().map(|_| "POST");
-                        xml.text("Number", &[("url", url.as_deref()), ("method", method)], to);
-                    }
-                    Noun::Client { identity } => xml.text("Client", &[], identity),
-                    Noun::Sip { uri } => xml.text("Sip", &[], uri),
-                }
+                let (name, whom, url) = match noun {
+                    Noun::Number { to, url } => ("Number", to, url),
+                    Noun::Client { identity, url } => ("Client", identity, url),
+                    Noun::Sip { uri, url } => ("Sip", uri, url),
+                };
+                let method = url.as_ref().map(|_| "POST");
+                xml.text(name, &[("url", url.as_deref()), ("method", method)], whom);
             }
         });
     }
@@ -270,7 +234,6 @@ mod tests {
     #[test]
     fn a_call_is_streamed_and_can_be_recovered() {
         let stream = Stream::new("wss://voice.example.com/api/twilio/stream")
-            .named("ai")
             .with_status_callback("https://voice.example.com/api/twilio/status?a=1&b=2")
             .with_parameter("call_token", "t\"<&>'")
             .unwrap();
@@ -281,7 +244,7 @@ mod tests {
             body(&response),
             concat!(
                 r#"<Response><Connect action="https://voice.example.com/after" method="POST">"#,
-                r#"<Stream url="wss://voice.example.com/api/twilio/stream" name="ai" "#,
+                r#"<Stream url="wss://voice.example.com/api/twilio/stream" "#,
                 r#"statusCallback="https://voice.example.com/api/twilio/status?a=1&amp;b=2" "#,
                 r#"statusCallbackMethod="POST">"#,
                 r#"<Parameter name="call_token" value="t&quot;&lt;&amp;&gt;&apos;"/></Stream></Connect>"#,
@@ -302,8 +265,11 @@ mod tests {
                     to: "+14158675309".into(),
                     url: Some("https://voice.example.com/whisper?x=1&y=2".into()),
                 },
-                Noun::Client { identity: "desk & co".into() },
-                Noun::Sip { uri: "sip:desk@example.com".into() },
+                Noun::Client { identity: "desk & co".into(), url: None },
+                Noun::Sip {
+                    uri: "sip:desk@example.com".into(),
+                    url: Some("https://voice.example.com/w".into()),
+                },
             ],
         };
         assert_eq!(
@@ -312,29 +278,27 @@ mod tests {
                 r#"<Response><Dial answerOnBridge="true" timeout="20" callerId="+18005551212" "#,
                 r#"action="https://voice.example.com/dialled" method="POST">"#,
                 r#"<Number url="https://voice.example.com/whisper?x=1&amp;y=2" method="POST">+14158675309</Number>"#,
-                r#"<Client>desk &amp; co</Client><Sip>sip:desk@example.com</Sip></Dial></Response>"#,
+                r#"<Client>desk &amp; co</Client><Sip url="https://voice.example.com/w" method="POST">"#,
+                r#"sip:desk@example.com</Sip></Dial></Response>"#,
             )
         );
     }
 
     #[test]
     fn the_small_verbs_are_written_as_documented() {
-        let say = Say { language: Some("en-GB".into()), voice: None, text: "We <are> full & sorry.".into() };
+        let say = Say { language: Some("en-GB".into()), text: "We <are> full & sorry.".into() };
         let response = Response::new()
             .then(Verb::Say(say))
-            .then(Verb::Pause { seconds: 2 })
             .then(Verb::Message { body: "1 < 2".into() })
             .then(Verb::Hangup);
         assert_eq!(
             body(&response),
             concat!(
-                r#"<Response><Say language="en-GB">We &lt;are&gt; full &amp; sorry.</Say><Pause length="2"/>"#,
+                r#"<Response><Say language="en-GB">We &lt;are&gt; full &amp; sorry.</Say>"#,
                 r#"<Message><Body>1 &lt; 2</Body></Message><Hangup/></Response>"#,
             )
         );
         assert_eq!(body(&Response::new()), "<Response/>");
-        let rejected = Response::new().then(Verb::Reject { reason: RejectReason::Busy });
-        assert_eq!(body(&rejected), r#"<Response><Reject reason="busy"/></Response>"#);
         let bare = Response::new().then(Verb::Dial(Dial::default()));
         assert_eq!(body(&bare), "<Response><Dial/></Response>");
     }

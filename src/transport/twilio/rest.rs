@@ -4,6 +4,7 @@
 
 mod answer;
 mod error;
+mod given;
 mod message;
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use answer::{Answer, Fault, receive};
+use given::Given;
 
 pub use error::{ApiSetupError, TwilioError};
 
@@ -50,6 +52,7 @@ pub struct TwilioApi {
     account_sid: Arc<str>,
     auth_token: SecretString,
     client: reqwest::Client,
+    given: Given,
     patience: Duration,
 }
 
@@ -112,7 +115,14 @@ impl TwilioApi {
             .build()
             .map_err(ApiSetupError::Client)?;
         let account_sid = account_sid.into();
-        Ok(Self { calls: Arc::new(calls), account_sid, auth_token, client, patience: PATIENCE })
+        Ok(Self {
+            calls: Arc::new(calls),
+            account_sid,
+            auth_token,
+            client,
+            given: Given::default(),
+            patience: PATIENCE,
+        })
     }
 
     /// Places a call. A request that may have been taken is not repeated: the call is looked for instead, since nobody
@@ -125,20 +135,28 @@ impl TwilioApi {
         let form = call.form();
         let made =
             self.retry("create_call", Fault::was_not_taken, || self.post(&["Calls.json"], &form)).await;
-        match made.map(|answer| answer.call_sid()) {
-            Ok(Ok(sid)) => return Ok(sid),
+        let sid = match made.map(|answer| answer.call_sid()) {
+            Ok(Ok(sid)) => sid,
             Err(fault) if !fault.may_have_been_taken() => return Err(fault.into()),
-            Ok(Err(_)) | Err(_) => {}
-        }
-        let found = self.find_recent_call(&call.to, &call.from, since).await;
-        found.ok().flatten().ok_or(TwilioError::Uncertain)
+            Ok(Err(_)) | Err(_) => {
+                let found = self.find_recent_call(&call.to, &call.from, since).await;
+                found.ok().flatten().ok_or(TwilioError::Uncertain)?
+            }
+        };
+        self.given.note(sid.clone());
+        Ok(sid)
     }
 
-    /// Changes a call. That it is over already is no error.
+    /// Changes a call. That it is over already is no error. To end it may be asked for twice; other TwiML may not, since
+    /// a second `<Dial>` would cut off the human of the first: it is repeated only when it was certainly not taken.
     ///
     /// # Errors
     /// [`TwilioError`].
     pub async fn update_call(&self, sid: &CallSid, update: &Update) -> Result<Updated, TwilioError> {
+        let safe = match update {
+            Update::Completed => Fault::may_pass,
+            Update::Twiml(_) => Fault::was_not_taken,
+        };
         let form = match update {
             Update::Completed => [("Status", "completed")],
             Update::Twiml(xml) => {
@@ -150,7 +168,7 @@ impl TwilioApi {
             }
         };
         let path = ["Calls", &format!("{sid}.json")];
-        match self.retry("update_call", Fault::may_pass, || self.post(&path, &form)).await {
+        match self.retry("update_call", safe, || self.post(&path, &form)).await {
             Ok(_) => Ok(Updated::Done),
             Err(fault) if fault.says_over() => Ok(Updated::AlreadyOver),
             Err(fault) => Err(fault.into()),
@@ -170,7 +188,8 @@ impl TwilioApi {
         }
     }
 
-    /// The newest call we placed between these two numbers since then, if there is one.
+    /// The newest call between these two numbers since then of which this process has not been told, if there is one:
+    /// those it was told of were placed by other requests.
     ///
     /// # Errors
     /// [`TwilioError`].
@@ -190,7 +209,7 @@ impl TwilioApi {
             self.authorized(self.client.get(url))
         };
         let answer = self.retry("find_recent_call", Fault::may_pass, list).await?;
-        answer.newest_since(since)
+        answer.newest_since(since, |sid| !self.given.has(sid))
     }
 
     fn url(&self, path: &[&str]) -> Url {
@@ -269,7 +288,7 @@ fn wait_after(tried: u32, draw: f64) -> Duration {
     FIRST_WAIT.saturating_mul(1 << (tried - 1).min(8)).mul_f64(0.5 + 0.5 * draw.clamp(0.0, 1.0))
 }
 
-/// The provider is named, so that nothing depends on what the process has installed.
+/// Shows neither the account nor its token.
 impl fmt::Debug for TwilioApi {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TwilioApi").field("host", &self.calls.host_str()).finish_non_exhaustive()

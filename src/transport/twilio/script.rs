@@ -1,15 +1,25 @@
 //! What Twilio is told to do, in its own language: every TwiML text and every URL of ours that stands in one. Pure.
 
+mod dial;
+
 use url::Url;
+use url::form_urlencoded::Serializer;
+
+pub use dial::{DialPlan, RING_S, can_be_dialled, human, may_be_dialled};
 
 use crate::id::CallId;
-use crate::protocol::twilio::twiml::{Dial, Noun, Response, Say, Stream, Verb};
+use crate::protocol::twilio::twiml::{Dial, Noun, Response, Say, Stream, Verb, say_language};
+
+/// Said when a human who was dialled has hung up, or was never reached: Twilio does not tell which of the two.
+const AFTER_THE_HUMAN: &str = "If nobody could speak with you, please call again in a few minutes. Goodbye.";
 
 /// Writes TwiML for a service that is reached at one public URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Script {
     /// Without a `/` at its end.
     base: String,
+    /// In which Twilio's own voice speaks; its default otherwise.
+    language: Option<&'static str>,
 }
 
 /// What a stream carries back to us when it begins.
@@ -23,23 +33,16 @@ pub struct StreamTicket<'a> {
     pub business_id: Option<&'a str>,
 }
 
-/// A human to be dialled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DialPlan<'a> {
-    /// A number in E.164, or a `client:` or `sip:` address.
-    pub to: &'a str,
-    /// The number they see.
-    pub caller_id: Option<&'a str>,
-    /// How long it rings, in seconds.
-    pub timeout_s: u32,
-    /// The call about which they are told something before the caller is put through.
-    pub whisper_of: Option<&'a CallId>,
-}
-
 impl Script {
     /// A script for a service that Twilio reaches at this URL.
     pub fn new(public_url: &Url) -> Self {
-        Self { base: public_url.as_str().trim_end_matches('/').to_owned() }
+        Self { base: public_url.as_str().trim_end_matches('/').to_owned(), language: None }
+    }
+
+    /// The same, for texts in this language, as BCP 47. One that Twilio does not speak is left to it.
+    #[must_use]
+    pub fn in_language(&self, tag: Option<&str>) -> Self {
+        Self { base: self.base.clone(), language: tag.and_then(say_language) }
     }
 
     /// The URL of a path of ours, which begins with `/` and may have a query: what Twilio signs when it asks there.
@@ -47,9 +50,15 @@ impl Script {
         format!("{}{path_and_query}", self.base)
     }
 
-    /// Where an outbound call asks what to do; `out` finds what it was placed for.
-    pub fn voice_url(&self, out: &str) -> String {
-        self.url(&format!("/api/twilio/voice?out={out}"))
+    /// Where an outbound call asks what to do, and what it was placed for: who shall speak, and for which business. The
+    /// signature covers it, and it comes back after a restart too.
+    pub fn voice_url(&self, persona: Option<&str>, business_id: Option<&str>) -> String {
+        let purpose = [("persona", persona), ("business_id", business_id)];
+        let pairs = purpose.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        // A `+` for a space would be read in two ways; one of the text's own is written as `%2B`.
+        let query = Serializer::new(String::new()).extend_pairs(pairs).finish().replace('+', "%20");
+        let joint = if query.is_empty() { "" } else { "?" };
+        self.url(&format!("/api/twilio/voice{joint}{query}"))
     }
 
     /// Where streams are opened: `wss://`, or `ws://` when the public URL is no `https://`.
@@ -104,14 +113,16 @@ impl Script {
         Response::new().then(self.dial_verb(plan, Some(self.resume_url()))).to_xml()
     }
 
-    /// Says something, then puts the caller through to a human. When that has ended, so has the call.
+    /// Says something, then puts the caller through to a human. When that has ended, so has the call, with a word for
+    /// those who reached nobody.
     pub fn say_and_dial(&self, text: &str, plan: DialPlan<'_>) -> String {
-        Response::new().then(say(text)).then(self.dial_verb(plan, None)).to_xml()
+        let verbs = [self.say(text), self.dial_verb(plan, None), self.say(AFTER_THE_HUMAN), Verb::Hangup];
+        verbs.into_iter().fold(Response::new(), Response::then).to_xml()
     }
 
     /// Says something and ends the call.
     pub fn say_and_hang_up(&self, text: &str) -> String {
-        Response::new().then(say(text)).then(Verb::Hangup).to_xml()
+        Response::new().then(self.say(text)).then(Verb::Hangup).to_xml()
     }
 
     /// Ends the call.
@@ -121,7 +132,7 @@ impl Script {
 
     /// Tells a human what the caller wants; nothing when there is nothing to tell.
     pub fn whisper(&self, text: Option<&str>) -> String {
-        text.map_or_else(Response::new, |text| Response::new().then(say(text))).to_xml()
+        text.map_or_else(Response::new, |text| Response::new().then(self.say(text))).to_xml()
     }
 
     /// Answers a message with messages; with none, it is not answered.
@@ -131,12 +142,12 @@ impl Script {
     }
 
     fn dial_verb(&self, plan: DialPlan<'_>, action: Option<String>) -> Verb {
+        let url = plan.whisper_of.map(|call| self.whisper_url(call));
         let noun = if let Some(identity) = plan.to.strip_prefix("client:") {
-            Noun::Client { identity: identity.to_owned() }
+            Noun::Client { identity: identity.to_owned(), url }
         } else if plan.to.starts_with("sip:") || plan.to.starts_with("sips:") {
-            Noun::Sip { uri: plan.to.to_owned() }
+            Noun::Sip { uri: plan.to.to_owned(), url }
         } else {
-            let url = plan.whisper_of.map(|call| self.whisper_url(call));
             Noun::Number { to: plan.to.to_owned(), url }
         };
         Verb::Dial(Dial {
@@ -147,18 +158,11 @@ impl Script {
             nouns: vec![noun],
         })
     }
-}
 
-/// Whether a caller may be put through there. Meta forbids to connect a WhatsApp call with the telephone network.
-/// Source: <https://www.twilio.com/docs/voice/whatsapp-business-calling>
-pub fn may_be_dialled(caller: Option<&str>, to: &str) -> bool {
-    let by_whatsapp = caller.is_some_and(|caller| caller.starts_with("whatsapp:"));
-    let on_the_telephone_network = !["client:", "sip:", "sips:"].iter().any(|kind| to.starts_with(kind));
-    !(by_whatsapp && on_the_telephone_network)
-}
-
-fn say(text: &str) -> Verb {
-    Verb::Say(Say { text: text.to_owned(), ..Say::default() })
+    fn say(&self, text: &str) -> Verb {
+        let language = self.language.map(ToOwned::to_owned);
+        Verb::Say(Say { text: text.to_owned(), language })
+    }
 }
 
 #[cfg(test)]
@@ -182,7 +186,15 @@ mod tests {
         ] {
             assert_eq!(Script::new(&Url::parse(url).unwrap()).stream_url(), expected);
         }
-        assert_eq!(script().voice_url("x1"), "https://voice.example.com/api/twilio/voice?out=x1");
+    }
+
+    #[test]
+    fn what_a_call_is_placed_for_stands_in_its_url() {
+        let url = "https://voice.example.com/api/twilio/voice";
+        assert_eq!(script().voice_url(None, None), url);
+        assert_eq!(script().voice_url(Some("cfo"), None), format!("{url}?persona=cfo"));
+        let both = script().voice_url(Some("a b"), Some("x+y&z=é"));
+        assert_eq!(both, format!("{url}?persona=a%20b&business_id=x%2By%26z%3D%C3%A9"));
     }
 
     #[test]
@@ -207,16 +219,11 @@ mod tests {
     #[test]
     fn a_human_is_dialled_with_a_whisper_and_an_action() {
         let call = "CA1".parse().unwrap();
-        let plan = DialPlan {
-            to: "+15550100",
-            caller_id: Some("+15550199"),
-            timeout_s: 20,
-            whisper_of: Some(&call),
-        };
+        let plan = DialPlan::new("+15550100", Some("+15550199")).whispering(&call);
         assert_eq!(
             body(&script().dial(plan)),
             concat!(
-                r#"<Response><Dial answerOnBridge="true" timeout="20" callerId="+15550199" "#,
+                r#"<Response><Dial answerOnBridge="true" timeout="25" callerId="+15550199" "#,
                 r#"action="https://voice.example.com/api/twilio/resume" method="POST">"#,
                 r#"<Number url="https://voice.example.com/api/twilio/whisper?call_id=CA1" method="POST">"#,
                 r#"+15550100</Number></Dial></Response>"#,
@@ -224,10 +231,12 @@ mod tests {
         );
         let away = script().say_and_dial("One moment.", plan);
         assert!(away.contains("<Say>One moment.</Say><Dial ") && !away.contains("action="), "{away}");
+        assert!(away.contains("</Dial><Say>If nobody could speak with you, "), "{away}");
+        let whisper = r#" url="https://voice.example.com/api/twilio/whisper?call_id=CA1" method="POST">"#;
         let client = script().dial(DialPlan { to: "client:desk", ..plan });
-        assert!(client.contains("<Client>desk</Client>"), "{client}");
+        assert!(client.contains(&format!("<Client{whisper}desk</Client>")), "{client}");
         let sip = script().dial(DialPlan { to: "sip:desk@example.com", ..plan });
-        assert!(sip.contains("<Sip>sip:desk@example.com</Sip>"), "{sip}");
+        assert!(sip.contains(&format!("<Sip{whisper}sip:desk@example.com</Sip>")), "{sip}");
     }
 
     #[test]
@@ -240,15 +249,14 @@ mod tests {
             body(&script().whisper(Some("A table for two"))),
             "<Response><Say>A table for two</Say></Response>"
         );
+        let french = script().in_language(Some("fr"));
+        assert_eq!(
+            body(&french.whisper(Some("Une table"))),
+            r#"<Response><Say language="fr-FR">Une table</Say></Response>"#
+        );
+        assert_eq!(script().in_language(Some("rw")), script());
         let two = script().messages(&["One.".to_owned(), "Two.".to_owned()]);
         assert!(two.contains("<Message><Body>One.</Body></Message><Message><Body>Two."), "{two}");
         assert_eq!(body(&script().messages(&[])), "<Response/>");
-    }
-
-    #[test]
-    fn a_whatsapp_caller_is_not_connected_with_the_telephone_network() {
-        assert!(may_be_dialled(Some("+15550100"), "+15550101") && may_be_dialled(None, "+15550101"));
-        assert!(!may_be_dialled(Some("whatsapp:+15550100"), "+15550101"));
-        assert!(may_be_dialled(Some("whatsapp:+15550100"), "client:desk"));
     }
 }

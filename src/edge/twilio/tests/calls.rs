@@ -42,7 +42,7 @@ async fn a_withheld_number_and_a_number_of_nobody_are_answered_too() {
 }
 
 /// A house whose only place is taken.
-async fn full_house(more: &[(&str, &str)]) -> House {
+pub(super) async fn full_house(more: &[(&str, &str)]) -> House {
     let mut settings = SIGNED.to_vec();
     settings.push(("MAX_CALLS", "1"));
     settings.extend_from_slice(more);
@@ -57,13 +57,16 @@ async fn a_caller_who_finds_no_place_is_told_so_or_put_through() {
     let sid = sid(1);
     let house = full_house(&[]).await;
     let (status, _, twiml) = house.post(VOICE, &incoming(&sid, &[])).await;
-    assert!(status == 200 && twiml.contains("<Say>We are sorry") && twiml.contains("<Hangup/>"), "{twiml}");
+    assert!(
+        status == 200 && twiml.contains(">We are sorry, all our") && twiml.contains("<Hangup/>"),
+        "{twiml}"
+    );
 
     let house = full_house(&[("TRANSFER_NUMBER", "+35699000000")]).await;
     for path in [VOICE, RESUME] {
         let (_, _, twiml) = house.post(path, &incoming(&sid, &[])).await;
         assert!(
-            twiml.contains("<Say>One moment") && twiml.contains(">+35699000000</Number></Dial>"),
+            twiml.contains("One moment please") && twiml.contains(">+35699000000</Number></Dial><Say"),
             "{twiml}"
         );
         assert!(!twiml.contains("action="), "nobody of ours is asked afterwards: {twiml}");
@@ -80,7 +83,57 @@ async fn while_the_service_stops_callers_are_told_so() {
     house.switchboard.drain(Duration::ZERO).await;
     let sid = sid(1);
     let (status, _, twiml) = house.post(VOICE, &incoming(&sid, &[])).await;
-    assert!(status == 200 && twiml.contains("<Say>") && twiml.contains("<Hangup/>"), "{twiml}");
+    assert!(status == 200 && twiml.contains("<Say") && twiml.contains("<Hangup/>"), "{twiml}");
+}
+
+#[tokio::test]
+async fn a_client_that_calls_no_number_is_answered_as_nobodys() {
+    let house = House::signed().await;
+    let (one, other) = (sid(1), sid(2));
+    let mut form = incoming(&one, &[("From", "client:zoe"), ("To", "")]);
+    let (status, _, twiml) = house.post(VOICE, &form).await;
+    assert!(status == 200 && twiml.contains("<Stream ") && !twiml.contains("business_id"), "{twiml}");
+    form = incoming(&other, &[("From", "client:zoe")]);
+    form.retain(|(name, _)| *name != "To");
+    let (status, _, twiml) = house.post(VOICE, &form).await;
+    assert!(status == 200 && twiml.contains("<Stream "), "{twiml}");
+    assert!(house.switchboard.calls().iter().all(|call| call.to.is_none()));
+}
+
+#[tokio::test]
+async fn a_caller_whose_business_cannot_be_looked_up_is_turned_away() {
+    let mut settings = SIGNED.to_vec();
+    settings.push(("TRANSFER_NUMBER", "+35699000000"));
+    let (plain, desk) = (House::signed().await, House::with(&settings).await);
+    let (one, two) = (sid(1), sid(2));
+    plain.post(VOICE, &incoming(&one, &[])).await;
+    plain.break_store();
+    desk.break_store();
+    let (status, _, twiml) = plain.post(VOICE, &incoming(&two, &[])).await;
+    assert!(
+        status == 200 && twiml.contains("cannot take your call") && twiml.contains("<Hangup/>"),
+        "{twiml}"
+    );
+    let (status, _, twiml) = desk.post(VOICE, &incoming(&two, &[])).await;
+    assert!(status == 200 && twiml.contains(">+35699000000</Number></Dial>"), "{twiml}");
+    assert!(desk.switchboard.is_empty());
+    let (_, _, twiml) = plain.post(VOICE, &incoming(&one, &[])).await;
+    assert!(twiml.contains("<Stream "), "a call that is live goes on: {twiml}");
+    let message = [("MessageSid", "SM1"), ("From", "+35699123456"), ("To", OURS), ("Body", "Hello")];
+    let (status, _, twiml) = plain.post("/api/twilio/message", &message).await;
+    assert!(status == 200 && twiml.contains("write again in a few minutes"), "{twiml}");
+    assert_eq!(plain.switchboard.len(), 1);
+}
+
+#[tokio::test]
+async fn the_webhook_does_not_wait_for_a_model_that_cannot_be_reached() {
+    let mut house = House::signed().await;
+    house.model = None;
+    let sid = sid(1);
+    let begun = std::time::Instant::now();
+    let (status, _, twiml) = house.post(VOICE, &incoming(&sid, &[])).await;
+    assert!(status == 200 && twiml.contains("<Stream "), "{twiml}");
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
 }
 
 #[tokio::test]
@@ -108,6 +161,54 @@ async fn a_call_that_has_ended_does_not_begin_again() {
 }
 
 #[tokio::test]
+async fn a_webhook_that_is_replayed_when_its_call_is_over_begins_nothing() {
+    let house = House::signed().await;
+    let sid = sid(1);
+    let form = incoming(&sid, &[]);
+    house.post(VOICE, &form).await;
+    let id = sid.parse().unwrap();
+    house.switchboard.find(&id).await.unwrap().hang_up().await.unwrap();
+    let ended = house.store.latest_event(&id, None).await.unwrap().unwrap();
+    for _ in 0..3 {
+        // To the letter what was signed before.
+        let (status, _, twiml) = house.post(VOICE, &form).await;
+        assert!(status == 200 && twiml.ends_with(HANG_UP), "{twiml}");
+    }
+    assert!(house.switchboard.calls().is_empty());
+    assert_eq!(house.store.latest_event(&id, None).await.unwrap().unwrap().seq, ended.seq);
+}
+
+#[tokio::test]
+async fn a_status_that_comes_before_its_call_closes_nothing_and_the_last_one_closes_the_books_once() {
+    let house = House::signed().await;
+    let sid = sid(1);
+    let id: crate::id::CallId = sid.parse().unwrap();
+    let told = |status, number| incoming(&sid, &[("CallStatus", status), ("SequenceNumber", number)]);
+    for status in ["initiated", "ringing", "in-progress"] {
+        assert_eq!(house.post(STATUS, &told(status, "0")).await.0, 204);
+    }
+    assert!(house.switchboard.is_empty() && house.store.latest_event(&id, None).await.unwrap().is_none());
+    let (_, _, twiml) = house.post(VOICE, &incoming(&sid, &[])).await;
+    assert!(twiml.contains("<Stream "), "{twiml}");
+
+    let call = house.switchboard.find(&id).await.unwrap();
+    for _ in 0..3 {
+        assert_eq!(house.post(STATUS, &told("completed", "3")).await.0, 204);
+    }
+    let over = async {
+        while house.switchboard.live(&id).is_some() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, over).await.expect("the call did not end");
+    drop(call);
+    let ended = house.store.latest_event(&id, None).await.unwrap().unwrap();
+    assert_eq!(ended.kind, "call.ended");
+    house.post(STATUS, &told("completed", "3")).await;
+    assert_eq!(house.store.latest_event(&id, None).await.unwrap().unwrap().seq, ended.seq, "once");
+}
+
+#[tokio::test]
 async fn what_is_over_for_twilio_begins_nothing() {
     let house = House::signed().await;
     let sid = sid(1);
@@ -132,6 +233,7 @@ async fn a_status_is_taken_in_any_order_of_any_call_again_and_again() {
             &[("StreamSid", "MZ1"), ("StreamEvent", "stream-error"), ("StreamError", "31921")],
             &[("StreamEvent", "")],
             &[("AnsweredBy", "machine_end_beep")],
+            &[("CallStatus", "in-progress"), ("AnsweredBy", "human")],
             &[],
         ] {
             let mut form = vec![("CallSid", call), ("AccountSid", ACCOUNT)];

@@ -45,11 +45,22 @@ async fn what_cannot_be_read_is_answered_by_a_sentence_and_who_wants_none_gets_n
     let picture = [("MessageSid", "SM1"), ("From", "whatsapp:+1"), ("To", OURS), ("NumMedia", "1")];
     let (_, _, twiml) = house.post(MESSAGE, &picture).await;
     assert!(twiml.contains("I can read text only"), "{twiml}");
+    let long = "x".repeat(5_001);
+    let (_, _, twiml) = house.post(MESSAGE, &text("SM4", &long, &[])).await;
+    assert!(twiml.contains("too long"), "{twiml}");
     let (status, _, twiml) = house.post(MESSAGE, &text("SM2", "STOP", &[("OptOutType", "STOP")])).await;
     assert!(status == 200 && twiml.ends_with("<Response/>"), "{twiml}");
     assert!(house.switchboard.is_empty());
     let (status, _, body) = house.post(MESSAGE, &[("MessageSid", "SM3"), ("From", "+1")]).await;
     assert!(status == 400 && body.contains("`To`"), "{body}");
+}
+
+#[tokio::test]
+async fn what_is_attached_to_a_text_is_said_not_to_be_read() {
+    let house = House::signed().await;
+    let form = text("SM1", "What drinks do you have?", &[("NumMedia", "2")]);
+    let (_, _, twiml) = house.post(MESSAGE, &form).await;
+    assert!(twiml.contains("I found") && twiml.contains("your text only"), "{twiml}");
 }
 
 #[tokio::test]

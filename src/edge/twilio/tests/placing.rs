@@ -46,6 +46,7 @@ async fn a_call_is_placed_and_begins_with_its_persona_when_it_is_answered() {
 
     let url = asked_for(&asked, "Url").unwrap();
     let path = url.strip_prefix(PUBLIC).unwrap();
+    assert_eq!(path, "/api/twilio/voice?persona=cfo");
     let form = incoming(
         &sid,
         &[
@@ -77,8 +78,11 @@ async fn the_same_key_places_one_call_and_takes_no_other_request() {
     let other = json!({"transport": "twilio", "to": "+35699123457"});
     let (status, body) = house.post_json(CALLS, &key, &other).await;
     assert_eq!((status, &body["code"]), (409, &json!("idempotency_conflict")));
-    let (status, body) = house.post_json(CALLS, &[("idempotency-key", "")], &request).await;
-    assert_eq!((status, &body["code"]), (400, &json!("invalid_value")), "{body}");
+    for wrong in [&[("idempotency-key", "")][..], &[key[0], key[0]], &[key[0], ("idempotency-key", "other")]]
+    {
+        let (status, body) = house.post_json(CALLS, wrong, &request).await;
+        assert_eq!((status, &body["code"]), (400, &json!("invalid_value")), "{body}");
+    }
     assert_eq!(house.post_json(CALLS, &[], &request).await.0, 202, "without a key it is another call");
     assert_eq!(asked.lock().unwrap().len(), 2);
 }
@@ -102,6 +106,52 @@ async fn what_cannot_be_placed_is_refused_with_its_reason_and_may_be_tried_again
     assert!(asked.lock().unwrap().is_empty());
     let good = json!({"transport": "twilio", "to": "+35699123456", "business_id": "bastion-valletta"});
     assert_eq!(house.post_json(CALLS, &key, &good).await.0, 202, "the key is free");
+}
+
+/// What Twilio says when a person we called has answered.
+fn answered(sid: &str) -> Vec<(&str, &str)> {
+    let more = [
+        ("From", OURS),
+        ("To", "+35699123456"),
+        ("Direction", "outbound-api"),
+        ("CallStatus", "in-progress"),
+    ];
+    incoming(sid, &more)
+}
+
+#[tokio::test]
+async fn what_a_call_was_placed_for_outlives_the_process_that_placed_it() {
+    let house = House::signed().await;
+    let path = "/api/twilio/voice?persona=cfo&business_id=agaseke-kigali";
+    let (_, _, twiml) = house.post(path, &answered(&sid(1))).await;
+    assert!(twiml.contains(r#"name="persona" value="cfo""#), "{twiml}");
+    assert!(twiml.contains(r#"name="business_id" value="agaseke-kigali""#), "{twiml}");
+
+    let (_, _, twiml) = house.post("/api/twilio/voice?persona=nobody", &answered(&sid(2))).await;
+    assert!(!twiml.contains("nobody") && twiml.contains("bastion-valletta"), "{twiml}");
+    let gone = "/api/twilio/voice?persona=cfo&business_id=gone";
+    let (status, _, twiml) = house.post(gone, &answered(&sid(3))).await;
+    assert!(status == 200 && twiml.contains("we called you") && twiml.contains("<Hangup/>"), "{twiml}");
+    assert_eq!(house.switchboard.len(), 2);
+    let forged = "/api/twilio/voice?persona=waiter";
+    let pairs: Vec<_> =
+        answered(&sid(4)).iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+    let signature = sign_form(&format!("{PUBLIC}{path}"), &pairs, &TOKEN.into());
+    let (status, ..) = house.post_with(forged, &answered(&sid(4)), &[(SIGNATURE_HEADER, &signature)]).await;
+    assert_eq!(status, 403, "the purpose is signed");
+}
+
+#[tokio::test]
+async fn whom_we_called_is_not_told_that_our_lines_are_busy() {
+    for more in [&[][..], &[("TRANSFER_NUMBER", "+35699000000")]] {
+        let house = super::calls::full_house(more).await;
+        let (status, _, twiml) = house.post("/api/twilio/voice?persona=cfo", &answered(&sid(1))).await;
+        assert!(status == 200 && twiml.contains("we called you") && twiml.contains("<Hangup/>"), "{twiml}");
+        assert!(!twiml.contains("lines are busy") && !twiml.contains("<Dial"), "{twiml}");
+        let (_, _, twiml) = house.post("/api/twilio/resume", &answered(&sid(1))).await;
+        assert_eq!(twiml.contains("<Dial"), !more.is_empty(), "they have talked with us: {twiml}");
+        assert!(!twiml.contains("call again in") || twiml.contains("<Dial"), "{twiml}");
+    }
 }
 
 #[tokio::test]

@@ -92,6 +92,46 @@ async fn a_trial_on_this_machine_needs_no_signature_unless_there_is_a_token() {
 }
 
 #[tokio::test]
+async fn a_trial_believes_only_this_machine() {
+    let trial = House::with(&[("TWILIO_ALLOW_UNSIGNED", "true")]).await;
+    let sid = sid(1);
+    let form = incoming(&sid, &[]);
+    for strange in [
+        ("forwarded", "for=192.0.2.1"),
+        ("x-forwarded-for", "127.0.0.1"),
+        ("x-forwarded-proto", "https"),
+        ("origin", "http://127.0.0.1:7070"),
+        ("host", "voice.example.com"),
+        ("host", "127.0.0.1.example.com:7070"),
+    ] {
+        let (status, _, body) = trial.post_with(VOICE, &form, &[strange]).await;
+        assert!(status == 403 && body.contains("forbidden"), "{strange:?}: {body}");
+        let upgrade = Request::get("/api/twilio/stream").header(strange.0, strange.1);
+        assert_eq!(trial.send(upgrade.body(Body::empty()).unwrap()).await.0, 403, "{strange:?}");
+    }
+    assert!(trial.switchboard.is_empty());
+    for host in ["127.0.0.1:7070", "localhost:7070", "[::1]"] {
+        assert_eq!(trial.post_with(VOICE, &form, &[("host", host)]).await.0, 200, "{host}");
+    }
+}
+
+#[tokio::test]
+async fn a_url_is_believed_as_it_was_written() {
+    let written = "https://Voice.EXAMPLE.com";
+    let house =
+        House::with(&[("TWILIO_AUTH_TOKEN", TOKEN), ("PUBLIC_URL", "https://Voice.EXAMPLE.com/")]).await;
+    let sid = sid(1);
+    let form = incoming(&sid, &[]);
+    let pairs: Vec<_> = form.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+    for base in [PUBLIC, written, "https://Voice.EXAMPLE.com:443"] {
+        let signature = sign_form(&format!("{base}{VOICE}"), &pairs, &TOKEN.into());
+        assert_eq!(house.post_with(VOICE, &form, &[(SIGNATURE_HEADER, &signature)]).await.0, 200, "{base}");
+    }
+    let signature = sign_form(&format!("https://VOICE.example.com{VOICE}"), &pairs, &TOKEN.into());
+    assert_eq!(house.post_with(VOICE, &form, &[(SIGNATURE_HEADER, &signature)]).await.0, 403);
+}
+
+#[tokio::test]
 async fn a_form_that_is_none_of_twilios_is_refused() {
     let house = House::signed().await;
     let (status, _, body) = house.post(VOICE, &[("CallSid", "CA/../x"), ("To", OURS)]).await;

@@ -142,6 +142,16 @@ async fn a_stream_with_its_token_is_the_calls_and_the_token_opens_no_other() {
 }
 
 #[tokio::test]
+async fn a_call_of_an_account_below_ours_is_streamed_by_that_account_only() {
+    let house = House::signed().await;
+    let address = listening(&house).await;
+    let (sid, below) = (sid(1), "AC00000000000000000000000000000000");
+    let (_, _, twiml) = house.post("/api/twilio/voice", &incoming(&sid, &[("AccountSid", below)])).await;
+    assert_eq!(shown(address, start(&sid, ACCOUNT, Some(&token(&twiml)))).await, Some(1008));
+    heard(&mut begun(address, start(&sid, below, Some(&token(&twiml)))).await).await;
+}
+
+#[tokio::test]
 async fn a_call_whose_stream_broke_comes_back_with_another_token_but_not_for_ever() {
     let house = House::signed().await;
     let address = listening(&house).await;

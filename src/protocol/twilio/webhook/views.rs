@@ -3,6 +3,9 @@
 use super::{AnsweredBy, CallStatus, DialStatus, Form, FormError, StreamEvent};
 use crate::protocol::twilio::{CallSid, StreamSid};
 
+/// The longest account id we take; Twilio's have 34 characters.
+const MAX_ACCOUNT_SID: usize = 64;
+
 /// A call that wants TwiML: one that comes in, or one we placed that was answered. Shows no number.
 #[derive(Clone, PartialEq, Eq)]
 pub struct IncomingCall {
@@ -12,7 +15,7 @@ pub struct IncomingCall {
     pub account_sid: String,
     /// Who calls, as Twilio writes it: a number, `client:…`, `sip:…`, `whatsapp:…`, or words for a withheld one.
     pub from: String,
-    /// Whom, likewise.
+    /// Whom, likewise; blank when a client calls an application.
     pub to: String,
     /// `inbound`, `outbound-api` or `outbound-dial`.
     pub direction: String,
@@ -94,9 +97,12 @@ impl IncomingCall {
         let optional = |name| form.filled(name).map(str::to_owned);
         Ok(Self {
             call_sid: form.call_sid()?,
-            account_sid: form.required("AccountSid")?.to_owned(),
+            account_sid: Some(form.required("AccountSid")?)
+                .filter(|sid| sid.len() <= MAX_ACCOUNT_SID)
+                .ok_or(FormError::Invalid("AccountSid"))?
+                .to_owned(),
             from: optional("From").unwrap_or_default(),
-            to: form.required("To")?.to_owned(),
+            to: optional("To").unwrap_or_default(),
             direction: optional("Direction").unwrap_or_default(),
             call_status: CallStatus::read(form.get("CallStatus").unwrap_or_default()),
             from_country: optional("FromCountry"),
@@ -215,11 +221,15 @@ mod tests {
     }
 
     #[test]
-    fn a_call_needs_a_real_sid_and_someone_who_is_called() {
+    fn a_call_needs_a_real_sid_and_an_account() {
         let read = |body: &str| IncomingCall::read(&Form::parse(body.as_bytes()).unwrap()).unwrap_err();
         assert_eq!(read("AccountSid=AC1&To=x"), FormError::Missing("CallSid"));
         assert_eq!(read("CallSid=CA1&AccountSid=AC1&To=x"), FormError::Invalid("CallSid"));
-        assert_eq!(read(&format!("{CALL}&To=")), FormError::Missing("To"));
+        let sid = "CallSid=CA0123456789abcdef0123456789abcdef";
+        assert_eq!(read(&format!("{sid}&To=x")), FormError::Missing("AccountSid"));
+        let long = format!("{sid}&AccountSid={}", "A".repeat(65));
+        assert_eq!(read(&long), FormError::Invalid("AccountSid"));
+        assert_eq!(IncomingCall::read(&form("To=")).unwrap().to, "", "a client calls no number");
     }
 
     #[test]

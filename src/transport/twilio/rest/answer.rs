@@ -94,9 +94,14 @@ impl Answer {
         self.read::<Call>().map(|call| CallStatus::read(&call.status))
     }
 
-    /// Of a list of calls, the newest one that we placed since then.
-    pub(super) fn newest_since(&self, since: Timestamp) -> Result<Option<CallSid>, TwilioError> {
-        let ours = self.read::<Calls>()?.calls.into_iter().filter(|call| call.direction == "outbound-api");
+    /// Of a list of calls, the newest one that was placed since then and is `new` to us.
+    pub(super) fn newest_since(
+        &self,
+        since: Timestamp,
+        is_new: impl Fn(&CallSid) -> bool,
+    ) -> Result<Option<CallSid>, TwilioError> {
+        let calls = self.read::<Calls>()?.calls.into_iter();
+        let ours = calls.filter(|call| call.direction == "outbound-api" && is_new(&call.sid));
         let created = ours.filter_map(|call| {
             let at = rfc2822::parse(&call.date_created?).ok()?.timestamp();
             // Twilio's times are whole seconds.

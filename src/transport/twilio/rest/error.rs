@@ -35,7 +35,10 @@ pub enum TwilioError {
     #[error("the answer is not what Twilio's API gives: check TWILIO_API_BASE")]
     Unreadable,
     /// The TwiML does not fit into a request; nothing was sent.
-    #[error("the TwiML has {0} characters, and a call update takes at most {MAX_TWIML_CHARS}")]
+    #[error(
+        "the TwiML has {0} characters, and Twilio takes at most {MAX_TWIML_CHARS}: shorten PUBLIC_URL or the \
+         address of the human"
+    )]
     TwimlTooLong(usize),
     /// A call was asked for, no answer came, and it was not found afterwards.
     #[error("it is not known whether the call was placed: wait for its status callback before asking again")]

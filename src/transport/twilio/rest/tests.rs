@@ -201,6 +201,29 @@ async fn an_update_is_safely_repeated() {
 }
 
 #[tokio::test]
+async fn twiml_that_may_have_been_taken_is_not_repeated() {
+    let dial = Update::Twiml("<Response><Dial>+14158675309</Dial></Response>".into());
+    for trouble in [Does::Answers(503, ""), Does::Hangs] {
+        let twilio = Twilio::that(&[trouble, Does::Answers(200, PLACED)]).await.impatient();
+        assert!(twilio.api.update_call(&sid(), &dial).await.unwrap_err().is_retryable());
+        assert_eq!(twilio.asked().len(), 1);
+    }
+    let busy = Does::Answers(429, r#"{"code":20429,"status":429}"#);
+    let twilio = Twilio::that(&[busy, Does::Answers(200, PLACED)]).await;
+    assert_eq!(twilio.api.update_call(&sid(), &dial).await.unwrap(), Updated::Done);
+}
+
+#[tokio::test]
+async fn a_call_this_process_was_given_is_not_taken_for_another() {
+    let twilio =
+        Twilio::that(&[Does::Hangs, Does::Lists, Does::Answers(503, ""), Does::Lists]).await.impatient();
+    let found = twilio.api.create_call(&call()).await.unwrap();
+    assert_eq!(found.as_str(), "CA0123456789abcdef0123456789abcde3");
+    let error = twilio.api.clone().create_call(&call()).await.unwrap_err();
+    assert!(matches!(error, TwilioError::Uncertain), "{error:?}");
+}
+
+#[tokio::test]
 async fn patience_ends_though_twilio_never_answers() {
     let twilio = Twilio::that(&[]).await.impatient();
     let begun = Instant::now();
