@@ -5,6 +5,7 @@ mod alarm;
 mod cutting;
 mod message;
 mod phone;
+mod phone_events;
 mod phone_tools;
 mod recall;
 mod record;

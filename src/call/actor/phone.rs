@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::oneshot;
@@ -14,24 +13,19 @@ use super::{CallData, CallMessage, Due, Phase, PhoneDesk};
 use crate::audio::Lane;
 use crate::call::CallError;
 use crate::call::conduct::{Conduct, Occasion, PhoneAction, PhoneTimer};
-use crate::call::digits::{Digits, PAUSE, Pressed};
-use crate::call::event::{CallEvent, EndReason, LineEnd};
+use crate::call::digits::Digits;
+use crate::call::event::{CallEvent, EndReason};
 use crate::call::floor::Request;
-use crate::call::phone::{AnsweredBy, Dial, PhoneOrder, PhoneStart, PhoneStatus};
+use crate::call::phone::{AnsweredBy, Dial, PhoneOrder, PhoneStart};
 use crate::call::prompts;
 use crate::id::{CallId, ItemId, ResponseId};
 use crate::protocol::openai::APPEND;
-use crate::session::{HeardPart, SessionMessage};
-use crate::transport::twilio::script::{DialPlan, may_be_dialled};
+use crate::session::SessionMessage;
+use crate::transport::twilio::script::{DialPlan, human, may_be_dialled};
 use crate::transport::twilio::{PhoneArguments, PhoneLine, PhoneMessage};
-use crate::transport::{Cut, EffectDone, PhoneEvent, StreamEnd};
 
-/// A human's phone rings so long, in seconds.
-const RING_S: u32 = 25;
 /// So many of the caller's sayings wait for their words to be written down.
 const MAX_UNWRITTEN: usize = 32;
-/// How far back the caller's audio is looked at for words: what the server's detection needs to notice them.
-const LOOK_BACK: Duration = Duration::from_millis(500);
 /// What the caller hears when the model cannot be had.
 const APOLOGY: &str = "I am sorry, we have a technical problem. Please call again in a few minutes.";
 const APOLOGY_BEFORE_HUMAN: &str =
@@ -42,36 +36,36 @@ pub(super) struct Phone {
     pub(super) start: PhoneStart,
     line: ActorRef<PhoneMessage>,
     pub(super) lane: Arc<Lane>,
-    conduct: Conduct,
-    digits: Digits,
+    pub(super) conduct: Conduct,
+    pub(super) digits: Digits,
     /// The response under way.
-    active: Option<ResponseId>,
+    pub(super) active: Option<ResponseId>,
     /// What the caller said aloud, with its turn, until it is written down.
     unwritten: VecDeque<(ItemId, u64)>,
     /// What the caller heard of what was cut last; `None` when nothing has been cut since.
-    heard: Option<String>,
+    pub(super) heard: Option<String>,
     /// What a human is told before the caller is put through.
     summary: Option<String>,
     /// Who took the call up, until it is heeded.
-    answered_by: Option<AnsweredBy>,
+    pub(super) answered_by: Option<AnsweredBy>,
     /// What the session is told once it knows what was heard.
     pub(super) cutting: Cutting<SessionMessage>,
     /// Who waits for the end.
     enders: Vec<oneshot::Sender<Result<(), CallError>>>,
-    fillers: u64,
-    alarms: Alarms,
+    pub(super) fillers: u64,
+    pub(super) alarms: Alarms,
 }
 
 #[derive(Default)]
-struct Alarms {
-    speech: Alarm,
-    silence: Alarm,
-    ending_soon: Alarm,
-    max_call: Alarm,
-    farewell: Alarm,
-    line: Alarm,
-    keys: Alarm,
-    filler: Alarm,
+pub(super) struct Alarms {
+    pub(super) speech: Alarm,
+    pub(super) silence: Alarm,
+    pub(super) ending_soon: Alarm,
+    pub(super) max_call: Alarm,
+    pub(super) farewell: Alarm,
+    pub(super) line: Alarm,
+    pub(super) keys: Alarm,
+    pub(super) filler: Alarm,
 }
 
 impl Phone {
@@ -126,8 +120,10 @@ impl Phone {
 
     /// The human callers are put through to.
     fn human(&self, desk: &PhoneDesk) -> Option<String> {
-        let of_business = self.start.business.as_ref().and_then(|business| business.transfer_number.clone());
-        of_business.or_else(|| desk.transfer_number.clone()).filter(|to| self.may_dial(to))
+        let of_business =
+            self.start.business.as_ref().and_then(|business| business.transfer_number.as_deref());
+        human(of_business, desk.transfer_number.as_deref(), self.start.caller.as_deref())
+            .map(ToOwned::to_owned)
     }
 
     fn may_dial(&self, to: &str) -> bool {
@@ -230,12 +226,7 @@ impl CallData {
     fn put_through(&mut self, dial: &Dial) {
         self.record(CallEvent::TransferStarted { to: dial.to.clone() });
         let call = self.call_id.clone();
-        let plan = DialPlan {
-            to: &dial.to,
-            caller_id: dial.caller_id.as_deref(),
-            timeout_s: RING_S,
-            whisper_of: Some(&call),
-        };
+        let plan = DialPlan::new(&dial.to, dial.caller_id.as_deref()).whispering(&call);
         let twiml = self.dependencies.phone.script.dial(plan);
         self.hold(Effect::Phone(PhoneMessage::Redirect { twiml }));
     }
@@ -246,7 +237,7 @@ impl CallData {
         let Some(to) = self.phone.as_ref().and_then(|phone| phone.human(desk)) else {
             return desk.script.say_and_hang_up(APOLOGY);
         };
-        let plan = DialPlan { to: &to, caller_id: self.our_number(), timeout_s: RING_S, whisper_of: None };
+        let plan = DialPlan::new(&to, self.our_number());
         desk.script.say_and_dial(APOLOGY_BEFORE_HUMAN, plan)
     }
 
@@ -311,11 +302,12 @@ impl CallData {
         let Some(phone) = &mut self.phone else {
             return Err(CallError::NoPhone);
         };
-        let to = to.filter(|to| phone.may_dial(to)).or_else(|| phone.human(&desk));
-        let dial = Dial {
-            to: to.ok_or(CallError::NobodyToTransferTo)?,
-            caller_id: phone.start.called.clone().filter(|number| number.starts_with('+')),
+        let to = match to {
+            Some(to) => Some(to).filter(|to| phone.may_dial(to)),
+            None => phone.human(&desk),
         };
+        let dial =
+            Dial { to: to.ok_or(CallError::NobodyToTransferTo)?, caller_id: phone.start.called.clone() };
         phone.summary = summary;
         self.conduct(|conduct| conduct.on_transfer(dial, announce));
         Ok(())
@@ -341,203 +333,5 @@ impl CallData {
         if let Some(who) = phone.answered_by.take() {
             self.conduct(|conduct| conduct.on_answered_by(who, has_message));
         }
-    }
-
-    pub(super) fn on_phone_event(&mut self, event: PhoneEvent) {
-        if self.phase == Phase::Ended {
-            return;
-        }
-        match event {
-            PhoneEvent::StreamUp { .. } => {
-                self.record(CallEvent::LineUp {});
-                self.conduct(Conduct::on_line_up);
-                self.heed_who_answered();
-            }
-            PhoneEvent::StreamDown { how } => {
-                let told = match how {
-                    StreamEnd::Stopped => LineEnd::Stopped,
-                    StreamEnd::Lost => LineEnd::Lost,
-                    StreamEnd::Closed => LineEnd::Closed,
-                };
-                self.record(CallEvent::LineDown { how: told });
-                self.conduct(|conduct| conduct.on_line_down(how));
-            }
-            PhoneEvent::Digit(key) => self.on_key(key),
-            PhoneEvent::Playing => self.conduct(|conduct| conduct.on_audible(true)),
-            PhoneEvent::Played => {
-                let is_audible = self.is_sounding();
-                self.conduct(|conduct| conduct.on_audible(is_audible));
-            }
-            PhoneEvent::Interrupted { asked, cuts } => self.on_interrupted(asked, cuts),
-            PhoneEvent::Effect(done) => self.on_effect(done),
-        }
-    }
-
-    /// The line tells what was left unheard: the session first of all.
-    fn on_interrupted(&mut self, asked: bool, cuts: Vec<Cut>) {
-        let unasked = !asked && !cuts.is_empty();
-        let part =
-            |Cut { item, played_ms, sent_ms, .. }: Cut| HeardPart { item_id: item, played_ms, sent_ms };
-        let parts = cuts.into_iter().map(part).collect();
-        self.tell_session(SessionMessage::Interrupted(parts));
-        if asked {
-            let held = self.phone.as_mut().map(|phone| phone.cutting.on_told());
-            held.into_iter().flatten().for_each(|message| self.tell_session(message));
-        }
-        self.conduct(|conduct| conduct.on_cut(unasked));
-    }
-
-    fn on_effect(&mut self, done: EffectDone) {
-        match done {
-            EffectDone::HungUp(Ok(())) | EffectDone::Redirected(Ok(())) => {}
-            EffectDone::HungUp(Err(why)) | EffectDone::Redirected(Err(why)) => {
-                tracing::warn!(why, "Twilio's REST API did not take it: it will be told when it asks");
-                self.for_phone(PhoneMessage::CloseStream);
-                // It may be over already.
-                self.for_phone(PhoneMessage::AskStatus);
-            }
-            EffectDone::Status(Ok(goes_on)) => {
-                let status = if goes_on { PhoneStatus::GoesOn } else { PhoneStatus::Completed };
-                self.conduct(|conduct| conduct.on_status(status));
-            }
-            EffectDone::Status(Err(why)) => tracing::warn!(why, "what became of the call is not known yet"),
-        }
-    }
-
-    fn on_key(&mut self, key: char) {
-        self.record(CallEvent::Dtmf { digit: key.to_string() });
-        let asks_for_human = key == '0'
-            && self.rendition.as_ref().is_some_and(|rendition| rendition.persona.phone.zero_transfers)
-            && self.phone.as_ref().is_some_and(|phone| phone.can_transfer(&self.dependencies.phone));
-        self.conduct(Conduct::on_caller_acts);
-        if asks_for_human {
-            let summary = Some("The caller pressed 0 to speak with a person.".to_owned());
-            // There is someone, as was just seen.
-            let _ = self.transfer(None, summary, true);
-            return;
-        }
-        match self.phone.as_mut().map(|phone| phone.digits.on_key(key)) {
-            Some(Pressed::Whole(keys)) => self.on_keys(&keys),
-            Some(Pressed::Wait(press)) => {
-                let alarm = self.later(Due::Keys(press), PAUSE);
-                if let Some(phone) = &mut self.phone {
-                    phone.alarms.keys = alarm;
-                }
-            }
-            None => {}
-        }
-    }
-
-    pub(super) fn on_keys_pause(&mut self, press: u64) {
-        if let Some(keys) = self.phone.as_mut().and_then(|phone| phone.digits.on_pause(press)) {
-            self.on_keys(&keys);
-        }
-    }
-
-    fn on_keys(&mut self, keys: &str) {
-        self.supersede(Request::Prompt { note: prompts::pressed(keys) });
-    }
-
-    pub(super) fn on_phone_timer(&mut self, timer: PhoneTimer) {
-        match timer {
-            PhoneTimer::Speech(number) => {
-                let Some(phone) = &self.phone else {
-                    return;
-                };
-                let manners = self
-                    .rendition
-                    .as_ref()
-                    .map_or(Duration::ZERO, |rendition| rendition.persona.phone.min_speech);
-                let voiced = phone.lane.voiced(manners + LOOK_BACK);
-                self.conduct(|conduct| conduct.on_speech_lasts(number, voiced));
-            }
-            other => self.conduct(|conduct| conduct.on_timer(other)),
-        }
-    }
-
-    /// What the caller said stands in the conversation: it is answered, unless it was noise.
-    pub(super) fn on_caller_said(&mut self, item_id: ItemId) {
-        let counts = self.phone.as_mut().is_some_and(|phone| phone.conduct.on_caller_said());
-        if counts {
-            self.supersede(Request::Hear { item_id });
-        } else {
-            metrics::counter!("ai_realtime_noises_ignored_total").increment(1);
-            self.for_session(SessionMessage::Ignore(item_id));
-        }
-    }
-
-    pub(super) fn on_caller_transcribed(&mut self, item_id: &ItemId, text: String) {
-        let turn = self.phone.as_mut().and_then(|phone| phone.said_in(item_id));
-        if let Some(turn) = turn.filter(|_| !text.is_empty()) {
-            self.record(CallEvent::CallerTranscript { text, turn });
-        }
-    }
-
-    /// A message was not heard to its end.
-    pub(super) fn on_heard(&mut self, item_id: ItemId, played_ms: u64, heard: String) {
-        if let Some(phone) = &mut self.phone {
-            // Of several messages, what was heard is of the first.
-            phone.heard =
-                phone.heard.take().filter(|before| !before.is_empty()).or_else(|| Some(heard.clone()));
-        }
-        let (item_id, heard) = (Some(item_id), Some(heard));
-        self.record(CallEvent::AssistantInterrupted { played_ms, item_id, heard });
-    }
-
-    /// Whether something the persona said is still to be heard, as the lane knows it: sooner than the line tells.
-    fn is_sounding(&self) -> bool {
-        let sounds = |phone: &Phone| phone.lane.is_sounding() && !phone.cutting.is_pending();
-        self.phone.as_ref().is_some_and(sounds)
-    }
-
-    /// A response began, or ended (`None`).
-    pub(super) fn on_answering(&mut self, response: Option<Option<ResponseId>>) {
-        let is_answering = response.is_some();
-        if let Some(phone) = &mut self.phone {
-            phone.heard = phone.heard.take().filter(|_| !is_answering);
-            phone.active = response.flatten();
-        }
-        if !is_answering && self.is_sounding() {
-            // Else a farewell that was generated at once would be over before it is heard.
-            self.conduct(|conduct| conduct.on_audible(true));
-        }
-        self.conduct(|conduct| conduct.on_answering(is_answering));
-    }
-
-    /// A tool is at work: the caller is told something if it takes long.
-    pub(super) fn arm_filler(&mut self, tool: &str) {
-        let filler = self.filler_of(tool).map(|(_, after)| after);
-        let (Some(after), Some(phone)) = (filler, &mut self.phone) else {
-            return;
-        };
-        phone.fillers += 1;
-        let number = phone.fillers;
-        let alarm = self.later(Due::Filler(number), after);
-        if let Some(phone) = &mut self.phone {
-            phone.alarms.filler = alarm;
-        }
-    }
-
-    pub(super) fn on_filler_due(&mut self, number: u64) {
-        let may_be_said = |phone: &Phone| phone.fillers == number && !phone.conduct.is_caller_speaking();
-        if !self.phone.as_ref().is_some_and(may_be_said) {
-            return;
-        }
-        let words = self.running.values().find_map(|name| self.filler_of(name)).map(|(words, _)| words);
-        if let Some(words) = words {
-            self.for_session(SessionMessage::SayAside(words));
-        }
-    }
-
-    fn filler_of(&self, tool: &str) -> Option<(String, Duration)> {
-        let tools = &self.rendition.as_ref()?.tools;
-        let filler = tools.iter().find(|spec| spec.name == tool)?.filler.as_ref()?;
-        Some((filler.text.clone(), filler.after))
-    }
-
-    /// Whether anything keeps the persona from being silent, as the conduct is to know it.
-    pub(super) fn sync_conduct(&mut self) {
-        let is_busy = !self.floor.is_free();
-        self.conduct(|conduct| conduct.on_busy(is_busy));
     }
 }

@@ -64,7 +64,11 @@ async fn business(
 ) -> Result<Option<Arc<BusinessProfile>>, StoreError> {
     let conversation = recollection.conversation.as_ref();
     match conversation.and_then(|conversation| conversation.business_id.as_deref()) {
-        Some(id) => Ok(store.business(id).await?.map(Arc::new)),
+        // One that is gone is still not anybody's: its caller sees its rows, of which there are none.
+        Some(id) => {
+            let gone = || BusinessProfile { id: id.to_owned(), ..BusinessProfile::default() };
+            Ok(Some(Arc::new(store.business(id).await?.unwrap_or_else(gone))))
+        }
         None => Ok(None),
     }
 }
