@@ -20,7 +20,7 @@ use crate::edge::{self, EdgeSettings, EdgeState, Phone};
 use crate::persona::{Catalog, CatalogErrors, Library};
 use crate::rehearsal::{Rehearsal, RehearsalOptions};
 use crate::session::Endpoint;
-use crate::session::socket::EndpointError;
+use crate::session::endpoint::EndpointError;
 use crate::store::{Embedded, Store, StoreError};
 use crate::switchboard::Switchboard;
 use crate::telemetry::Figures;

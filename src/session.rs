@@ -5,6 +5,7 @@ pub mod actor;
 pub mod backoff;
 pub mod config;
 pub mod dialogue;
+pub mod endpoint;
 pub mod fault;
 pub mod history;
 pub mod sequencer;
@@ -12,8 +13,8 @@ pub mod socket;
 
 pub use actor::{SessionActor, SessionArguments, SessionMessage};
 pub use config::{SessionConfig, SpeechConfig};
+pub use endpoint::Endpoint;
 pub use history::{Content, History, go_on_note};
-pub use socket::Endpoint;
 
 use crate::id::{ItemId, ResponseId, ToolCallId};
 

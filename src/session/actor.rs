@@ -11,8 +11,9 @@ use tokio::time::Instant;
 
 use super::backoff::{MAX_ATTEMPTS, delay_before};
 use super::dialogue::{Action, Deadline, Dialogue, Notice};
+use super::endpoint::{self, ConnectFailure, Endpoint, Stream};
 use super::history::{Content, History};
-use super::socket::{self, ConnectFailure, Endpoint, Incoming, NotWritten, Socket};
+use super::socket::{Incoming, NotWritten, Socket};
 use super::{Connection, HeardPart, SessionConfig, SessionError, SessionEvent};
 use crate::audio::Lane;
 use crate::id::{CallId, ItemId, ToolCallId};
@@ -91,9 +92,7 @@ enum Brought {
 }
 
 /// An opened stream on its way to the actor.
-struct OpenSocket(
-    tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>,
-);
+struct OpenSocket(Stream);
 
 impl std::fmt::Debug for OpenSocket {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -341,7 +340,7 @@ impl SessionState {
         let wait = delay_before(self.attempt, fastrand::f64());
         tokio::spawn(async move {
             tokio::time::sleep(wait).await;
-            let opened = socket::connect(&endpoint).await.map(|stream| Box::new(OpenSocket(stream)));
+            let opened = endpoint::connect(&endpoint).await.map(|stream| Box::new(OpenSocket(stream)));
             // A session that is gone needs no socket.
             let _ = myself.cast(SessionMessage::Own(Own { generation, what: Brought::Opened(opened) }));
         });

@@ -1,176 +1,31 @@
-//! The WebSocket to the model: opening it, reading it, writing it, noticing that it is dead.
+//! The WebSocket to the model: reading it, writing it, noticing that it is dead.
 
-use std::fmt;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
-use secrecy::{ExposeSecret, SecretString};
-use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep};
-use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::http::{HeaderValue, StatusCode};
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, Message, Utf8Bytes};
-use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config};
-use url::Url;
 
+use super::endpoint::Stream;
 use super::fault::{close_word, is_fatal_close};
 use crate::at_once::at_once_or_within;
 use crate::audio::{Lane, Speech, Spoken};
 use crate::protocol::openai::{ServerEvent, SpeechFrame, speech};
-use crate::tls;
 
 /// How often the model is asked for a sign of life; two in a row unanswered mean that the socket is dead.
 const PING_EVERY: Duration = Duration::from_secs(15);
 const SILENCE_LIMIT: Duration = Duration::from_secs(35);
 /// How long a closing socket may take to say goodbye.
 const GOODBYE_LIMIT: Duration = Duration::from_secs(1);
-/// Hosts that take the key as `api-key`.
-const AZURE: [&str; 3] = [".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com"];
-/// Largest event we read: the reference asks for at least this.
-const MAX_MESSAGE: usize = 16 << 20;
-/// What is read at once. The library clears it before each read, and most frames have a few hundred bytes.
-const READ_BUFFER: usize = 4 << 10;
 /// Frames that wait to be written; a model that lets more pile up does not read.
 const MAX_UNWRITTEN: usize = 512;
 /// Events that wait for the session; beyond it the socket is not read.
 const MAX_UNREAD: usize = 256;
-
-type Stream = WebSocketStream<MaybeTlsStream<TcpStream>>;
-
-/// Where the model is, and what proves that we may speak to it. Made once, shared by all calls.
-#[derive(Clone)]
-pub struct Endpoint {
-    url: Arc<Url>,
-    auth: Arc<Auth>,
-    tls: Option<Arc<rustls::ClientConfig>>,
-    connect_limit: Duration,
-}
-
-enum Auth {
-    None,
-    Bearer(SecretString),
-    ApiKey(SecretString),
-}
-
-/// Why an endpoint cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum EndpointError {
-    /// The URL is none, or not of a WebSocket.
-    #[error("`{0}` is no ws:// or wss:// URL")]
-    Url(String),
-    /// There is no way to tell a real server from a false one.
-    #[error("cannot set up TLS")]
-    Tls(#[source] rustls::Error),
-}
-
-impl Endpoint {
-    /// An endpoint that speaks GA Realtime: OpenAI's own, Azure's GA one (which wants its key as `api-key`), or
-    /// any other. `model` goes into the query unless the URL names one. A socket must be open within
-    /// `connect_limit`.
-    ///
-    /// # Errors
-    /// [`EndpointError`] when the URL or TLS cannot be used.
-    pub fn new(
-        url: &str,
-        model: &str,
-        key: Option<SecretString>,
-        connect_limit: Duration,
-    ) -> Result<Self, EndpointError> {
-        let refused = || EndpointError::Url(url.to_owned());
-        let mut url = Url::parse(url).map_err(|_| refused())?;
-        if !matches!(url.scheme(), "ws" | "wss") || url.host_str().is_none() {
-            return Err(refused());
-        }
-        if !url.query_pairs().any(|(name, _)| name == "model") {
-            url.query_pairs_mut().append_pair("model", model);
-        }
-        let tls = if url.scheme() == "wss" {
-            Some(Arc::new(tls::client_config().map_err(EndpointError::Tls)?))
-        } else {
-            None
-        };
-        let is_azure = url.host_str().is_some_and(|host| AZURE.iter().any(|azure| host.ends_with(azure)));
-        let auth = match key {
-            None => Auth::None,
-            Some(key) if is_azure => Auth::ApiKey(key),
-            Some(key) => Auth::Bearer(key),
-        };
-        Ok(Self { url: Arc::new(url), auth: Arc::new(auth), tls, connect_limit })
-    }
-
-    fn request(&self) -> Result<tungstenite::http::Request<()>, tungstenite::Error> {
-        let mut request = self.url.as_str().into_client_request()?;
-        let (header, text) = match self.auth.as_ref() {
-            Auth::None => return Ok(request),
-            Auth::Bearer(key) => ("authorization", format!("Bearer {}", key.expose_secret())),
-            Auth::ApiKey(key) => ("api-key", key.expose_secret().to_owned()),
-        };
-        let mut value = HeaderValue::from_str(&text).map_err(tungstenite::http::Error::from)?;
-        value.set_sensitive(true);
-        request.headers_mut().insert(header, value);
-        Ok(request)
-    }
-}
-
-impl fmt::Debug for Endpoint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Endpoint").field("host", &self.url.host_str()).finish_non_exhaustive()
-    }
-}
-
-/// Why no socket could be opened.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConnectFailure {
-    /// A word for the log and for people; holds no key.
-    pub why: String,
-    /// Whether trying again cannot help.
-    pub fatal: bool,
-}
-
-/// Opens a socket.
-///
-/// # Errors
-/// [`ConnectFailure`]; fatal when the model's side refused the key, the model or the request.
-pub async fn connect(endpoint: &Endpoint) -> Result<Stream, ConnectFailure> {
-    let config = WebSocketConfig::default()
-        .max_message_size(Some(MAX_MESSAGE))
-        .max_frame_size(Some(MAX_MESSAGE))
-        .read_buffer_size(READ_BUFFER)
-        .write_buffer_size(0);
-    let connector = endpoint.tls.clone().map_or(Connector::Plain, Connector::Rustls);
-    let request = endpoint.request().map_err(|error| refused(&error))?;
-    let opening = connect_async_tls_with_config(request, Some(config), true, Some(connector));
-    match tokio::time::timeout(endpoint.connect_limit, opening).await {
-        Ok(Ok((stream, _))) => Ok(stream),
-        Ok(Err(error)) => Err(refused(&error)),
-        Err(_) => {
-            let why = format!("no answer within {} ms", endpoint.connect_limit.as_millis());
-            Err(ConnectFailure { why, fatal: false })
-        }
-    }
-}
-
-fn refused(error: &tungstenite::Error) -> ConnectFailure {
-    match error {
-        tungstenite::Error::Http(response) => {
-            let status = response.status();
-            let passing = status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error();
-            let code = match status {
-                StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => "invalid_api_key".to_owned(),
-                StatusCode::NOT_FOUND => "model_not_found".to_owned(),
-                other => format!("http_{}", other.as_u16()),
-            };
-            ConnectFailure { why: code, fatal: !passing }
-        }
-        other => ConnectFailure { why: other.to_string(), fatal: false },
-    }
-}
 
 /// What a socket brings.
 #[derive(Debug)]
@@ -391,44 +246,5 @@ async fn next_heard(lane: Option<&Lane>) -> Utf8Bytes {
     match lane {
         Some(lane) => lane.next_caller().await,
         None => std::future::pending().await,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const LIMIT: Duration = Duration::from_secs(1);
-
-    fn headers(url: &str, key: Option<&str>) -> tungstenite::http::Request<()> {
-        Endpoint::new(url, "gpt-realtime-2.1", key.map(SecretString::from), LIMIT).unwrap().request().unwrap()
-    }
-
-    #[test]
-    fn openai_is_given_a_bearer_key_and_azure_an_api_key() {
-        let openai = headers("wss://api.openai.com/v1/realtime", Some("sk-x"));
-        assert_eq!(openai.headers()["authorization"], "Bearer sk-x");
-        assert_eq!(openai.uri().query(), Some("model=gpt-realtime-2.1"));
-        assert!(!openai.headers().contains_key("openai-beta"));
-        let azure = headers("wss://acme.openai.azure.com/openai/v1/realtime?model=mine", Some("k"));
-        assert_eq!(azure.headers()["api-key"], "k");
-        assert_eq!(azure.uri().query(), Some("model=mine"));
-        let pretender = headers("wss://openai.azure.com.example.org/v1/realtime", Some("k"));
-        assert!(!pretender.headers().contains_key("api-key"));
-    }
-
-    #[test]
-    fn an_endpoint_never_shows_its_key() {
-        let endpoint =
-            Endpoint::new("ws://localhost:1/v1/realtime", "m", Some("sk-secret".into()), LIMIT).unwrap();
-        assert!(!format!("{endpoint:?}").contains("sk-secret"));
-        assert!(!format!("{:?}", endpoint.request().unwrap()).contains("sk-secret"));
-    }
-
-    #[test]
-    fn only_web_sockets_are_endpoints() {
-        for bad in ["", "localhost", "https://api.openai.com/v1/realtime", "ws://"] {
-            assert!(Endpoint::new(bad, "m", None, LIMIT).is_err(), "{bad}");
-        }
     }
 }

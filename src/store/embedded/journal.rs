@@ -29,7 +29,10 @@ pub(super) fn append(connection: &mut Connection, events: &[EventRecord]) -> Res
         for event in events {
             let seq = i64::try_from(event.seq).map_err(|_| refused(JournalError::Seq(event.seq)))?;
             let row = params![event.call_id.as_str(), seq, event.at.to_string(), event.kind, event.body];
-            insert.execute(row).map_err(failed)?;
+            if insert.execute(row).map_err(failed)? == 0 {
+                // A batch that is written once more holds what is there already; anything else is a number given twice.
+                metrics::counter!("ai_realtime_journal_repeats_total").increment(1);
+            }
         }
     }
     transaction.commit().map_err(failed)
