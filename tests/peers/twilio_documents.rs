@@ -40,8 +40,8 @@ async fn put_through(phone: &Phone) -> Vec<String> {
         }
         told.extend(documents_of(line).await);
     }
-    // The simulated caller dials numbers only: what was asked for is told by the exchange.
-    for (to, noun) in [("client:desk & co", "<Client>"), ("sip:desk@example.com", "<Sip>")] {
+    // What was asked for is told by the exchange.
+    for (to, noun) in [("client:desk & co", "<Client "), ("sip:desk@example.com", "<Sip ")] {
         let line = phone.greeted().await;
         let transfer = json!({"to": to, "summary": "They want <tea>."});
         let path = format!("/ai/calls/{}/transfer", line.call_sid());
