@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::io::Write;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
@@ -14,14 +14,14 @@ use tokio::task::JoinHandle;
 
 use crate::call::writer::JournalWriter;
 use crate::call::{CallDependencies, CallLimits, PhoneDesk, ReplySink};
-use crate::config::{Config, StartUpLine};
+use crate::config::{Config, StartUpLine, SupabaseSettings};
 use crate::edge::listener::{self, ListenerLimits};
 use crate::edge::{self, EdgeSettings, EdgeState, Phone};
 use crate::persona::{Catalog, CatalogErrors, Library};
 use crate::rehearsal::{Rehearsal, RehearsalOptions};
 use crate::session::Endpoint;
 use crate::session::endpoint::EndpointError;
-use crate::store::{Embedded, Store, StoreError};
+use crate::store::{Embedded, Store, StoreError, Supabase};
 use crate::switchboard::Switchboard;
 use crate::telemetry::Figures;
 use crate::transport::twilio::rest::ApiSetupError;
@@ -106,7 +106,7 @@ impl App {
     /// # Errors
     /// [`AppError`], which says what to mend.
     pub async fn start(config: Config, figures: Figures) -> Result<Self, AppError> {
-        let store = open_store(&config.data_dir).await?;
+        let store = open_store(&config).await?;
         let catalog = load_personas(&config, &store).await?;
         let keys = catalog.keys();
         let folder = config.personas_dir.clone();
@@ -193,8 +193,12 @@ impl App {
 ///
 /// # Errors
 /// [`AppError::Store`].
-pub async fn open_store(data_dir: &Path) -> Result<Store, AppError> {
-    Ok(Store::Embedded(Embedded::open(data_dir).await?))
+pub async fn open_store(config: &Config) -> Result<Store, AppError> {
+    let local = Embedded::open(&config.data_dir).await?;
+    Ok(match &config.database.supabase {
+        Some(SupabaseSettings { url, key }) => Store::Supabase(Supabase::new(url, key.clone(), local)?),
+        None => Store::Embedded(local),
+    })
 }
 
 /// Reads the persona files and checks them against the store and the settings.

@@ -1,6 +1,7 @@
 //! The settings: read once, from the environment (and `.env`, which `main` has loaded into it), checked as a
 //! whole, and never read again. Every name is explained in `.env.example`.
 
+mod database;
 mod mistake;
 mod phone;
 mod source;
@@ -16,6 +17,7 @@ use tracing_subscriber::EnvFilter;
 use url::Url;
 use validator::{Validate, ValidationErrors};
 
+pub use database::{DatabaseSettings, SupabaseSettings};
 pub use mistake::{ConfigError, ConfigMistake};
 pub use phone::{PhoneSettings, WebhookTrust, is_e164, is_loopback_host};
 pub use startup::StartUpLine;
@@ -79,6 +81,8 @@ pub struct Config {
     /// `MODEL_CONNECT_SECONDS`: the longest one attempt to connect to the model may take. Default 10.
     #[validate(range(min = 0.05, max = 60.0, message = "use a number of seconds from 0.05 to 60"))]
     model_connect_seconds: f64,
+    /// The settings of the database: all that begin with `SUPABASE_`.
+    pub database: DatabaseSettings,
     /// The settings of the phone: `PUBLIC_URL`, `TRANSFER_NUMBER`, and all that begin with `TWILIO_`.
     pub phone: PhoneSettings,
     /// What is in force although it may not be what was meant; one line each.
@@ -110,7 +114,7 @@ impl Config {
             openai_api_key: source.secret(
                 "OPENAI_API_KEY",
                 "use the key as the provider shows it, without spaces or line breaks",
-                |key| key.bytes().all(|byte| byte.is_ascii_graphic()),
+                is_secret_text,
             ),
             openai_realtime_model: source.read(
                 "OPENAI_REALTIME_MODEL",
@@ -154,6 +158,7 @@ impl Config {
             text_call_idle_seconds: read_seconds(source, "TEXT_CALL_IDLE_SECONDS", 600.0),
             turn_timeout_seconds: read_seconds(source, "TURN_TIMEOUT_SECONDS", 60.0),
             model_connect_seconds: read_seconds(source, "MODEL_CONNECT_SECONDS", 10.0),
+            database: DatabaseSettings::read(source),
             phone: PhoneSettings::read(source),
             warnings: Vec::new(),
         }
@@ -209,12 +214,7 @@ impl Config {
                 "OPENAI_REALTIME_ENDPOINT is a ws:// URL: the key and every word travel unencrypted".into(),
             );
         }
-        if source.text("SUPABASE_URL").is_some() {
-            warnings.push(
-                "SUPABASE_URL is set, but this version does not use Supabase: the embedded store serves"
-                    .into(),
-            );
-        }
+        self.database.find_warnings(source, &mut warnings);
         self.phone.find_warnings(&mut warnings);
         warnings
     }
@@ -301,6 +301,11 @@ fn parse_log_level(text: &str) -> Option<String> {
 fn is_plain(text: &str, others: &[u8]) -> bool {
     (1..=128).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || others.contains(&byte))
+}
+
+/// What a key may look like in a header.
+fn is_secret_text(key: &str) -> bool {
+    key.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 fn is_loopback_url(url: &Url) -> bool {

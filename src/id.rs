@@ -53,6 +53,10 @@ text_id! {
     PersonaKey
 }
 text_id! {
+    /// A business's id, as in the `business_id` of the rows that belong to it.
+    BusinessId
+}
+text_id! {
     /// The model's id of one tool call (`call_…` on the wire; at most 32 characters when we replay it).
     ToolCallId
 }

@@ -115,7 +115,7 @@ async fn check() -> anyhow::Result<()> {
     for warning in config.warnings() {
         eprintln!("warning: {warning}");
     }
-    let store = app::open_store(&config.data_dir).await?;
+    let store = app::open_store(&config).await?;
     let catalog = app::load_personas(&config, &store).await?;
     let keys: Vec<_> = catalog.keys().iter().map(ToString::to_string).collect();
     eprintln!(

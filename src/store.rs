@@ -6,12 +6,16 @@
 pub mod business;
 pub mod embedded;
 pub mod record;
+pub mod supabase;
 
 use std::path::PathBuf;
 
 pub use business::{BusinessProfile, normalised_number};
 pub use embedded::Embedded;
-pub use record::{Column, EventRecord, Order, Pattern, PatternPart, Row, Scalar, Select, Table, Test};
+pub use record::{
+    Column, EventRecord, Order, Pattern, PatternPart, Row, Scalar, Select, Table, Tenant, Test,
+};
+pub use supabase::Supabase;
 
 use crate::id::CallId;
 
@@ -25,6 +29,8 @@ pub const MAX_RESULT_BYTES: usize = 8 << 20;
 pub enum Store {
     /// SQLite in the data folder; what serves when no database is configured.
     Embedded(Embedded),
+    /// The user's Supabase project. The journal stays in the data folder, and is delivered from there.
+    Supabase(Supabase),
 }
 
 /// Why the store could not do what it was asked.
@@ -42,6 +48,25 @@ pub enum StoreError {
     /// The table, or a column of it, is not there or not open to tools.
     #[error("{0}")]
     Unknown(String),
+    /// A value does not fit its column, or a rule of the table forbids it; as it is, it never will.
+    #[error("the database does not take a value ({code})")]
+    Unfit {
+        /// Postgres's code, such as `22P02`, or the name of SQLite's.
+        code: String,
+        /// In the database's words, which may quote the value: for debugging only.
+        detail: String,
+    },
+    /// The database refused the key, or what the key may do.
+    #[error(
+        "the database refused SUPABASE_SERVICE_ROLE_KEY ({code}): use the project's service-role or secret key"
+    )]
+    Denied {
+        /// PostgREST's code, or the HTTP status.
+        code: String,
+    },
+    /// The database cannot be reached or does not serve now; later it may.
+    #[error("the database cannot be reached")]
+    Away(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The database refused or failed the query.
     #[error("the database could not answer")]
     Query(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -53,11 +78,26 @@ pub enum StoreError {
     },
 }
 
+impl StoreError {
+    /// Whether the same may work later, unchanged.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Away(_) | Self::Timeout { .. } => true,
+            Self::Open { .. }
+            | Self::Unknown(_)
+            | Self::Unfit { .. }
+            | Self::Denied { .. }
+            | Self::Query(_) => false,
+        }
+    }
+}
+
 impl Store {
     /// `"embedded"` or `"supabase"`: what `/healthz` calls it.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Embedded(_) => "embedded",
+            Self::Supabase(_) => "supabase",
         }
     }
 
@@ -65,6 +105,15 @@ impl Store {
     pub fn location(&self) -> String {
         match self {
             Self::Embedded(store) => store.path().display().to_string(),
+            Self::Supabase(store) => store.url().to_string(),
+        }
+    }
+
+    /// The file in the data folder: the journal, the outbox and the ledger are always there.
+    fn local(&self) -> &Embedded {
+        match self {
+            Self::Embedded(store) => store,
+            Self::Supabase(store) => store.local(),
         }
     }
 
@@ -75,6 +124,7 @@ impl Store {
     pub async fn ping(&self) -> Result<(), StoreError> {
         match self {
             Self::Embedded(store) => store.ping().await,
+            Self::Supabase(store) => store.ping().await,
         }
     }
 
@@ -86,6 +136,7 @@ impl Store {
     pub async fn select(&self, select: Select) -> Result<Vec<Row>, StoreError> {
         match self {
             Self::Embedded(store) => store.select(select).await,
+            Self::Supabase(store) => store.select(select).await,
         }
     }
 
@@ -96,6 +147,7 @@ impl Store {
     pub async fn columns(&self, table: Table) -> Result<Vec<String>, StoreError> {
         match self {
             Self::Embedded(store) => store.columns(table).await,
+            Self::Supabase(store) => store.columns(table).await,
         }
     }
 
@@ -109,6 +161,7 @@ impl Store {
         };
         match self {
             Self::Embedded(store) => store.business_by_number(number).await,
+            Self::Supabase(store) => store.business_by_number(number).await,
         }
     }
 
@@ -119,6 +172,7 @@ impl Store {
     pub async fn business(&self, id: &str) -> Result<Option<BusinessProfile>, StoreError> {
         match self {
             Self::Embedded(store) => store.business(id.to_owned()).await,
+            Self::Supabase(store) => store.business(id.to_owned()).await,
         }
     }
 
@@ -129,9 +183,7 @@ impl Store {
     /// As the backend fails; nothing of the batch is then written. Only after [`StoreError::Timeout`] it may have
     /// been: repeat it.
     pub async fn append_events(&self, events: Vec<EventRecord>) -> Result<(), StoreError> {
-        match self {
-            Self::Embedded(store) => store.append_events(events).await,
-        }
+        self.local().append_events(events).await
     }
 
     /// A call's events with `seq` above `after`, in order, at most `limit`.
@@ -144,9 +196,7 @@ impl Store {
         after: u64,
         limit: usize,
     ) -> Result<Vec<EventRecord>, StoreError> {
-        match self {
-            Self::Embedded(store) => store.events_after(call_id.clone(), after, limit).await,
-        }
+        self.local().events_after(call_id.clone(), after, limit).await
     }
 
     /// The newest event of a call, of one type when `kind` is given.
@@ -158,8 +208,6 @@ impl Store {
         call_id: &CallId,
         kind: Option<&'static str>,
     ) -> Result<Option<EventRecord>, StoreError> {
-        match self {
-            Self::Embedded(store) => store.latest_event(call_id.clone(), kind).await,
-        }
+        self.local().latest_event(call_id.clone(), kind).await
     }
 }

@@ -25,7 +25,7 @@ pub use toolbox::{Toolbox, ToolboxError};
 
 use crate::id::CallId;
 use crate::store::record::NameError;
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, Tenant};
 
 /// The longest description of a tool the model's side takes, in characters.
 pub const LONGEST_DESCRIPTION: usize = 1_024;
@@ -98,8 +98,8 @@ impl Effect {
 pub struct ToolContext {
     /// The call.
     pub call_id: CallId,
-    /// Whose rows may be read; `None` reads the rows of every business.
-    pub business_id: Option<String>,
+    /// Whose rows it reads and writes.
+    pub tenant: Tenant,
     /// Where the rows are.
     pub store: Store,
 }

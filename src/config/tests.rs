@@ -197,7 +197,7 @@ fn what_may_not_be_meant_is_said() {
     );
     assert!(warnings(&[keys]).contains("no TWILIO_AUTH_TOKEN and no TWILIO_ACCOUNT_SID"));
     assert!(warnings(&[("TWILIO_API_BASE", "http://twilio.example")]).contains("unencrypted"));
-    assert!(warnings(&[("SUPABASE_URL", "https://x.supabase.co")]).contains("does not use Supabase"));
+    assert!(warnings(&[("SUPABASE_SERVICE_ROLE_KEY", "k")]).contains("the embedded store serves"));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use ractor::{Actor, ActorProcessingErr, ActorRef, DerivedActorRef};
 use tokio::task::JoinSet;
 
 use super::{CallerFacts, Library, Persona, TemplateContext, handoff_back_tool, handoff_tools, phone_tools};
-use crate::id::{CallId, PersonaKey, ToolCallId};
+use crate::id::{BusinessId, CallId, PersonaKey, ToolCallId};
 use crate::store::Store;
 use crate::tool::{ToolContext, ToolOutcome, ToolSpec, ToolStatus, is_phone_tool};
 
@@ -221,7 +221,7 @@ impl PersonaState {
         let toolbox = Arc::clone(self.arguments.library.catalog().toolbox());
         let context = ToolContext {
             call_id: self.arguments.call_id.clone(),
-            business_id: self.arguments.caller.business_id().map(str::to_owned),
+            tenant: self.arguments.caller.business_id().map(BusinessId::from).into(),
             store: self.arguments.store.clone(),
         };
         let (myself, id) = (myself.clone(), id.clone());

@@ -7,7 +7,10 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 
-use crate::id::CallId;
+use crate::id::{BusinessId, CallId};
+
+/// The column that says whose a row is, in every table whose rows belong to businesses.
+pub const TENANT_COLUMN: &str = "business_id";
 
 /// A row as the tools see it: column name to JSON value.
 pub type Row = serde_json::Map<String, serde_json::Value>;
@@ -68,6 +71,32 @@ sql_name! {
 sql_name! {
     /// The name of a column.
     Column
+}
+
+/// Whose rows are read or written. The store binds it: no argument and no prompt can widen it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Tenant {
+    /// Those of one business.
+    Of(BusinessId),
+    /// Those of every business, or of a table whose rows belong to none.
+    #[default]
+    Any,
+}
+
+impl Tenant {
+    /// The business, if it is one.
+    pub fn business(&self) -> Option<&BusinessId> {
+        match self {
+            Self::Of(business) => Some(business),
+            Self::Any => None,
+        }
+    }
+}
+
+impl From<Option<BusinessId>> for Tenant {
+    fn from(business: Option<BusinessId>) -> Self {
+        business.map_or(Self::Any, Self::Of)
+    }
 }
 
 /// A value bound into a query.
@@ -133,6 +162,8 @@ pub struct Order {
 pub struct Select {
     /// The table.
     pub from: Table,
+    /// Whose rows. A table whose rows belong to businesses has a column [`TENANT_COLUMN`].
+    pub tenant: Tenant,
     /// The columns wanted; at least one.
     pub columns: Vec<Column>,
     /// All of these must hold.

@@ -14,7 +14,6 @@ use validator::Validate;
 use self::period::{FORMATS, Period, day, month_of, next_month};
 use self::statement::{Line, statements};
 use super::paging::read_all;
-use super::table::of_business;
 use super::{Tool, ToolContext, ToolError};
 use crate::store::record::NameError;
 use crate::store::{Column, Order, Scalar, Select, Test};
@@ -151,11 +150,9 @@ impl Ledger {
         if let Some(currency) = self.currency {
             all.push((column("currency")?, Test::Eq(Scalar::Text(currency.code().to_owned()))));
         }
-        if let Some(business_id) = &self.context.business_id {
-            all.push(of_business(business_id)?);
-        }
         Ok(Select {
             from: "gl_lines".parse()?,
+            tenant: self.context.tenant.clone(),
             columns: columns.iter().map(|name| column(name)).collect::<Result<_, _>>()?,
             all,
             any: Vec::new(),

@@ -12,13 +12,10 @@ use toml::Spanned;
 
 use self::filter::Filter;
 use self::parameter::Parameter;
-use crate::store::record::NameError;
-use crate::store::{Column, Order, Row, Scalar, Select, Store, Table, Test};
+use crate::store::record::TENANT_COLUMN;
+use crate::store::{Column, Order, Row, Select, Store, Table, Tenant};
 use crate::tool::document::Section;
 use crate::tool::{Filler, ToolContext, ToolError, ToolSpec};
-
-/// The column that says whose a row is, in every table that belongs to businesses.
-const TENANT_COLUMN: &str = "business_id";
 
 /// A tool that reads one table, as its file declares.
 #[derive(Debug, Clone, PartialEq)]
@@ -84,7 +81,7 @@ impl TableTool {
         context: &ToolContext,
     ) -> Result<Value, ToolError> {
         let arguments = self.with_defaults(arguments);
-        let select = self.select(&arguments, context.business_id.as_deref())?;
+        let select = self.select(&arguments, &context.tenant)?;
         let rows = context.store.select(select).await?;
         Ok(self.answer(rows, &arguments))
     }
@@ -136,19 +133,16 @@ impl TableTool {
     }
 
     /// The query for these arguments. It asks for one row more than the limit, to know whether there are more.
-    fn select(&self, arguments: &Map<String, Value>, business_id: Option<&str>) -> Result<Select, ToolError> {
+    fn select(&self, arguments: &Map<String, Value>, tenant: &Tenant) -> Result<Select, ToolError> {
         let bind = |filters: &[Filter]| -> Result<Vec<_>, ToolError> {
             let bound = filters.iter().filter_map(|filter| filter.bind(arguments).transpose());
             bound.collect::<Result<_, _>>().map_err(ToolError::Refused)
         };
-        let mut all = bind(&self.query.all)?;
-        if let Some(business_id) = business_id.filter(|_| self.query.tenant) {
-            all.push(of_business(business_id)?);
-        }
         Ok(Select {
             from: self.query.from.clone(),
+            tenant: if self.query.tenant { tenant.clone() } else { Tenant::Any },
             columns: self.query.columns.clone(),
-            all,
+            all: bind(&self.query.all)?,
             any: bind(&self.query.any)?,
             order: self.query.order.clone(),
             limit: self.query.limit + 1,
@@ -172,14 +166,6 @@ impl TableTool {
         answer.insert(self.query.list.clone(), rows.into());
         Value::Object(answer)
     }
-}
-
-/// The filter that keeps a call to the rows of its business.
-///
-/// # Errors
-/// None in practice: the column's name is checked as any other.
-pub fn of_business(business_id: &str) -> Result<(Column, Test), NameError> {
-    Ok((TENANT_COLUMN.parse()?, Test::Eq(Scalar::Text(business_id.to_owned()))))
 }
 
 fn nothing_found(arguments: &Map<String, Value>) -> String {

@@ -11,7 +11,7 @@ use self::topic::{best, topics};
 use super::paging::read_all;
 use super::{Tool, ToolContext, ToolError};
 use crate::store::record::NameError;
-use crate::store::{Row, Scalar, Select, Test};
+use crate::store::{Row, Scalar, Select, Tenant, Test};
 
 /// More rules than this in one jurisdiction are refused.
 const MOST_RULES: usize = 5_000;
@@ -74,6 +74,7 @@ impl CheckTaxRule {
         let columns = ["id", "region", "topic", "rule", "note", "authority", "rate", "effective_from"];
         Ok(Select {
             from: "tax_rules".parse()?,
+            tenant: Tenant::Any,
             columns: columns.iter().map(|name| name.parse()).collect::<Result<_, _>>()?,
             all: vec![("jurisdiction".parse()?, Test::Eq(Scalar::Text(self.jurisdiction.code().to_owned())))],
             any: Vec::new(),

@@ -216,9 +216,14 @@ impl Registered {
         tracing::error!(tool = self.spec.name, %error, cause, "tool failed");
         match error {
             StoreError::Timeout { .. } => (self.apology("did not answer in time"), ToolStatus::Timeout),
-            StoreError::Open { .. } | StoreError::Unknown(_) | StoreError::Query(_) => {
-                (self.apology("failed"), ToolStatus::Error)
+            StoreError::Unfit { .. } => {
+                self.refused("the database does not take one of the arguments as it is")
             }
+            StoreError::Open { .. }
+            | StoreError::Unknown(_)
+            | StoreError::Denied { .. }
+            | StoreError::Away(_)
+            | StoreError::Query(_) => (self.apology("failed"), ToolStatus::Error),
         }
     }
 

@@ -3,10 +3,13 @@
 //! Names come out of the [`Shape`] of a table that is there, values are bound: nothing a caller said is ever part
 //! of the text.
 
+use std::borrow::Cow;
+
 use rusqlite::types::Value;
 
 use super::shape::{Kind, Shape};
 use super::text::fold;
+use crate::store::record::{NameError, TENANT_COLUMN};
 use crate::store::{Column, MAX_ROWS, Order, Pattern, PatternPart, Scalar, Select, StoreError, Test};
 
 /// At most so many conditions in one select; SQLite's own limit on the depth of an expression is 1000.
@@ -56,11 +59,22 @@ pub(super) fn compile(select: &Select, shape: &Shape) -> Result<Compiled, StoreE
     }
     let mut writer = Writer { shape, sql: String::new(), values: Vec::new() };
     let columns = writer.columns(&select.columns)?;
-    writer.conditions(&select.all, &select.any)?;
+    writer.conditions(&bound(select)?, &select.any)?;
     writer.order(&select.order)?;
     let limit = select.limit.clamp(1, MAX_ROWS);
     writer.sql.push_str(&format!(" LIMIT {limit}"));
     Ok(Compiled { sql: writer.sql, values: writer.values, columns })
+}
+
+/// All that must hold: what is asked for, and whose rows they must be.
+fn bound(select: &Select) -> Result<Cow<'_, [(Column, Test)]>, StoreError> {
+    let Some(business) = select.tenant.business() else {
+        return Ok(Cow::Borrowed(&select.all));
+    };
+    let column = TENANT_COLUMN.parse().map_err(|error: NameError| StoreError::Unknown(error.to_string()))?;
+    let mut all = vec![(column, Test::Eq(Scalar::Text(business.as_str().to_owned())))];
+    all.extend_from_slice(&select.all);
+    Ok(Cow::Owned(all))
 }
 
 fn refused(error: SelectError) -> StoreError {

@@ -4,7 +4,7 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::store::{Order, Pattern, PatternPart, Scalar, Store, Test};
+use crate::store::{Order, Pattern, PatternPart, Scalar, Store, Tenant, Test};
 
 async fn store() -> (tempfile::TempDir, Embedded) {
     let folder = tempfile::tempdir().unwrap();
@@ -15,6 +15,7 @@ async fn store() -> (tempfile::TempDir, Embedded) {
 fn items(columns: &[&str], all: Vec<(&str, Test)>) -> Select {
     Select {
         from: "menu_items".parse().unwrap(),
+        tenant: Tenant::Any,
         columns: columns.iter().map(|column| column.parse().unwrap()).collect(),
         all: all.into_iter().map(|(column, test)| (column.parse().unwrap(), test)).collect(),
         any: vec![],
@@ -61,6 +62,7 @@ async fn a_pairing_is_read_with_the_name_and_price_of_its_item() {
     let (_folder, store) = store().await;
     let select = Select {
         from: "pairing_details".parse().unwrap(),
+        tenant: Tenant::Any,
         columns: ["paired_name", "paired_price", "currency", "available", "rank"]
             .map(|name| name.parse().unwrap())
             .to_vec(),

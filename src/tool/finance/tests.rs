@@ -3,7 +3,7 @@ use rust_decimal::Decimal;
 
 use super::*;
 use crate::id::CallId;
-use crate::store::{Embedded, Store};
+use crate::store::{Embedded, Store, Tenant};
 
 /// The demo rows, and a connection of our own on them to check the figures by other means.
 async fn demo() -> (tempfile::TempDir, ToolContext, Connection) {
@@ -11,7 +11,7 @@ async fn demo() -> (tempfile::TempDir, ToolContext, Connection) {
     let embedded = Embedded::open(folder.path()).await.unwrap();
     let own = Connection::open(embedded.path()).unwrap();
     let store = Store::Embedded(embedded);
-    (folder, ToolContext { call_id: CallId::default_call(), business_id: None, store }, own)
+    (folder, ToolContext { call_id: CallId::default_call(), tenant: Tenant::Any, store }, own)
 }
 
 fn asked(period: &str, currency: Option<Currency>) -> FetchFinancials {
@@ -88,7 +88,7 @@ async fn a_call_of_one_business_sees_its_ledger_only() {
     let count: i64 = own
         .query_row("SELECT count(*) FROM gl_lines WHERE business_id = ?1 AND account < '7' AND posted_on LIKE '2026-03%'", [&business], |row| row.get(0))
         .unwrap();
-    let of_business = ToolContext { business_id: Some(business), ..context };
+    let of_business = ToolContext { tenant: Tenant::Of(business.into()), ..context };
     let answer = asked("2026-03", None).run(of_business).await.unwrap();
     let counted: u64 = answer["statements"]
         .as_array()

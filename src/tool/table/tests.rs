@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::store::{Pattern, PatternPart};
+use crate::store::{Pattern, PatternPart, Scalar, Test};
 
 const LOOKUP: &str = r#"
 name = "lookup"
@@ -60,7 +60,7 @@ fn the_model_is_shown_a_schema() {
 
 #[test]
 fn arguments_are_bound_and_absent_ones_drop_their_filter() {
-    let select = lookup().select(&arguments(&json!({"query": "50%_off"})), None).unwrap();
+    let select = lookup().select(&arguments(&json!({"query": "50%_off"})), &Tenant::Any).unwrap();
     let query = || PatternPart::Text("50%_off".into());
     assert_eq!(select.all, [("available".parse().unwrap(), Test::Eq(Scalar::Bool(true)))]);
     assert_eq!(
@@ -74,18 +74,18 @@ fn arguments_are_bound_and_absent_ones_drop_their_filter() {
         ]
     );
     assert_eq!(select.limit, 3, "one more than the limit, to know whether there are more");
-    let select = lookup().select(&arguments(&json!({"query": "x", "max_price": 9.5})), None).unwrap();
+    let select = lookup().select(&arguments(&json!({"query": "x", "max_price": 9.5})), &Tenant::Any).unwrap();
     assert_eq!(select.all[1].1, Test::Lte(Scalar::Decimal("9.5".parse().unwrap())));
 }
 
 #[test]
 fn a_call_of_a_business_sees_only_its_rows() {
     let query = arguments(&json!({"query": "x"}));
-    let of_b7 = ("business_id".parse().unwrap(), Test::Eq(Scalar::Text("b7".into())));
-    assert!(lookup().select(&query, Some("b7")).unwrap().all.contains(&of_b7));
-    assert!(!lookup().select(&query, None).unwrap().all.contains(&of_b7));
+    let b7 = Tenant::Of("b7".into());
+    assert_eq!(lookup().select(&query, &b7).unwrap().tenant, b7);
+    assert_eq!(lookup().select(&query, &Tenant::Any).unwrap().tenant, Tenant::Any);
     let shared = TableTool::parse(&LOOKUP.replace("limit = 2", "limit = 2\ntenant = false")).unwrap();
-    assert!(!shared.select(&query, Some("b7")).unwrap().all.contains(&of_b7));
+    assert_eq!(shared.select(&query, &b7).unwrap().tenant, Tenant::Any);
 }
 
 #[test]

@@ -5,8 +5,8 @@ use serde::Deserialize;
 use validator::Validate;
 
 use super::*;
-use crate::id::CallId;
-use crate::store::Embedded;
+use crate::id::{BusinessId, CallId};
+use crate::store::{Embedded, Tenant};
 
 const ITEMS: &str = r#"
 name = "all_items"
@@ -52,8 +52,8 @@ async fn ready(business_id: Option<&str>) -> (tempfile::TempDir, Toolbox, ToolCo
     let store = Store::Embedded(Embedded::open(folder.path()).await.unwrap());
     let mut toolbox = Toolbox::builtin().unwrap().with::<Echo>().unwrap();
     toolbox.add_table(TableTool::parse(ITEMS).unwrap()).unwrap();
-    let business_id = business_id.map(str::to_owned);
-    (folder, toolbox, ToolContext { call_id: CallId::default_call(), business_id, store })
+    let tenant = business_id.map(BusinessId::from).into();
+    (folder, toolbox, ToolContext { call_id: CallId::default_call(), tenant, store })
 }
 
 async fn run(name: &str, arguments: &str) -> (ToolStatus, Value) {
@@ -148,7 +148,7 @@ async fn a_call_of_one_business_reads_its_rows_only() {
         !items.is_empty() && items.iter().all(|item| item["business_id"] == "agaseke-kigali"),
         "{output}"
     );
-    let nobody = ToolContext { business_id: Some("' OR 1=1 --".to_owned()), ..context };
+    let nobody = ToolContext { tenant: Tenant::Of("' OR 1=1 --".into()), ..context };
     let output: Value = serde_json::from_str(&toolbox.run("all_items", "", nobody).await.output).unwrap();
     assert_eq!(output["count"], 0);
 }

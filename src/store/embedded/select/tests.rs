@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::store::Tenant;
 
 fn shape() -> Shape {
     Shape {
@@ -20,6 +21,7 @@ fn names(all: Vec<(&str, Test)>, any: Vec<(&str, Test)>) -> Select {
     };
     Select {
         from: "dishes".parse().unwrap(),
+        tenant: Tenant::Any,
         columns: vec!["name".parse().unwrap()],
         all: named(all),
         any: named(any),

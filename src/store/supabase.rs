@@ -1,0 +1,51 @@
+//! The user's Supabase project, through PostgREST.
+//!
+//! What has to be safe before anything else goes on (the journal, the outbox, the ledger of tools) stays in the
+//! embedded file and is delivered from there.
+
+mod answer;
+mod business;
+mod rest;
+mod rows;
+
+use std::fmt;
+
+use secrecy::SecretString;
+use url::Url;
+
+use self::rest::Rest;
+use super::{Embedded, StoreError};
+
+/// A handle on the project. Cheap to clone.
+#[derive(Clone)]
+pub struct Supabase {
+    rest: Rest,
+    local: Embedded,
+}
+
+impl fmt::Debug for Supabase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Supabase").field(&self.url().as_str()).finish()
+    }
+}
+
+impl Supabase {
+    /// A handle on the project at `url` (`SUPABASE_URL`), which is entered with its service-role or secret key.
+    /// Nothing is asked of it yet.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`] when no client can be made.
+    pub fn new(url: &Url, key: SecretString, local: Embedded) -> Result<Self, StoreError> {
+        Ok(Self { rest: Rest::new(url, key)?, local })
+    }
+
+    /// Where the project is.
+    pub fn url(&self) -> &Url {
+        self.rest.url()
+    }
+
+    /// The file in the data folder.
+    pub fn local(&self) -> &Embedded {
+        &self.local
+    }
+}
