@@ -4,4 +4,5 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)] // helpers of a test are not seen as tests
 
 mod door;
+mod migrate;
 mod stand;
