@@ -5,6 +5,7 @@
 
 mod answer;
 mod business;
+mod report;
 mod rest;
 mod rows;
 
@@ -13,6 +14,7 @@ use std::fmt;
 use secrecy::SecretString;
 use url::Url;
 
+pub use self::report::{RelationKind, RelationReport, SchemaReport};
 use self::rest::Rest;
 use super::{Embedded, StoreError};
 
