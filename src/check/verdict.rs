@@ -99,7 +99,7 @@ fn warnings(report: &SchemaReport) -> Vec<String> {
     }
     vec![
         "the database has no pgvector: knowledge is found by its words alone, not by what they mean; turn the extension \
-         `vector` on under Database, Extensions, and apply the migration of knowledge again"
+         `vector` on under Database, Extensions, and paste the migration of knowledge into the SQL editor once more"
             .to_owned(),
     ]
 }

@@ -36,6 +36,17 @@ async fn what_keeps_the_service_from_its_project_is_one_line_that_says_what_to_d
     }
 }
 
+#[tokio::test]
+#[ignore = "needs PostgREST"]
+async fn a_project_with_its_tables_is_in_order() {
+    let stand = Stand::find();
+    for key in [&stand.service_role_key, &stand.secret_key] {
+        let (is_well, said) = check(&stand.supabase_url, key).await;
+        assert!(is_well, "{said}");
+        assert_eq!(said.contains("warning: the database has no pgvector"), stand.is_plain, "{said}");
+    }
+}
+
 /// Runs `check`; tells whether all is well, and what it said.
 async fn check(url: &str, key: &str) -> (bool, String) {
     let home = tempfile::tempdir().unwrap();
