@@ -84,8 +84,9 @@ fn open_tables(connection: &Connection) -> rusqlite::Result<Vec<String>> {
 }
 
 fn columns(connection: &Connection, table: &Table) -> rusqlite::Result<Vec<(String, Kind)>> {
-    let mut columns =
-        connection.prepare_cached("SELECT name, type FROM pragma_table_info(?) ORDER BY cid")?;
+    // Generated columns are columns; what a virtual table hides is none.
+    let mut columns = connection
+        .prepare_cached("SELECT name, type FROM pragma_table_xinfo(?) WHERE hidden <> 1 ORDER BY cid")?;
     columns
         .query_map([table.as_str()], |row| Ok((row.get(0)?, Kind::of(&row.get::<_, String>(1)?))))?
         .collect()
@@ -100,6 +101,7 @@ mod tests {
         connection
             .execute_batch(
                 "CREATE TABLE dishes (name TEXT, price DECIMAL_TEXT, hot BOOLEAN, tags JSON);
+                 ALTER TABLE dishes ADD COLUMN tags_text TEXT GENERATED ALWAYS AS (tags) VIRTUAL;
                  CREATE VIEW hot_dishes AS SELECT name, price, tags FROM dishes WHERE hot;
                  CREATE TABLE call_events (seq INTEGER);
                  CREATE TABLE service_meta (key TEXT);",
@@ -121,7 +123,8 @@ mod tests {
                 ("name", Kind::Plain),
                 ("price", Kind::Decimal),
                 ("hot", Kind::Boolean),
-                ("tags", Kind::Json)
+                ("tags", Kind::Json),
+                ("tags_text", Kind::Plain)
             ])
         );
         assert_eq!(
