@@ -40,8 +40,8 @@ impl Supabase {
     ///
     /// # Errors
     /// [`StoreError::Query`] when no client can be made.
-    pub fn new(url: &Url, key: SecretString, local: Embedded) -> Result<Self, StoreError> {
-        Ok(Self { rest: Rest::new(url, &key)?, schemas: Schemas::default(), local })
+    pub fn new(url: &Url, key: &SecretString, local: Embedded) -> Result<Self, StoreError> {
+        Ok(Self { rest: Rest::new(url, key)?, schemas: Schemas::default(), local })
     }
 
     /// Where the project is.

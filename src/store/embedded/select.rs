@@ -6,6 +6,7 @@
 use rusqlite::types::Value;
 
 use super::shape::{Kind, Shape};
+use super::text::is_decimal;
 use crate::store::bounds::{self, merged};
 use crate::store::fold::fold;
 use crate::store::{Column, Order, Pattern, PatternPart, Scalar, Select, StoreError, Test};
@@ -28,8 +29,9 @@ pub(super) struct Compiled {
 /// Writes the query for a select.
 ///
 /// # Errors
-/// [`StoreError::Unknown`] for a column that the table does not have; [`StoreError::Query`] for a select that asks
-/// for no column or is larger than any tool needs.
+/// [`StoreError::Unknown`] for a column that the table does not have; [`StoreError::Unfit`] for a value that is no
+/// number where numbers stand; [`StoreError::Query`] for a select that asks for no column or is larger than any tool
+/// needs.
 pub(super) fn compile(select: &Select, shape: &Shape) -> Result<Compiled, StoreError> {
     let all = bounds::conditions(select)?;
     let mut writer = Writer { shape, sql: String::new(), values: Vec::new() };
@@ -86,6 +88,7 @@ impl Writer<'_> {
 
     fn test(&mut self, column: &Column, test: &Test) -> Result<(), StoreError> {
         let kind = self.shape.kind(column)?;
+        compared_with(test).iter().try_for_each(|scalar| must_fit(kind, scalar))?;
         let mut compare = |operator: &str, scalar: &Scalar| {
             self.operand(column, kind, std::slice::from_ref(scalar));
             self.sql.push_str(operator);
@@ -166,6 +169,34 @@ impl Writer<'_> {
         self.sql.push('?');
         self.values.push(value);
     }
+}
+
+/// The values of a test that stand beside the column's own.
+fn compared_with(test: &Test) -> &[Scalar] {
+    match test {
+        Test::Eq(scalar)
+        | Test::Ne(scalar)
+        | Test::Lt(scalar)
+        | Test::Lte(scalar)
+        | Test::Gt(scalar)
+        | Test::Gte(scalar) => std::slice::from_ref(scalar),
+        Test::In(scalars) => scalars,
+        Test::Like(_) | Test::IsNull(_) => &[],
+    }
+}
+
+/// SQLite compares anything with anything; Postgres would refuse this, and whoever asked should hear of it.
+fn must_fit(kind: Kind, scalar: &Scalar) -> Result<(), StoreError> {
+    let fits = match (kind, scalar) {
+        (Kind::Decimal | Kind::Integer, Scalar::Text(text)) => is_decimal(text),
+        (Kind::Decimal | Kind::Integer, Scalar::Bool(_))
+        | (Kind::Boolean, Scalar::Text(_) | Scalar::Decimal(_)) => false,
+        (Kind::Decimal | Kind::Integer, Scalar::Integer(_) | Scalar::Decimal(_))
+        | (Kind::Boolean, Scalar::Bool(_) | Scalar::Integer(_))
+        | (Kind::Plain | Kind::Json, _) => true,
+    };
+    let detail = "a value is none of its column's type".to_owned();
+    if fits { Ok(()) } else { Err(StoreError::Unfit { code: "SQLITE_MISMATCH".to_owned(), detail }) }
 }
 
 fn value(scalar: &Scalar) -> Value {

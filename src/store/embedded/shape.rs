@@ -10,6 +10,8 @@ use crate::store::{Column, StoreError, Table, bounds};
 pub(super) enum Kind {
     /// As SQLite holds them.
     Plain,
+    /// A whole number.
+    Integer,
     /// 0 and 1 are false and true.
     Boolean,
     /// Text that is JSON.
@@ -21,7 +23,9 @@ pub(super) enum Kind {
 impl Kind {
     fn of(declared: &str) -> Self {
         let declared = declared.to_ascii_uppercase();
-        if declared.starts_with("BOOL") {
+        if declared.starts_with("INT") {
+            Self::Integer
+        } else if declared.starts_with("BOOL") {
             Self::Boolean
         } else if declared.starts_with("JSON") {
             Self::Json

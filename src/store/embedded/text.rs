@@ -44,6 +44,11 @@ pub(super) fn compare_decimals(left: &str, right: &str) -> Ordering {
     }
 }
 
+/// Whether text is a decimal number.
+pub(super) fn is_decimal(text: &str) -> bool {
+    decimal(text).is_some()
+}
+
 fn decimal(text: &str) -> Option<Decimal> {
     Decimal::from_str_exact(text.trim()).ok()
 }

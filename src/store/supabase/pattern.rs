@@ -120,13 +120,11 @@ mod tests {
     fn letters_are_found_in_every_case_they_have() {
         for (searched, wanted) in [
             ("kO", "^[kK\u{212a}][oO]$"),
-            ("ὈΔΌΣ", "^[ὀὈ][δΔ][όΌό][σΣς]$"),
+            ("Δ\u{38c}Σ", "^[δΔ][\u{3cc}\u{38c}][σΣς]$"),
             ("店", "^店$"),
-            ("ß", "^(?:[sSſ][sSſ]|[ßẞ])$"),
+            ("Ruß", "^[rR][uU](?:[sSſ][sSſ]|ß)$"),
         ] {
-            let found = expression(&Pattern(vec![text(searched)]));
-            let (found, wanted) = (found.replace("ẞ", ""), wanted.replace("ẞ", ""));
-            assert_eq!(found.replace("[ß]", "ß"), wanted.replace("[ß]", "ß"), "{searched}");
+            assert_eq!(expression(&Pattern(vec![text(searched)])), wanted, "{searched}");
         }
     }
 

@@ -82,7 +82,9 @@ impl Prefer {
 /// Why a request is not sent.
 #[derive(Debug, thiserror::Error)]
 enum RestError {
-    #[error("SUPABASE_SERVICE_ROLE_KEY cannot stand in a header: it holds spaces, line breaks or other than ASCII")]
+    #[error(
+        "SUPABASE_SERVICE_ROLE_KEY cannot stand in a header: it holds spaces, line breaks or other than ASCII"
+    )]
     Key,
     #[error("an update or a deletion must say of which rows")]
     EveryRow,
@@ -182,7 +184,8 @@ impl Rest {
         prefer: Option<Prefer>,
         repeat: Repeat,
     ) -> Result<Vec<u8>, StoreError> {
-        let request = request.build().build().map_err(|error| StoreError::Query(error.without_url().into()))?;
+        let request =
+            request.build().build().map_err(|error| StoreError::Query(error.without_url().into()))?;
         if changes_every_row(&request) {
             return Err(setup(RestError::EveryRow));
         }

@@ -65,7 +65,8 @@ impl Shape {
     /// # Errors
     /// [`StoreError::Unknown`] when the table has no such column.
     pub(super) fn kind(&self, column: &Column) -> Result<Kind, StoreError> {
-        self.kind_of(column.as_str()).ok_or_else(|| bounds::unknown_column(&self.table, column, &self.names()))
+        self.kind_of(column.as_str())
+            .ok_or_else(|| bounds::unknown_column(&self.table, column, &self.names()))
     }
 
     fn kind_of(&self, name: &str) -> Option<Kind> {
@@ -180,8 +181,7 @@ impl Schemas {
         if let Some(known) = known.as_ref().filter(|known| known.since.elapsed() < age) {
             return Ok(Arc::clone(&known.schema));
         }
-        let schema: Arc<Schema> =
-            Arc::new(rest.call("ai_realtime_schema", &json!({}), Repeat::Safe).await?);
+        let schema: Arc<Schema> = Arc::new(rest.call("ai_realtime_schema", &json!({}), Repeat::Safe).await?);
         *known = Some(Known { schema: Arc::clone(&schema), since: Instant::now() });
         Ok(schema)
     }

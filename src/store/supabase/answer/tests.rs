@@ -69,9 +69,12 @@ fn rows_and_values_are_read_and_garbage_is_not_repeated() {
     assert_eq!(rows::<u32>(b"").unwrap(), [0; 0]);
     assert_eq!(rows::<u32>(b"[1, 2]").unwrap(), [1, 2]);
     assert_eq!(value::<Option<u32>>(b"").unwrap(), None);
-    for (garbage, problem) in
-        [("[1, \"goat\"]", "other data"), ("[1, goat]", "no JSON"), ("[1, ", "it breaks off"), ("{}", "other data")]
-    {
+    for (garbage, problem) in [
+        ("[1, \"goat\"]", "other data"),
+        ("[1, goat]", "no JSON"),
+        ("[1, ", "it breaks off"),
+        ("{}", "other data"),
+    ] {
         let error = rows::<u32>(garbage.as_bytes()).unwrap_err();
         let source = std::error::Error::source(&error).unwrap().to_string();
         assert!(source.contains(problem) && !source.contains("goat"), "{source}");

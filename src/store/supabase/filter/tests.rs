@@ -55,7 +55,7 @@ fn a_select_becomes_one_question() {
         vec![("available", Test::Eq(Scalar::Bool(true))), ("order", Test::Eq(text("x")))],
         vec![("name", contains("9%")), ("price", Test::Lte(Scalar::Decimal(Decimal::new(350, 2))))],
     );
-    asked.tenant = Tenant::Of("agaseke".parse().unwrap());
+    asked.tenant = Tenant::Of("agaseke".into());
     asked.columns = ["name", "price", "made_at"].map(|name| name.parse().unwrap()).to_vec();
     asked.order = vec![
         Order { column: "price".parse().unwrap(), descending: true },
@@ -143,11 +143,7 @@ fn the_question_is_asked_with_the_names_of_postgrest() {
     let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     assert_eq!(
         pairs,
-        [
-            pair("select", "name"),
-            pair("and", r#"(name.eq."a,b&c=d")"#),
-            pair("order", "name.asc.nullslast")
-        ]
+        [pair("select", "name"), pair("and", r#"(name.eq."a,b&c=d")"#), pair("order", "name.asc.nullslast")]
     );
     assert_eq!(request.headers()["range"], "0-4");
 }

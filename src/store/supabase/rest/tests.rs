@@ -217,7 +217,8 @@ async fn writes_say_what_becomes_of_rows_that_are_there() {
         project.rest.write::<Row>(request, prefer, Repeat::Safe).await.unwrap();
     }
     let preferred = project.asked(|asked| {
-        let all: Vec<_> = asked.headers.get_all("prefer").iter().map(|value| value.to_str().unwrap()).collect();
+        let all: Vec<_> =
+            asked.headers.get_all("prefer").iter().map(|value| value.to_str().unwrap()).collect();
         all.join("; ")
     });
     let wanted = [
@@ -284,7 +285,8 @@ async fn neither_the_key_nor_a_value_is_told() {
         r#"{"code": "PGRST100", "message": "failed to parse (name.eq.goat)", "details": "goat"}"#,
     );
     let garbage = Does::Answers(200, JSON, r#"["goat"]"#);
-    let project = Project::that(&[refused, quoted, garbage, Does::Answers(200, JSON, "[{\"id\": goat")]).await;
+    let project =
+        Project::that(&[refused, quoted, garbage, Does::Answers(200, JSON, "[{\"id\": goat")]).await;
     let mut errors = Vec::new();
     for _ in 0..4 {
         errors.push(project.read().await.unwrap_err());
