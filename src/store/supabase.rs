@@ -21,6 +21,8 @@ use super::{Embedded, StoreError};
 pub struct Supabase {
     rest: Rest,
     local: Embedded,
+    /// What was read of businesses lately.
+    businesses: business::Cache,
 }
 
 impl fmt::Debug for Supabase {
@@ -36,7 +38,7 @@ impl Supabase {
     /// # Errors
     /// [`StoreError::Query`] when no client can be made.
     pub fn new(url: &Url, key: SecretString, local: Embedded) -> Result<Self, StoreError> {
-        Ok(Self { rest: Rest::new(url, key)?, local })
+        Ok(Self { rest: Rest::new(url, key)?, local, businesses: business::Cache::default() })
     }
 
     /// Where the project is.

@@ -190,7 +190,7 @@ fn add_dishes(database: &Path) {
     let copied = database.execute(
         "WITH RECURSIVE numbers (n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM numbers WHERE n < ?1)
          INSERT INTO menu_items (id, business_id, venue, name, category, description, price, currency)
-         SELECT 'dish-' || n, 'none', 'none', 'Dish ' || n, 'Mains', 'A plate of the house, as it comes', '1.00', 'EUR'
+         SELECT 'dish-' || n, 'agaseke-kigali', 'none', 'Dish ' || n, 'Mains', 'A plate of the house, as it comes', '1.00', 'EUR'
          FROM numbers",
         [DISHES],
     );

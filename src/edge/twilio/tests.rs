@@ -26,7 +26,7 @@ use crate::persona::{Catalog, Library};
 use crate::protocol::twilio::signature::{SIGNATURE_HEADER, sign_form};
 use crate::rehearsal::{Rehearsal, RehearsalOptions};
 use crate::session::Endpoint;
-use crate::store::{Embedded, Store};
+use crate::store::{Directory, Embedded, Store};
 use crate::switchboard::Switchboard;
 use crate::telemetry::Figures;
 
@@ -61,8 +61,10 @@ impl House {
         let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
         let model = Rehearsal::start(loopback, RehearsalOptions::default()).await.unwrap();
         let library = Library::fixed(Catalog::load(Path::new("personas")).unwrap());
+        let directory = Directory::new(store.clone(), config.default_business.clone());
         let dependencies = CallDependencies {
             store: store.clone(),
+            directory: directory.clone(),
             library: library.clone(),
             endpoint: Endpoint::new(&model.url(), "gpt-realtime-2.1", None, DEADLINE).unwrap(),
             journal: JournalWriter::start(store.clone()).0,
@@ -82,6 +84,7 @@ impl House {
             switchboard: switchboard.clone(),
             library,
             store,
+            directory,
             figures: Figures::detached().unwrap(),
             phone,
             settings: EdgeSettings::from(&config),
