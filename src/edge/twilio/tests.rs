@@ -26,7 +26,7 @@ use crate::persona::{Catalog, Library};
 use crate::protocol::twilio::signature::{SIGNATURE_HEADER, sign_form};
 use crate::rehearsal::{Rehearsal, RehearsalOptions};
 use crate::session::Endpoint;
-use crate::store::{Directory, Embedded, Store};
+use crate::store::{Directory, Embedded, Store, Supabase};
 use crate::switchboard::Switchboard;
 use crate::telemetry::Figures;
 
@@ -57,7 +57,13 @@ impl House {
         let config = Config::load(|name| find(name).map(|(_, value)| (*value).to_owned())).unwrap();
         let phone = Phone::new(&config.phone, "127.0.0.1:7070".parse().unwrap()).unwrap();
         let home = tempfile::tempdir().unwrap();
-        let store = Store::Embedded(Embedded::open(home.path()).await.unwrap());
+        let local = Embedded::open(home.path()).await.unwrap();
+        let store = match &config.database.supabase {
+            Some(SupabaseSettings { url, key }) => {
+                Store::Supabase(Supabase::new(url, key.clone(), local).unwrap())
+            }
+            None => Store::Embedded(local),
+        };
         let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
         let model = Rehearsal::start(loopback, RehearsalOptions::default()).await.unwrap();
         let library = Library::fixed(Catalog::load(Path::new("personas")).unwrap());
