@@ -5,8 +5,11 @@
 
 mod answer;
 mod business;
+mod filter;
+mod pattern;
 mod rest;
 mod rows;
+mod shape;
 
 use std::fmt;
 
@@ -14,12 +17,14 @@ use secrecy::SecretString;
 use url::Url;
 
 use self::rest::Rest;
+use self::shape::Schemas;
 use super::{Embedded, StoreError};
 
 /// A handle on the project. Cheap to clone.
 #[derive(Clone)]
 pub struct Supabase {
     rest: Rest,
+    schemas: Schemas,
     local: Embedded,
     /// What was read of businesses lately.
     businesses: business::Cache,
@@ -37,8 +42,13 @@ impl Supabase {
     ///
     /// # Errors
     /// [`StoreError::Query`] when no client can be made.
-    pub fn new(url: &Url, key: SecretString, local: Embedded) -> Result<Self, StoreError> {
-        Ok(Self { rest: Rest::new(url, key)?, local, businesses: business::Cache::default() })
+    pub fn new(url: &Url, key: &SecretString, local: Embedded) -> Result<Self, StoreError> {
+        Ok(Self {
+            rest: Rest::new(url, key)?,
+            schemas: Schemas::default(),
+            local,
+            businesses: business::Cache::default(),
+        })
     }
 
     /// Where the project is.

@@ -48,7 +48,9 @@ async fn a_business_made_by_the_api_greets_its_next_caller_in_its_own_words() {
     greeting(&phone, second).await;
     let (_, call) = client.get("/ai/calls/w1").await;
     assert_eq!((&call["persona"], &call["business_id"]), (&json!("waiter"), &json!("harbour")), "{call}");
-    let (_, new) = client.post("/ai/say", json!({"text": "Hello", "call_id": "w2", "business_id": "harbour", "wait": true})).await;
+    let (_, new) = client
+        .post("/ai/say", json!({"text": "Hello", "call_id": "w2", "business_id": "harbour", "wait": true}))
+        .await;
     assert_eq!(new["reply"]["persona"], "cfo", "{new}");
     phone.service.stop().await;
 }
@@ -141,9 +143,15 @@ async fn what_is_configured_can_be_read_and_taken_away() {
     assert_eq!(client.delete(wifi).await.1["code"], "not_configured");
 
     let (_, page) = client.get("/api/businesses?limit=2").await;
-    assert_eq!((page["businesses"].as_array().unwrap().len(), &page["next_cursor"]), (2, &json!("agaseke-kigali")));
+    assert_eq!(
+        (page["businesses"].as_array().unwrap().len(), &page["next_cursor"]),
+        (2, &json!("agaseke-kigali"))
+    );
     let (_, rest) = client.get("/api/businesses?limit=2&cursor=agaseke-kigali").await;
-    assert_eq!((&rest["businesses"][0]["id"], &rest["next_cursor"]), (&json!("bastion-valletta"), &Value::Null));
+    assert_eq!(
+        (&rest["businesses"][0]["id"], &rest["next_cursor"]),
+        (&json!("bastion-valletta"), &Value::Null)
+    );
     assert_eq!(client.delete("/api/businesses/bastion-valletta").await.0, 200);
     assert_eq!(client.get("/api/config?business_id=bastion-valletta").await.0, 404);
     service.stop().await;
@@ -167,7 +175,8 @@ async fn who_writes_to_a_number_of_nobodys_sees_nobodys_rows_until_a_business_ge
             ("NumMedia", "0"),
         ];
         let webhooks = ai_realtime::caller::Webhooks::new(None).unwrap();
-        let form: Vec<_> = form.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let form: Vec<_> =
+            form.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         webhooks.post(&format!("{}/api/twilio/message", client.base), &form).await.unwrap().body
     };
     let nothing = write("SM1").await;

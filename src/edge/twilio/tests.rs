@@ -1,6 +1,7 @@
 //! The phone's doors in this process: a real switchboard on the rehearsal model, requests signed as Twilio signs them.
 
 mod calls;
+mod database;
 mod messages;
 mod placing;
 mod signatures;
@@ -20,7 +21,7 @@ use tower::ServiceExt;
 
 use crate::call::writer::JournalWriter;
 use crate::call::{CallDependencies, CallLimits, PhoneDesk};
-use crate::config::Config;
+use crate::config::{Config, SupabaseSettings};
 use crate::edge::{EdgeSettings, EdgeState, Phone, router};
 use crate::persona::{Catalog, Library};
 use crate::protocol::twilio::signature::{SIGNATURE_HEADER, sign_form};
@@ -59,9 +60,7 @@ impl House {
         let home = tempfile::tempdir().unwrap();
         let local = Embedded::open(home.path()).await.unwrap();
         let store = match &config.database.supabase {
-            Some(SupabaseSettings { url, key }) => {
-                Store::Supabase(Supabase::new(url, key.clone(), local).unwrap())
-            }
+            Some(SupabaseSettings { url, key }) => Store::Supabase(Supabase::new(url, key, local).unwrap()),
             None => Store::Embedded(local),
         };
         let loopback = SocketAddr::from(([127, 0, 0, 1], 0));

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use axum::Json;
+use serde_json::json;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -41,7 +42,10 @@ impl Database {
 
     async fn house(&self) -> House {
         let mut settings = SIGNED.to_vec();
-        settings.extend([("SUPABASE_URL", self.url.as_str()), ("SUPABASE_SERVICE_ROLE_KEY", "0123456789abcdef0123")]);
+        settings.extend([
+            ("SUPABASE_URL", self.url.as_str()),
+            ("SUPABASE_SERVICE_ROLE_KEY", "0123456789abcdef0123"),
+        ]);
         House::with(&settings).await
     }
 }
