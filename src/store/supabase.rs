@@ -28,6 +28,8 @@ pub struct Supabase {
     rest: Rest,
     schemas: Schemas,
     local: Embedded,
+    /// What was read of businesses lately.
+    businesses: business::Cache,
 }
 
 impl fmt::Debug for Supabase {
@@ -43,7 +45,12 @@ impl Supabase {
     /// # Errors
     /// [`StoreError::Query`] when no client can be made.
     pub fn new(url: &Url, key: &SecretString, local: Embedded) -> Result<Self, StoreError> {
-        Ok(Self { rest: Rest::new(url, key)?, schemas: Schemas::default(), local })
+        Ok(Self {
+            rest: Rest::new(url, key)?,
+            schemas: Schemas::default(),
+            local,
+            businesses: business::Cache::default(),
+        })
     }
 
     /// Where the project is.
