@@ -21,7 +21,7 @@ use crate::persona::{Catalog, CatalogErrors, Library};
 use crate::rehearsal::{Rehearsal, RehearsalOptions};
 use crate::session::Endpoint;
 use crate::session::endpoint::EndpointError;
-use crate::store::{Embedded, Store, StoreError, Supabase};
+use crate::store::{Directory, Embedded, Store, StoreError, Supabase};
 use crate::switchboard::Switchboard;
 use crate::telemetry::Figures;
 use crate::transport::twilio::rest::ApiSetupError;
@@ -120,8 +120,10 @@ impl App {
         let phone = Phone::new(&config.phone, address)?;
         let (endpoint, rehearsal) = find_model(&config).await?;
         let (journal, writer) = JournalWriter::start(store.clone());
+        let directory = Directory::new(store.clone(), config.default_business.clone());
         let dependencies = CallDependencies {
             store: store.clone(),
+            directory: directory.clone(),
             library: library.clone(),
             endpoint,
             journal,
@@ -141,7 +143,15 @@ impl App {
         }
         .to_string();
         let settings = EdgeSettings::from(&config);
-        let state = EdgeState { switchboard: switchboard.clone(), library, store, figures, phone, settings };
+        let state = EdgeState {
+            switchboard: switchboard.clone(),
+            library,
+            store,
+            directory,
+            figures,
+            phone,
+            settings,
+        };
         let router = edge::router(state);
         Ok(Self { listener, router, switchboard, writer, rehearsal, config, start_up_line })
     }
@@ -196,7 +206,7 @@ impl App {
 pub async fn open_store(config: &Config) -> Result<Store, AppError> {
     let local = Embedded::open(&config.data_dir).await?;
     Ok(match &config.database.supabase {
-        Some(SupabaseSettings { url, key }) => Store::Supabase(Supabase::new(url, key.clone(), local)?),
+        Some(SupabaseSettings { url, key }) => Store::Supabase(Supabase::new(url, key, local)?),
         None => Store::Embedded(local),
     })
 }

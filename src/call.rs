@@ -27,8 +27,9 @@ pub use actor::{CallActor, CallArguments, CallDependencies, CallLimits, CallMess
 pub use event::{CallEvent, EndReason, Logged, PersonaCause, PhoneFacts, TurnStatus, Usage};
 pub use phone::{AnsweredBy, Dial, Dialled, Direction, Next, PhoneOrder, PhoneStart, PhoneStatus};
 
-use crate::id::{CallId, PersonaKey};
+use crate::id::{BusinessId, CallId, PersonaKey};
 use crate::persona::Catalog;
+use crate::store::BusinessProfile;
 use crate::tool::ToolStatus;
 use crate::transport::text::{TextMessage, TextTaken};
 use crate::transport::twilio::MediaStream;
@@ -160,6 +161,12 @@ impl CallHandle {
         answer.await.ok()?
     }
 
+    /// Tells a text call whose it is; one that sleeps and did not know takes it to heart before it hears anything else.
+    pub fn belongs_to(&self, business: Arc<BusinessProfile>) {
+        // One that is gone is asked for again.
+        let _ = self.tell(CallMessage::BelongsTo(business));
+    }
+
     /// Lets a call that sleeps go to its journal; one that is awake stays.
     pub fn retire(&self) {
         // One that is gone is gone already.
@@ -208,7 +215,7 @@ pub struct CallSnapshot {
     /// Who was called; absent for a text call.
     pub to: Option<String>,
     /// Whose caller it is.
-    pub business_id: Option<String>,
+    pub business_id: Option<BusinessId>,
     /// When the call began.
     pub started_at: Timestamp,
     /// Turns begun so far.

@@ -22,7 +22,7 @@ pub use mistake::{ConfigError, ConfigMistake};
 pub use phone::{PhoneSettings, WebhookTrust, is_e164, is_loopback_host};
 pub use startup::StartUpLine;
 
-use crate::id::PersonaKey;
+use crate::id::{BusinessId, PersonaKey};
 use crate::secret::ApiKeys;
 use source::Source;
 
@@ -54,6 +54,8 @@ pub struct Config {
     pub host: IpAddr,
     /// `DEFAULT_PERSONA`: who answers a new call. Default `waiter`.
     pub default_persona: PersonaKey,
+    /// `DEFAULT_BUSINESS`: whose callers those are who named no business and called a number that none has. Default none.
+    pub default_business: Option<BusinessId>,
     /// `PERSONAS_DIR`: the folder of persona files. Default `personas`.
     pub personas_dir: PathBuf,
     /// `AI_REALTIME_DATA_DIR`: where the embedded store keeps its file. Default `data`.
@@ -146,6 +148,12 @@ impl Config {
                 PersonaKey::from("waiter"),
                 "use a persona's key: the name of its file without .md",
                 |text| is_plain(text, b"_-").then(|| PersonaKey::from(text)),
+            ),
+            default_business: source.read(
+                "DEFAULT_BUSINESS",
+                None,
+                "use a business's id: 1 to 64 characters of A-Z, a-z, 0-9, '.', '_' and '-'",
+                |text| BusinessId::is_plain(text).then(|| Some(text.into())),
             ),
             personas_dir: source.text("PERSONAS_DIR").map_or_else(|| "personas".into(), PathBuf::from),
             data_dir: source.text("AI_REALTIME_DATA_DIR").map_or_else(|| "data".into(), PathBuf::from),

@@ -4,6 +4,7 @@
 mod ai;
 mod auth;
 mod body;
+mod businesses;
 mod calls;
 mod docs;
 mod error;
@@ -12,6 +13,7 @@ mod health;
 pub mod listener;
 mod once;
 mod request;
+mod settings;
 mod twilio;
 mod view;
 
@@ -32,7 +34,7 @@ use utoipa_axum::routes;
 use crate::config::Config;
 use crate::persona::Library;
 use crate::secret::ApiKeys;
-use crate::store::Store;
+use crate::store::{Directory, Store};
 use crate::switchboard::Switchboard;
 use crate::telemetry::Figures;
 
@@ -54,6 +56,8 @@ pub struct EdgeState {
     pub library: Library,
     /// The journal's home.
     pub store: Store,
+    /// Whose caller a caller is.
+    pub directory: Directory,
     /// What `/metrics` shows.
     pub figures: Figures,
     /// How Twilio and we reach and believe each other.
@@ -141,6 +145,10 @@ fn routes(keys: Arc<ApiKeys>) -> OpenApiRouter<Arc<Edge>> {
         .routes(routes!(calls::show, calls::hang_up))
         .routes(routes!(calls::events))
         .routes(routes!(twilio::transfer::transfer))
+        .routes(routes!(businesses::list))
+        .routes(routes!(businesses::show, businesses::put, businesses::delete))
+        .routes(routes!(settings::show))
+        .routes(routes!(settings::put, settings::delete))
         .routes(routes!(health::metrics))
         .route_layer(from_fn_with_state(keys, auth::require_key));
     let open = OpenApiRouter::new()

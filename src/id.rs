@@ -69,6 +69,35 @@ text_id! {
     ResponseId
 }
 
+impl BusinessId {
+    /// No business has it, and no row names it: the id of whoever may see the rows of no business.
+    const NOBODY: &'static str = "(nobody)";
+
+    /// The id that is nobody's.
+    pub fn nobody() -> Self {
+        Self(Self::NOBODY.into())
+    }
+
+    /// Whether a text can be the id of a business that is made through the service: 1 to 64 characters of
+    /// `A-Za-z0-9._-`.
+    pub fn is_plain(text: &str) -> bool {
+        let known = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        (1..=64).contains(&text.len()) && text.bytes().all(known)
+    }
+
+    /// Whether it is nobody's.
+    pub fn is_nobody(&self) -> bool {
+        self.as_str() == Self::NOBODY
+    }
+}
+
+/// Nobody's, until it is known whose.
+impl Default for BusinessId {
+    fn default() -> Self {
+        Self::nobody()
+    }
+}
+
 /// One conversation on any transport: 1–128 characters of `A-Za-z0-9._:-`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 pub use caller::{CallerFacts, Transport};
 pub use catalog::{Catalog, CatalogError, CatalogErrors};
 pub use handoff_tool::{HandoffRequest, Target, handoff_back_tool, handoff_tools, parse_handoff};
+pub use head::{check_voice_name, is_language_tag};
 pub use library::Library;
 pub use phone::PhoneManners;
 pub use phone_tool::{PhoneRequest, parse_phone_tool, phone_tools};

@@ -3,14 +3,18 @@
 //! One face over the backends. A query is data ([`Select`]), never text: table and column names are checked
 //! identifiers, values are bound.
 
+mod bounds;
 pub mod business;
+pub mod directory;
 pub mod embedded;
+mod fold;
 pub mod record;
 pub mod supabase;
 
 use std::path::PathBuf;
 
-pub use business::{BusinessProfile, normalised_number};
+pub use business::{BusinessProfile, BusinessRecord, Census, Configuration, OpeningHours, normalised_number};
+pub use directory::{Directory, Lookup};
 pub use embedded::Embedded;
 pub use record::{
     Column, EventRecord, Order, Pattern, PatternPart, Row, Scalar, Select, Table, Tenant, Test,
@@ -148,31 +152,6 @@ impl Store {
         match self {
             Self::Embedded(store) => store.columns(table).await,
             Self::Supabase(store) => store.columns(table).await,
-        }
-    }
-
-    /// The business that is called on a number, in whatever way the number is written.
-    ///
-    /// # Errors
-    /// As the backend fails.
-    pub async fn business_by_number(&self, number: &str) -> Result<Option<BusinessProfile>, StoreError> {
-        let Some(number) = normalised_number(number) else {
-            return Ok(None);
-        };
-        match self {
-            Self::Embedded(store) => store.business_by_number(number).await,
-            Self::Supabase(store) => store.business_by_number(number).await,
-        }
-    }
-
-    /// A business by its id.
-    ///
-    /// # Errors
-    /// As the backend fails.
-    pub async fn business(&self, id: &str) -> Result<Option<BusinessProfile>, StoreError> {
-        match self {
-            Self::Embedded(store) => store.business(id.to_owned()).await,
-            Self::Supabase(store) => store.business(id.to_owned()).await,
         }
     }
 

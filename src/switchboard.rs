@@ -113,7 +113,8 @@ impl Switchboard {
         self.text_call_of(id, persona, None).await
     }
 
-    /// The text call of this id, as [`Switchboard::text_call`]; a new one is a call of this business's caller.
+    /// The text call of this id, as [`Switchboard::text_call`]; a new one is a call of this business's caller, and so
+    /// becomes one that sleeps or is taken up from its journal and belongs to none.
     ///
     /// # Errors
     /// As [`Switchboard::text_call`].
@@ -130,6 +131,9 @@ impl Switchboard {
             }
             if !handle.is_awake() {
                 self.shared.check_room()?;
+                if let Some(business) = business {
+                    handle.belongs_to(business);
+                }
             }
             return Ok(handle);
         }

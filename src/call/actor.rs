@@ -165,7 +165,8 @@ impl Actor for CallActor {
         };
         let facts = caller_facts(phone.as_ref(), business.as_ref(), &dependencies);
         let persona_actor = spawn_persona(&myself, &call_id, &dependencies, facts).await?;
-        recall(&myself, &dependencies, &call_id);
+        let sought = phone.as_ref().and_then(|phone| phone.start.sought.clone());
+        recall(&myself, &dependencies, &call_id, sought);
         let first = persona.unwrap_or_else(|| dependencies.default_persona.clone());
         let mut call = CallData {
             span: tracing::info_span!("call", call_id = %call_id),
@@ -223,10 +224,12 @@ impl Actor for CallActor {
         span.in_scope(|| call.take(message));
         if let Some(known) = call.known_caller.take() {
             call.know_caller(known).await?;
-            span.in_scope(|| {
-                call.begin_start();
-                call.attach_early_stream();
-            });
+            if call.phase == Phase::Starting {
+                span.in_scope(|| {
+                    call.begin_start();
+                    call.attach_early_stream();
+                });
+            }
         }
         if let Some(arguments) = call.wanted_session.take() {
             let (session, _) =
@@ -304,7 +307,11 @@ fn caller_facts(
 ) -> CallerFacts {
     match phone {
         Some(phone) => phone.start.caller_facts(phone.can_transfer(&dependencies.phone)),
-        None => CallerFacts { business: business.cloned(), ..CallerFacts::default() },
+        None => CallerFacts {
+            language: business.and_then(|business| business.language.clone()),
+            business: business.cloned(),
+            ..CallerFacts::default()
+        },
     }
 }
 
@@ -323,6 +330,7 @@ impl CallData {
                 self.myself.stop(Some("left to its journal".to_owned()));
             }
             CallMessage::Retire => {}
+            CallMessage::BelongsTo(business) => self.on_belongs_to(business),
             CallMessage::Phone(order) => self.on_phone_order(order),
             CallMessage::Transport(TransportEvent::Phone(event)) => self.on_phone_event(event),
             CallMessage::Transport(TransportEvent::Said { saying, text }) => {
@@ -353,7 +361,7 @@ impl CallData {
                 (shown.from, shown.to) = (facts.from, facts.to);
             });
         }
-        let business_id = self.business.as_ref().map(|business| business.id.clone());
+        let business_id = self.business.as_ref().and_then(|business| business.known_id().cloned());
         self.snapshot.send_modify(|shown| shown.business_id = business_id);
         let facts = caller_facts(self.phone.as_ref(), self.business.as_ref(), &self.dependencies);
         let persona = spawn_persona(&self.myself, &self.call_id, &self.dependencies, facts).await?;
@@ -390,7 +398,7 @@ impl CallData {
             self.on_answering(None);
             self.conduct(Conduct::on_model_lost);
             self.fail_under_way(&CallError::ModelFailed { code: "session_failed".to_owned() });
-            recall(&self.myself, &self.dependencies, &self.call_id);
+            recall(&self.myself, &self.dependencies, &self.call_id, None);
             if was_answering && self.phone.is_some() {
                 self.ask(Request::Prompt { note: go_on_note("") });
             }

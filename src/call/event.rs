@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::phone::Direction;
-use crate::id::{CallId, ItemId, PersonaKey, ToolCallId};
+use crate::id::{BusinessId, CallId, ItemId, PersonaKey, ToolCallId};
 use crate::persona::Carry;
 use crate::store::EventRecord;
 use crate::tool::ToolStatus;
@@ -49,14 +49,24 @@ pub enum CallEvent {
         transport: String,
         /// Whose caller it is, if that is known.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        business_id: Option<String>,
+        business_id: Option<BusinessId>,
+        /// Whether it is nobody's, and sees the rows of no business.
+        #[serde(default, skip_serializing_if = "is_false")]
+        nobodys: bool,
         /// What is known of a call by phone.
         #[serde(flatten, skip_serializing_if = "Option::is_none")]
         phone: Option<PhoneFacts>,
     },
-    /// The service restarted and took the call up again from its journal.
+    /// The service restarted and took the call up again from its journal; or it turned out whose call it is.
     #[serde(rename = "call.resumed")]
-    CallResumed {},
+    CallResumed {
+        /// Whose caller it is, if that was not known when the call began.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        business_id: Option<BusinessId>,
+        /// Whether it is nobody's from now on, and sees the rows of no business.
+        #[serde(default, skip_serializing_if = "is_false")]
+        nobodys: bool,
+    },
     /// The call is over.
     #[serde(rename = "call.ended")]
     CallEnded {
@@ -397,7 +407,7 @@ impl CallEvent {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::CallStarted { .. } => "call.started",
-            Self::CallResumed {} => "call.resumed",
+            Self::CallResumed { .. } => "call.resumed",
             Self::CallEnded { .. } => "call.ended",
             Self::PersonaActivated { .. } => "persona.activated",
             Self::HandoffRequested { .. } => "handoff.requested",

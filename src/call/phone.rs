@@ -9,7 +9,7 @@ use crate::call::CallError;
 use crate::call::event::PhoneFacts;
 use crate::id::PersonaKey;
 use crate::persona::{CallerFacts, Transport};
-use crate::store::BusinessProfile;
+use crate::store::{BusinessProfile, Lookup};
 use crate::transport::twilio::MediaStream;
 
 /// Who called whom.
@@ -35,6 +35,8 @@ pub struct PhoneStart {
     pub persona: Option<PersonaKey>,
     /// Whose caller it is.
     pub business: Option<Arc<BusinessProfile>>,
+    /// How to find out whose caller it is, where that is not known yet: the call does, while it rings.
+    pub sought: Option<Lookup>,
 }
 
 impl PhoneStart {
@@ -63,7 +65,7 @@ impl PhoneStart {
             Direction::Inbound => (from, to),
             Direction::Outbound => (to, from),
         };
-        Self { direction, caller, called, persona: None, business }
+        Self { direction, caller, called, persona: None, business, sought: None }
     }
 
     /// The voice the business chose.

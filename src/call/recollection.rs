@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::event::{CallEvent, Logged, PersonaCause, PhoneFacts};
 use super::handoff::Handoffs;
-use crate::id::{ItemId, PersonaKey};
+use crate::id::{BusinessId, ItemId, PersonaKey};
 use crate::persona::Carry;
 use crate::session::Content;
 use crate::store::BusinessProfile;
@@ -57,7 +57,7 @@ pub struct Conversation {
     /// What is known of it if it came by phone.
     pub phone: Option<PhoneFacts>,
     /// Whose caller it is, if that is known.
-    pub business_id: Option<String>,
+    pub business_id: Option<BusinessId>,
     /// Spoken messages that may still turn out to have been heard in part only.
     spoken: VecDeque<(ItemId, String)>,
     /// Where the turn under way begins in `contents`.
@@ -73,15 +73,26 @@ impl Recollection {
         let Logged { seq, at, event, .. } = logged;
         self.last_seq = seq;
         match event {
-            CallEvent::CallStarted { phone, business_id, .. } => {
+            CallEvent::CallStarted { phone, business_id, nobodys, .. } => {
+                let business_id = business_id.or_else(|| nobodys.then(BusinessId::nobody));
                 self.conversation = Some(Conversation { phone, business_id, ..Conversation::new(seq, at) });
             }
             CallEvent::CallEnded { .. } => self.conversation = None,
+            CallEvent::CallResumed { business_id: Some(business), .. } => self.belongs_to(business),
+            CallEvent::CallResumed { nobodys: true, .. } => self.belongs_to(BusinessId::nobody()),
             event => {
                 if let Some(conversation) = &mut self.conversation {
                     conversation.take(event);
                 }
             }
+        }
+    }
+}
+
+impl Recollection {
+    fn belongs_to(&mut self, business: BusinessId) {
+        if let Some(conversation) = &mut self.conversation {
+            conversation.business_id = Some(business);
         }
     }
 }
@@ -146,7 +157,7 @@ impl Conversation {
             }
             CallEvent::ModelConnected { .. } | CallEvent::ModelReconnected { .. } => self.connections += 1,
             CallEvent::CallStarted { .. }
-            | CallEvent::CallResumed {}
+            | CallEvent::CallResumed { .. }
             | CallEvent::CallEnded { .. }
             | CallEvent::HandoffRefused { .. }
             | CallEvent::AssistantDelta { .. }

@@ -159,7 +159,9 @@ impl Transcript {
                 made(Role::Tool, format!("{name} ({status}, {duration_ms} ms): {output}"))
             }
             CallEvent::CallStarted { .. } => system("the call began".into()),
-            CallEvent::CallResumed {} => system("the service restarted and took the call up again".into()),
+            CallEvent::CallResumed { .. } => {
+                system("the service restarted and took the call up again".into())
+            }
             CallEvent::CallEnded { reason } => system(format!("the call ended: {}", reason.told())),
             CallEvent::PersonaActivated { persona, by, .. } => {
                 system(format!("{persona} speaks: {}", activated(by)))
@@ -255,7 +257,12 @@ mod tests {
         let entries = transcript(
             50,
             vec![
-                CallEvent::CallStarted { transport: "text".into(), business_id: None, phone: None },
+                CallEvent::CallStarted {
+                    transport: "text".into(),
+                    business_id: None,
+                    nobodys: false,
+                    phone: None,
+                },
                 active("waiter"),
                 CallEvent::TurnStarted { turn: 1 },
                 CallEvent::CallerText { text: "Drinks?".into() },

@@ -44,7 +44,7 @@ impl CallerBuilder {
             call_sid: sid("CA"),
             account_sid: ACCOUNT.to_owned(),
             from: "+14158675309".to_owned(),
-            to: "+18005551212".to_owned(),
+            to: "+250700000001".to_owned(),
             direction: "inbound",
             parent: None,
         };

@@ -51,7 +51,7 @@ pub struct CallArgs {
     #[arg(long, default_value = "+14158675309", value_name = "NUMBER")]
     pub from: String,
     /// The number he calls
-    #[arg(long, default_value = "+18005551212", value_name = "NUMBER")]
+    #[arg(long, default_value = "+250700000001", value_name = "NUMBER")]
     pub called: String,
     /// Write what was said (left) and heard (right) to this WAV file
     #[arg(long, default_value = "heard.wav", value_name = "FILE")]

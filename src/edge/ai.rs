@@ -1,23 +1,27 @@
 //! Speaking to a call, and who answers: `/ai/say`, `/ai/persona`, `/ai/personas`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use validator::{Validate, ValidationError};
 
 use super::Edge;
-use super::body::ValidatedJson;
+use super::body::{ValidatedJson, names_business};
 use super::error::{ApiError, BodyRefusals, CallRefusals, KeyRefusals};
 use super::events::{self, CallJournal, Tail, Until};
 use super::view::{PersonaAnswer, PersonaView, SayAnswer};
-use crate::call::{CallError, CallHandle, known_persona};
-use crate::id::{CallId, PersonaKey};
+use crate::call::{CallError, CallHandle, CallState, known_persona};
+use crate::id::{BusinessId, CallId, PersonaKey};
+use crate::store::BusinessProfile;
 
+/// A call knows whose it is within this.
+const KNOWN_LIMIT: Duration = Duration::from_secs(5);
 /// The longest key of a persona that is looked up, in characters.
 const MAX_PERSONA_CHARS: usize = 128;
 
@@ -40,6 +44,11 @@ pub(super) struct SayRequest {
     #[validate(custom(function = persona_key))]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 128)]
     persona: Option<PersonaKey>,
+    /// Whose caller it is: of a call that begins. A live call of another business is refused. When absent:
+    /// `DEFAULT_BUSINESS`, else the only business there is, else the tools see the rows of all.
+    #[validate(custom(function = names_business))]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 128)]
+    business_id: Option<BusinessId>,
     /// Answer when the turn has ended, with the reply.
     #[serde(default)]
     wait: bool,
@@ -82,7 +91,7 @@ pub(super) async fn say(
     let call_id = request.call_id.unwrap_or_else(CallId::default_call);
     // A place for the stream comes first: a text that is taken must not end without an answer.
     let place = if wants_events(&headers) { Some(edge.streams.begin()?) } else { None };
-    let call = text_call(&edge, &call_id, request.persona.as_ref()).await?;
+    let call = text_call(&edge, &call_id, request.persona.as_ref(), request.business_id.as_ref()).await?;
     let taken = call.say(request.text).await?;
     if let Some(place) = place {
         let journal = CallJournal { store: edge.state.store.clone(), call_id };
@@ -122,7 +131,8 @@ pub(super) async fn activate(
 ) -> Result<Json<PersonaAnswer>, ApiError> {
     let call_id = request.call_id.unwrap_or_else(CallId::default_call);
     known_persona(&request.key, &edge.state.library.catalog())?;
-    let call = edge.state.switchboard.text_call(&call_id, Some(&request.key)).await?;
+    let business = edge.business_of_text(&call_id, None).await?;
+    let call = edge.state.switchboard.text_call_of(&call_id, Some(&request.key), business).await?;
     let active = call.activate(request.key).await?;
     Ok(Json(PersonaAnswer { ok: true, active: active.to_string(), call_id: call_id.to_string() }))
 }
@@ -137,17 +147,70 @@ pub(super) async fn personas(State(edge): State<Arc<Edge>>) -> Json<Vec<PersonaV
 }
 
 /// The text call of this id, with the persona asked for in force.
-async fn text_call(edge: &Edge, id: &CallId, persona: Option<&PersonaKey>) -> Result<CallHandle, ApiError> {
+async fn text_call(
+    edge: &Edge,
+    id: &CallId,
+    persona: Option<&PersonaKey>,
+    business_id: Option<&BusinessId>,
+) -> Result<CallHandle, ApiError> {
     if let Some(key) = persona {
         // Before any call is begun for it.
         known_persona(key, &edge.state.library.catalog())?;
     }
-    let call = edge.state.switchboard.text_call(id, persona).await?;
+    let business = edge.business_of_text(id, business_id).await?;
+    let first = business.as_ref().and_then(|business| business.default_persona.as_ref());
+    let first = first.filter(|key| edge.state.library.catalog().persona(key).is_some()).cloned();
+    let call = edge.state.switchboard.text_call_of(id, persona.or(first.as_ref()), business).await?;
+    if let Some(business_id) = business_id {
+        belongs_to(&call, business_id).await?;
+    }
     if let Some(key) = persona {
         // The call knows best whether it is in force already; it may just be handing over.
         call.activate(key.clone()).await?;
     }
     Ok(call)
+}
+
+impl Edge {
+    /// Whose caller a text call is for that begins, or that does not know.
+    async fn business_of_text(
+        &self,
+        id: &CallId,
+        named: Option<&BusinessId>,
+    ) -> Result<Option<Arc<BusinessProfile>>, ApiError> {
+        if let Some(named) = named {
+            let found = self.state.store.business(named.as_str()).await?;
+            return found.map(|found| Some(Arc::new(found))).ok_or_else(ApiError::unknown_business_in_body);
+        }
+        // A call that knows need not be told.
+        match self.state.switchboard.live(id) {
+            Some(live) if live.is_awake() || live.snapshot().business_id.is_some() => Ok(None),
+            Some(_) | None => Ok(self.state.directory.unnamed().await?),
+        }
+    }
+}
+
+/// Whether a call belongs to this business, once it knows whose it is.
+async fn belongs_to(call: &CallHandle, business: &BusinessId) -> Result<(), ApiError> {
+    let mut watch = call.watch();
+    // One that sleeps without a business has just been told of this one.
+    let knows = watch.wait_for(|call| {
+        call.business_id.is_some() && call.state != CallState::Starting
+            || matches!(call.state, CallState::Listening | CallState::Answering | CallState::Ended)
+    });
+    match tokio::time::timeout(KNOWN_LIMIT, knows).await {
+        Ok(Ok(call)) if call.business_id.as_ref() == Some(business) || call.state == CallState::Ended => {
+            Ok(())
+        }
+        Ok(Ok(_)) => Err(ApiError::new(
+            StatusCode::CONFLICT,
+            "other_business",
+            "the call belongs to another business, or to none: use another call_id, or leave business_id out",
+        )),
+        // It is gone, and says so to whoever speaks to it.
+        Ok(Err(_)) => Ok(()),
+        Err(_elapsed) => Err(CallError::JournalUnavailable.into()),
+    }
 }
 
 fn wants_events(headers: &HeaderMap) -> bool {

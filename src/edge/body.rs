@@ -10,10 +10,13 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, StatusCode, header};
 use serde::de::DeserializeOwned;
-use validator::Validate;
+use validator::{Validate, ValidationError};
 
 use super::error::ApiError;
+use crate::id::BusinessId;
 
+/// The longest id of a business that is looked up, in characters.
+const MAX_BUSINESS_CHARS: usize = 128;
 /// The largest body taken, in bytes.
 pub(super) const MAX_BODY_BYTES: usize = 256 * 1024;
 /// How long a body may take to come.
@@ -42,6 +45,14 @@ where
         let body = body.map_err(|_elapsed| too_slow())?.map_err(|error| unreadable(&error))?;
         parse(&body).map(Self)
     }
+}
+
+/// Whether a text may be looked up as the id of a business; for `custom(function = names_business)`.
+pub(super) fn names_business(id: &BusinessId) -> Result<(), ValidationError> {
+    if (1..=MAX_BUSINESS_CHARS).contains(&id.as_str().chars().count()) && !id.is_nobody() {
+        return Ok(());
+    }
+    Err(ValidationError::new("length").with_message("must be 1 to 128 characters".into()))
 }
 
 /// Reads and checks a body. Pure.

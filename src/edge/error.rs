@@ -10,10 +10,13 @@ use utoipa::{IntoResponses, ToSchema};
 
 use crate::call::CallError;
 use crate::store::StoreError;
+use crate::store::directory::DirectoryError;
 use crate::switchboard::SwitchboardError;
 
 /// Per field of the body what is wrong with it.
 pub(super) type Fields = BTreeMap<String, Vec<String>>;
+
+const NO_BUSINESS: &str = "there is no such business: GET /api/businesses lists them";
 
 /// An answer that is no success. Holds no value of the request, no secret, and nothing of what a backend said.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,6 +64,17 @@ impl ApiError {
             "unknown_call",
             "there is no such call: GET /ai/calls lists the live ones",
         )
+    }
+
+    /// A business that is not there, named in a path or a query.
+    pub(super) fn unknown_business() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "unknown_business", NO_BUSINESS)
+    }
+
+    /// A business that is not there, named in a body for a call.
+    pub(super) fn unknown_business_in_body() -> Self {
+        let fields = Fields::from([("business_id".to_owned(), vec!["there is no such business".to_owned()])]);
+        Self::bad_request("unknown_business", NO_BUSINESS, fields)
     }
 
     /// Our own mistake; the cause is in the log.
@@ -137,6 +151,20 @@ impl From<CallError> for ApiError {
     }
 }
 
+impl From<DirectoryError> for ApiError {
+    fn from(error: DirectoryError) -> Self {
+        match error {
+            DirectoryError::Store(error) => error.into(),
+            // Only one that a setting names is looked for before it is known to be there.
+            DirectoryError::Gone => {
+                let sentence = "the business that DEFAULT_BUSINESS names is not there: make it with \
+                                PUT /api/businesses/{id}, or name one in the request";
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "default_business_missing", sentence)
+            }
+        }
+    }
+}
+
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         tracing::error!(error = &error as &dyn std::error::Error, "the store failed a request");
@@ -158,7 +186,8 @@ pub(super) enum KeyRefusals {
 #[derive(IntoResponses)]
 #[expect(dead_code, reason = "only describes answers")]
 pub(super) enum BodyRefusals {
-    /// `invalid_json`, `unknown_field`, `missing_field`, `wrong_type`, `invalid_value`, or `unknown_persona`.
+    /// `invalid_json`, `unknown_field`, `missing_field`, `wrong_type`, `invalid_value`, `unknown_persona` or
+    /// `unknown_business`.
     #[response(status = 400)]
     Invalid(ErrorBody),
     /// `body_timeout`: the body did not come within 30 s.
@@ -176,7 +205,7 @@ pub(super) enum BodyRefusals {
 #[derive(IntoResponses)]
 #[expect(dead_code, reason = "only describes answers")]
 pub(super) enum CallRefusals {
-    /// `call_ended`.
+    /// `call_ended`, or `other_business`: the call belongs to another business, or to none.
     #[response(status = 409)]
     Ended(ErrorBody),
     /// `turn_queue_full`: sixteen texts wait already.
@@ -185,7 +214,8 @@ pub(super) enum CallRefusals {
     /// `persona_rejected`, `model_refused` or `model_failed`.
     #[response(status = 502)]
     ModelFailed(ErrorBody),
-    /// `at_capacity`, `draining`, `call_interrupted`, `model_unavailable` or `store_unavailable`.
+    /// `at_capacity`, `draining`, `call_interrupted`, `model_unavailable`, `store_unavailable` or
+    /// `default_business_missing`.
     #[response(status = 503)]
     Unavailable(ErrorBody),
     /// `model_timeout`.

@@ -95,10 +95,15 @@ fn the_routes_are_these_and_only_these_are_open() {
         found,
         [
             "DELETE /ai/calls/{call_id}",
+            "DELETE /api/businesses/{id}",
+            "DELETE /api/config/{key}",
             "GET /ai/calls",
             "GET /ai/calls/{call_id}",
             "GET /ai/calls/{call_id}/events",
             "GET /ai/personas",
+            "GET /api/businesses",
+            "GET /api/businesses/{id}",
+            "GET /api/config",
             "GET /api/twilio/stream open",
             "GET /docs open",
             "GET /healthz open",
@@ -114,6 +119,8 @@ fn the_routes_are_these_and_only_these_are_open() {
             "POST /api/twilio/status open",
             "POST /api/twilio/voice open",
             "POST /api/twilio/whisper open",
+            "PUT /api/businesses/{id}",
+            "PUT /api/config/{key}",
         ]
     );
 }

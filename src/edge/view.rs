@@ -282,7 +282,7 @@ impl From<CallSnapshot> for CallView {
             state: call.state.into(),
             from: call.from,
             to: call.to,
-            business_id: call.business_id,
+            business_id: call.business_id.map(|id| id.to_string()),
             started_at: call.started_at.to_string(),
             turns: call.turns,
             node: call.node.to_string(),

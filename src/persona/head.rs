@@ -82,16 +82,23 @@ fn read(document: &Document<'_>, mut root: Section<'_, '_>) -> Option<Head> {
 
 fn check_voice(root: &Section<'_, '_>, voice: &Spanned<String>) {
     let name = voice.get_ref();
+    if let Err(known) = check_voice_name(name) {
+        root.mistake(&voice.span(), format!("unknown voice `{name}`, known voices are {known}"));
+    }
+}
+
+/// Whether the model has a voice of this name.
+///
+/// # Errors
+/// The voices there are, in words.
+pub fn check_voice_name(name: &str) -> Result<(), String> {
     let is_custom = name.strip_prefix("voice_").is_some_and(|id| {
         !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
     });
-    if !is_custom && !VOICES.contains(&name.as_str()) {
-        let known = VOICES.join(", ");
-        root.mistake(
-            &voice.span(),
-            format!("unknown voice `{name}`, known voices are {known}, or a `voice_…` id"),
-        );
+    if is_custom || VOICES.contains(&name) {
+        return Ok(());
     }
+    Err(format!("{}, or a `voice_…` id", VOICES.join(", ")))
 }
 
 fn read_languages(root: &mut Section<'_, '_>) -> Vec<String> {
@@ -111,7 +118,8 @@ fn read_languages(root: &mut Section<'_, '_>) -> Vec<String> {
     languages.into_iter().map(Spanned::into_inner).collect()
 }
 
-fn is_language_tag(tag: &str) -> bool {
+/// Whether a text has the form of a BCP 47 language tag, such as `fr` or `pt-BR`.
+pub fn is_language_tag(tag: &str) -> bool {
     let mut parts = tag.split('-');
     let language = parts.next().unwrap_or_default();
     let is_language =

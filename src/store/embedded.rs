@@ -26,7 +26,7 @@ use rusqlite::Connection;
 
 use self::pool::{Role, failed};
 use self::shape::Shape;
-use super::{BusinessProfile, EventRecord, Row, Select, StoreError, Table};
+use super::{EventRecord, Row, Select, StoreError, Table};
 use crate::id::CallId;
 
 /// The file's name in the data folder.
@@ -140,22 +140,18 @@ impl Embedded {
         self.read(move |connection| journal::latest(connection, &call, kind)).await
     }
 
-    pub(super) async fn business_by_number(
-        &self,
-        number: String,
-    ) -> Result<Option<BusinessProfile>, StoreError> {
-        self.read(move |connection| business::by_number(connection, &number)).await
-    }
-
-    pub(super) async fn business(&self, id: String) -> Result<Option<BusinessProfile>, StoreError> {
-        self.read(move |connection| business::by_id(connection, &id)).await
-    }
-
     async fn read<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         pool::run(&self.readers, OPERATION_LIMIT, work).await
+    }
+
+    async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        pool::run(&self.writer, OPERATION_LIMIT, work).await
     }
 }
 

@@ -5,9 +5,12 @@
 
 mod answer;
 mod business;
+mod filter;
+mod pattern;
 mod report;
 mod rest;
 mod rows;
+mod shape;
 
 use std::fmt;
 
@@ -16,13 +19,17 @@ use url::Url;
 
 pub use self::report::{RelationKind, RelationReport, SchemaReport};
 use self::rest::Rest;
+use self::shape::Schemas;
 use super::{Embedded, StoreError};
 
 /// A handle on the project. Cheap to clone.
 #[derive(Clone)]
 pub struct Supabase {
     rest: Rest,
+    schemas: Schemas,
     local: Embedded,
+    /// What was read of businesses lately.
+    businesses: business::Cache,
 }
 
 impl fmt::Debug for Supabase {
@@ -37,8 +44,13 @@ impl Supabase {
     ///
     /// # Errors
     /// [`StoreError::Query`] when no client can be made.
-    pub fn new(url: &Url, key: SecretString, local: Embedded) -> Result<Self, StoreError> {
-        Ok(Self { rest: Rest::new(url, key)?, local })
+    pub fn new(url: &Url, key: &SecretString, local: Embedded) -> Result<Self, StoreError> {
+        Ok(Self {
+            rest: Rest::new(url, key)?,
+            schemas: Schemas::default(),
+            local,
+            businesses: business::Cache::default(),
+        })
     }
 
     /// Where the project is.

@@ -188,7 +188,7 @@ impl SwitchboardArguments {
         };
         let facts = phone.as_ref().map(PhoneStart::facts);
         let (from, to) = facts.map_or((None, None), |facts| (facts.from, facts.to));
-        let business_id = business.as_ref().map(|business| business.id.clone());
+        let business_id = business.as_ref().and_then(|business| business.known_id().cloned());
         let (snapshot, shown) = watch::channel(CallSnapshot {
             call_id: id.clone(),
             transport: if phone.is_some() { "twilio" } else { "text" },

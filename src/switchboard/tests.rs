@@ -13,7 +13,7 @@ use crate::call::{CallLimits, Direction, PhoneDesk, PhoneOrder, PhoneStatus, Rep
 use crate::persona::{Catalog, Library};
 use crate::rehearsal::{Rehearsal, RehearsalOptions};
 use crate::session::Endpoint;
-use crate::store::{BusinessProfile, Embedded, Store};
+use crate::store::{BusinessProfile, Directory, Embedded, Store};
 use crate::transport::twilio::script::Script;
 
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -31,6 +31,7 @@ async fn house(max_calls: u32) -> House {
     let model = Rehearsal::start(loopback, RehearsalOptions::default()).await.unwrap();
     let dependencies = CallDependencies {
         store: store.clone(),
+        directory: Directory::new(store.clone(), None),
         library: Library::fixed(Catalog::load(Path::new("personas")).unwrap()),
         endpoint: Endpoint::new(&model.url(), "gpt-realtime-2.1", None, DEADLINE).unwrap(),
         journal: JournalWriter::start(store).0,
@@ -213,6 +214,7 @@ async fn a_call_that_ends_before_it_knows_what_it_was_is_written_to_its_end() {
         called: None,
         persona: None,
         business: None,
+        sought: None,
     };
     for taken_up in [false, true] {
         let call = house.switchboard.phone_call(&id, start.clone()).await.unwrap();
@@ -232,16 +234,22 @@ async fn a_call_that_ends_before_it_knows_what_it_was_is_written_to_its_end() {
 #[tokio::test]
 async fn a_phone_call_shows_who_called_whom_and_whose_caller_it_is() {
     let house = house(8).await;
-    let business = BusinessProfile { id: "bastion-valletta".to_owned(), ..BusinessProfile::default() };
+    let business = BusinessProfile { id: "bastion-valletta".into(), ..BusinessProfile::default() };
     let start = PhoneStart {
         direction: Direction::Inbound,
         caller: Some("+35699123456".to_owned()),
         called: Some("+35670000001".to_owned()),
         persona: None,
         business: Some(business.into()),
+        sought: None,
     };
     let call = house.switchboard.phone_call(&"CA1".parse().unwrap(), start).await.unwrap();
     let shown = call.snapshot();
-    let shown = (shown.transport, shown.from.as_deref(), shown.to.as_deref(), shown.business_id.as_deref());
+    let shown = (
+        shown.transport,
+        shown.from.as_deref(),
+        shown.to.as_deref(),
+        shown.business_id.as_ref().map(crate::id::BusinessId::as_str),
+    );
     assert_eq!(shown, ("twilio", Some("+35699123456"), Some("+35670000001"), Some("bastion-valletta")));
 }

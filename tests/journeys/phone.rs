@@ -1,6 +1,6 @@
 //! Journeys over the phone: a simulated caller on one end, the rehearsal model on the other, both speaking aloud.
 
-mod line;
+pub mod line;
 
 mod barge_in;
 mod endings;

@@ -72,6 +72,7 @@ fn settings(exchange: &Exchange) -> Vec<(&'static str, String)> {
         ("TWILIO_API_BASE", exchange.url()),
         ("TWILIO_PHONE_NUMBER", OUR_NUMBER.to_owned()),
         ("TRANSFER_NUMBER", HUMAN.to_owned()),
+        ("DEFAULT_BUSINESS", "agaseke-kigali".to_owned()),
         // Calls that nobody ends are not waited for.
         ("DRAIN_SECONDS", "1".to_owned()),
     ]

@@ -15,7 +15,7 @@ use crate::id::{CallId, PersonaKey};
 use crate::persona::Library;
 use crate::persona::actor::PersonaEvent;
 use crate::session::{Endpoint, SessionEvent};
-use crate::store::{BusinessProfile, Store, StoreError};
+use crate::store::{BusinessProfile, Directory, Store, StoreError};
 use crate::transport::twilio::PhoneLimits;
 use crate::transport::twilio::rest::TwilioApi;
 use crate::transport::twilio::script::Script;
@@ -77,6 +77,8 @@ impl PhoneDesk {
 pub struct CallDependencies {
     /// Rows and journals.
     pub store: Store,
+    /// Whose caller a caller is.
+    pub directory: Directory,
     /// Personas and tools.
     pub library: Library,
     /// Where the model is.
@@ -142,6 +144,8 @@ pub enum CallMessage {
     },
     /// The service goes down: end politely. Only a phone call has to be told.
     ShutDown,
+    /// Whose text call you are, if you do not know and sleep.
+    BelongsTo(Arc<BusinessProfile>),
     /// Go, if you sleep: you will be taken up again from your journal.
     Retire,
     /// From the phone network, or about it.

@@ -8,13 +8,15 @@ use ractor::ActorRef;
 use super::record::Effect;
 use super::{CallData, CallDependencies, CallMessage, KnownCaller, PHONE, Phase, TEXT};
 use crate::call::CallError;
-use crate::call::event::{CallEvent, Logged, PersonaCause};
+use crate::call::event::{CallEvent, Logged, PersonaCause, PhoneFacts};
+use crate::call::handoff::Handoffs;
 use crate::call::journal::Journal;
 use crate::call::phone::PhoneStart;
 use crate::call::recollection::{Conversation, Recollection};
 use crate::call::turn::Turn;
-use crate::id::CallId;
-use crate::store::{BusinessProfile, Store, StoreError};
+use crate::id::{BusinessId, CallId};
+use crate::store::directory::DirectoryError;
+use crate::store::{BusinessProfile, Directory, Lookup, Store, StoreError};
 use crate::transport::twilio::PhoneMessage;
 
 /// A call's journal is read within this.
@@ -23,15 +25,24 @@ const RECALL_LIMIT: Duration = Duration::from_secs(10);
 const RECALL_PAGE: usize = 1_000;
 
 /// Reads the journal aside, page by page, and brings what it says as a message.
-pub(super) fn recall(myself: &ActorRef<CallMessage>, dependencies: &CallDependencies, call_id: &CallId) {
+/// `sought` is how to find out whose call it is, where nobody knows.
+pub(super) fn recall(
+    myself: &ActorRef<CallMessage>,
+    dependencies: &CallDependencies,
+    call_id: &CallId,
+    sought: Option<Lookup>,
+) {
     let (store, journal) = (dependencies.store.clone(), dependencies.journal.clone());
+    let directory = dependencies.directory.clone();
     let (myself, call_id) = (myself.clone(), call_id.clone());
     tokio::spawn(async move {
         let limit_ms = u64::try_from(RECALL_LIMIT.as_millis()).unwrap_or(u64::MAX);
         let reading = async {
             // What an earlier part of this call recorded may still be on its way.
             journal.flushed().await;
-            read_journal(&store, &call_id).await
+            let mut recollection = read_journal(&store, &call_id).await?;
+            recollection.business = business(&store, &directory, &recollection, sought).await?;
+            Ok(recollection)
         };
         let read = tokio::time::timeout(RECALL_LIMIT, reading).await;
         let recalled = read.unwrap_or(Err(StoreError::Timeout { limit_ms }));
@@ -48,7 +59,6 @@ async fn read_journal(store: &Store, call_id: &CallId) -> Result<Recollection, S
     loop {
         let page = store.events_after(call_id, recollection.last_seq, RECALL_PAGE).await?;
         let Some(last) = page.last().map(|record| record.seq) else {
-            recollection.business = business(store, &recollection).await?;
             return Ok(recollection);
         };
         // Of what was said, the whole messages are kept; their pieces are most of the journal.
@@ -60,16 +70,23 @@ async fn read_journal(store: &Store, call_id: &CallId) -> Result<Recollection, S
 
 async fn business(
     store: &Store,
+    directory: &Directory,
     recollection: &Recollection,
+    sought: Option<Lookup>,
 ) -> Result<Option<Arc<BusinessProfile>>, StoreError> {
     let conversation = recollection.conversation.as_ref();
-    match conversation.and_then(|conversation| conversation.business_id.as_deref()) {
+    match (conversation.and_then(|conversation| conversation.business_id.as_ref()), sought) {
+        (Some(id), _) if id.is_nobody() => Ok(Some(Arc::new(BusinessProfile::nobody()))),
         // One that is gone is still not anybody's: its caller sees its rows, of which there are none.
-        Some(id) => {
-            let gone = || BusinessProfile { id: id.to_owned(), ..BusinessProfile::default() };
-            Ok(Some(Arc::new(store.business(id).await?.unwrap_or_else(gone))))
+        (Some(id), _) => {
+            let gone = || BusinessProfile { id: id.clone(), ..BusinessProfile::default() };
+            Ok(Some(Arc::new(store.business(id.as_str()).await?.unwrap_or_else(gone))))
         }
-        None => Ok(None),
+        (None, Some(lookup)) => directory.find(&lookup).await.map_err(|error| match error {
+            DirectoryError::Store(error) => error,
+            DirectoryError::Gone => StoreError::Query(error.into()),
+        }),
+        (None, None) => Ok(None),
     }
 }
 
@@ -99,19 +116,24 @@ impl CallData {
             Some(conversation) if restarted => self.recalled = Some(Box::new(conversation)),
             Some(mut conversation) => {
                 let phone = conversation.phone.take();
-                if self.phone.is_none() && (phone.is_some() || recollection.business.is_some()) {
-                    let business = recollection.business;
-                    let phone = phone.map(|facts| PhoneStart::recalled(facts, business.clone()));
-                    self.known_caller = Some(KnownCaller { phone, business });
+                let learned = self.business.clone().filter(|business| {
+                    phone.is_none() && comes_to_belong(recollection.business.as_ref(), business)
+                });
+                if learned.is_none() {
+                    self.remember_caller(phone, recollection.business);
                 }
-                self.go_on(conversation);
+                self.go_on(conversation, learned.as_deref());
             }
             None => {
+                if self.phone.as_ref().is_some_and(|phone| phone.start.sought.is_some()) {
+                    self.find_caller(recollection.business);
+                }
                 self.first_seq = self.journal.last() + 1;
                 let phone = self.phone.as_ref().map(|phone| phone.start.facts());
                 let transport = if phone.is_some() { PHONE } else { TEXT };
-                let business_id = self.business.as_ref().map(|business| business.id.clone());
-                self.record(CallEvent::CallStarted { transport: transport.to_owned(), business_id, phone });
+                let (business_id, nobodys) = whose(self.business.as_deref());
+                let transport = transport.to_owned();
+                self.record(CallEvent::CallStarted { transport, business_id, nobodys, phone });
             }
         }
         if self.early_end.is_some() {
@@ -122,6 +144,53 @@ impl CallData {
             self.begin_start();
             self.attach_early_stream();
         }
+    }
+
+    /// The journal says who calls.
+    fn remember_caller(&mut self, phone: Option<PhoneFacts>, business: Option<Arc<BusinessProfile>>) {
+        match &mut self.phone {
+            Some(ringing) => {
+                if ringing.start.sought.take().is_none() {
+                    return;
+                }
+                ringing.start.business.clone_from(&business);
+            }
+            None if phone.is_none() && business.is_none() => return,
+            None => {}
+        }
+        let phone = phone.filter(|_| self.phone.is_none());
+        let phone = phone.map(|facts| PhoneStart::recalled(facts, business.clone()));
+        self.known_caller = Some(KnownCaller { phone, business });
+    }
+
+    /// It was found out whose caller calls, while the phone rang.
+    fn find_caller(&mut self, business: Option<Arc<BusinessProfile>>) {
+        let Some(phone) = &mut self.phone else {
+            return;
+        };
+        phone.start.sought = None;
+        phone.start.business.clone_from(&business);
+        let wanted = business.as_ref().and_then(|business| business.default_persona.clone());
+        if phone.start.persona.is_none()
+            && let Some(persona) = wanted
+            && self.dependencies.library.catalog().persona(&persona).is_some()
+        {
+            self.handoffs = Handoffs::new(persona);
+        }
+        self.business.clone_from(&business);
+        self.known_caller = Some(KnownCaller { phone: None, business });
+    }
+
+    /// A text call is told whose it is.
+    pub(super) fn on_belongs_to(&mut self, business: Arc<BusinessProfile>) {
+        let sleeps = matches!(self.phase, Phase::Asleep { .. });
+        if self.phone.is_some() || !sleeps || !comes_to_belong(self.business.as_ref(), &business) {
+            return;
+        }
+        let (business_id, nobodys) = whose(Some(&business));
+        self.record(CallEvent::CallResumed { business_id, nobodys });
+        self.reload_is_due = true;
+        self.known_caller = Some(KnownCaller { phone: None, business: Some(business) });
     }
 
     /// The stream that came before the call knew what it was.
@@ -142,12 +211,13 @@ impl CallData {
         replies.for_each(|reply| self.hold(Effect::Ended(Some(reply))));
     }
 
-    fn go_on(&mut self, mut conversation: Conversation) {
+    fn go_on(&mut self, mut conversation: Conversation, learned: Option<&BusinessProfile>) {
         self.first_seq = conversation.first_seq;
         self.started_at = conversation.started_at;
         self.turns = conversation.turns;
         self.connections = conversation.connections;
-        self.record(CallEvent::CallResumed {});
+        let (business_id, nobodys) = whose(learned);
+        self.record(CallEvent::CallResumed { business_id, nobodys });
         match conversation.handoffs.take() {
             Some(handoffs) => self.handoffs = handoffs,
             // The process ended before the first persona was in force.
@@ -159,4 +229,16 @@ impl CallData {
         }
         self.recalled = Some(Box::new(conversation));
     }
+}
+
+/// Whether a call that was `before`'s is now this business's: it belonged to none, or to nobody.
+fn comes_to_belong(before: Option<&Arc<BusinessProfile>>, business: &BusinessProfile) -> bool {
+    before.is_none_or(|before| before.known_id().is_none() && before.id != business.id)
+}
+
+/// As the journal says whose call it is: the business, or that it is nobody's.
+fn whose(business: Option<&BusinessProfile>) -> (Option<BusinessId>, bool) {
+    let known = business.and_then(|business| business.known_id().cloned());
+    let nobodys = business.is_some() && known.is_none();
+    (known, nobodys)
 }

@@ -17,7 +17,7 @@ fn recalled(events: Vec<CallEvent>) -> Recollection {
 
 fn started() -> Vec<CallEvent> {
     vec![
-        CallEvent::CallStarted { transport: "text".into(), business_id: None, phone: None },
+        CallEvent::CallStarted { transport: "text".into(), business_id: None, nobodys: false, phone: None },
         activated("waiter", PersonaCause::Start, None),
     ]
 }

@@ -110,10 +110,13 @@ impl Edge {
 
     async fn text_call_of(&self, message: &IncomingMessage) -> Result<CallHandle, SwitchboardError> {
         let id = sender::call_of(&message.from, &message.to).ok_or(CallError::Interrupted)?;
-        let business = business_of(self, &message.to).await?;
+        let business = business_of(self, &message.to).await.map_err(|error| {
+            tracing::error!(error = &error as &dyn std::error::Error, "a message could not be answered");
+            CallError::JournalUnavailable
+        })?;
         let persona = business.as_ref().and_then(|business| business.default_persona.clone());
         let persona = persona.filter(|persona| is_known(self, persona));
-        self.state.switchboard.text_call_of(&id, persona.as_ref(), business.map(Arc::new)).await
+        self.state.switchboard.text_call_of(&id, persona.as_ref(), business).await
     }
 }
 

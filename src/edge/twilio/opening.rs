@@ -8,10 +8,13 @@ use serde::Deserialize;
 
 use crate::call::{Direction, PhoneStart};
 use crate::edge::Edge;
-use crate::id::PersonaKey;
+use crate::id::{BusinessId, PersonaKey};
 use crate::protocol::twilio::webhook::IncomingCall;
-use crate::store::{BusinessProfile, StoreError};
+use crate::store::directory::DirectoryError;
+use crate::store::{BusinessProfile, Lookup, StoreError};
 
+/// A business that is not found within this is looked for by the call itself, while it rings.
+const RINGING_LIMIT: Duration = Duration::from_millis(25);
 /// A business that is not found within this is not waited for: the caller waits.
 const LOOK_UP_LIMIT: Duration = Duration::from_secs(2);
 
@@ -24,40 +27,64 @@ pub(in crate::edge) struct Purpose {
     /// Who shall speak.
     pub(super) persona: Option<PersonaKey>,
     /// For which business.
-    pub(super) business_id: Option<String>,
+    pub(super) business_id: Option<BusinessId>,
 }
 
-/// Why it is not known whose caller this is. They are turned away: as nobody's they would be told of every business.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum LookUpError {
-    /// The store does not say.
-    #[error("whose caller this is could not be looked up")]
-    Store(#[from] StoreError),
-    /// The business is gone since the call was placed.
-    #[error("the business the call was placed for is not there")]
-    Gone,
+impl Purpose {
+    /// How to find the business.
+    fn lookup(&self, parties: &PhoneStart) -> Lookup {
+        match &self.business_id {
+            Some(id) => Lookup::Id(id.clone()),
+            None => number(parties.called.as_deref().unwrap_or_default()),
+        }
+    }
 }
 
 /// With what a call begins. A number that belongs to no business is no error.
 ///
 /// # Errors
-/// [`LookUpError`]; then there are the [`parties`] still.
+/// [`DirectoryError`]; then there are the [`parties`] still.
 pub(super) async fn opening(
     edge: &Edge,
     call: &IncomingCall,
     purpose: Purpose,
-) -> Result<PhoneStart, LookUpError> {
+) -> Result<PhoneStart, DirectoryError> {
     let parties = parties(call);
-    let business = match &purpose.business_id {
-        Some(id) => Some(within_limit(edge.state.store.business(id)).await?.ok_or(LookUpError::Gone)?),
-        None => business_of(edge, parties.called.as_deref().unwrap_or_default()).await?,
-    };
-    let wanted = purpose.persona.or_else(|| business.as_ref()?.default_persona.clone());
-    Ok(PhoneStart {
-        persona: wanted.filter(|persona| is_known(edge, persona)),
-        business: business.map(Arc::new),
-        ..parties
-    })
+    let lookup = purpose.lookup(&parties);
+    let business = within_limit(edge.state.directory.find(&lookup)).await?;
+    Ok(with_business(edge, parties, purpose.persona, business))
+}
+
+/// With what a call begins that rings, and does not wait: when the business is not found at once, the call has to find
+/// out.
+///
+/// # Errors
+/// As [`opening`], when that is known at once.
+pub(super) async fn ringing(
+    edge: &Edge,
+    call: &IncomingCall,
+    purpose: Purpose,
+) -> Result<PhoneStart, DirectoryError> {
+    let parties = parties(call);
+    let lookup = purpose.lookup(&parties);
+    match tokio::time::timeout(RINGING_LIMIT, edge.state.directory.find(&lookup)).await {
+        Ok(business) => Ok(with_business(edge, parties, purpose.persona, business?)),
+        Err(_elapsed) => {
+            metrics::counter!("ai_realtime_late_businesses_total").increment(1);
+            let start = with_business(edge, parties, purpose.persona, None);
+            Ok(PhoneStart { sought: Some(lookup), ..start })
+        }
+    }
+}
+
+fn with_business(
+    edge: &Edge,
+    parties: PhoneStart,
+    persona: Option<PersonaKey>,
+    business: Option<Arc<BusinessProfile>>,
+) -> PhoneStart {
+    let wanted = persona.or_else(|| business.as_ref()?.default_persona.clone());
+    PhoneStart { persona: wanted.filter(|persona| is_known(edge, persona)), business, ..parties }
 }
 
 /// What a call says of itself: who called whom.
@@ -74,25 +101,35 @@ pub(super) fn parties(call: &IncomingCall) -> PhoneStart {
         called: Some(called).filter(|called| !called.is_empty()).cloned(),
         persona: None,
         business: None,
+        sought: None,
     }
 }
 
-/// The business that is called, or written to, on a number; `None` when there is none.
-pub(super) async fn business_of(edge: &Edge, number: &str) -> Result<Option<BusinessProfile>, StoreError> {
-    let number = number.strip_prefix("whatsapp:").unwrap_or(number);
-    within_limit(edge.state.store.business_by_number(number)).await
+/// Whose caller it is who writes to a number.
+///
+/// # Errors
+/// [`DirectoryError`].
+pub(super) async fn business_of(
+    edge: &Edge,
+    written_to: &str,
+) -> Result<Option<Arc<BusinessProfile>>, DirectoryError> {
+    within_limit(edge.state.directory.find(&number(written_to))).await
+}
+
+fn number(called: &str) -> Lookup {
+    Lookup::Number(called.strip_prefix("whatsapp:").unwrap_or(called).to_owned())
 }
 
 /// The language of a business, if that can be found out.
-pub(super) async fn language_of(edge: &Edge, business_id: &str) -> Option<String> {
-    let business = within_limit(edge.state.store.business(business_id)).await;
+pub(super) async fn language_of(edge: &Edge, business_id: &BusinessId) -> Option<String> {
+    let business = within_limit(edge.state.store.business(business_id.as_str())).await;
     business.ok().flatten().and_then(|business| business.language)
 }
 
-async fn within_limit<T>(look_up: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+async fn within_limit<T, E: From<StoreError>>(look_up: impl Future<Output = Result<T, E>>) -> Result<T, E> {
     let limit_ms = LOOK_UP_LIMIT.as_millis().try_into().unwrap_or(u64::MAX);
     let found = tokio::time::timeout(LOOK_UP_LIMIT, look_up).await;
-    found.unwrap_or(Err(StoreError::Timeout { limit_ms }))
+    found.unwrap_or_else(|_elapsed| Err(StoreError::Timeout { limit_ms }.into()))
 }
 
 /// Whether there is such a persona. A business, or a call that was placed, may name one that is gone.

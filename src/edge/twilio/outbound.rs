@@ -10,12 +10,12 @@ use utoipa::ToSchema;
 use validator::{Validate, ValidationError};
 
 use super::super::Edge;
-use super::super::body::ValidatedJson;
+use super::super::body::{ValidatedJson, names_business};
 use super::super::error::{ApiError, BodyRefusals, ErrorBody, Fields, KeyRefusals};
 use super::super::once::{Keep, OnceError};
 use crate::call::{CallState, known_persona};
 use crate::config::is_e164;
-use crate::id::PersonaKey;
+use crate::id::{BusinessId, PersonaKey};
 use crate::switchboard::SwitchboardError;
 use crate::transport::twilio::rest::{CreateCall, TwilioApi, TwilioError};
 
@@ -40,9 +40,9 @@ pub(in crate::edge) struct PlaceRequest {
     #[schema(value_type = Option<String>, min_length = 1, max_length = 128)]
     persona: Option<PersonaKey>,
     /// For which business; when absent, the one that has the number we call from.
-    #[validate(length(min = 1, max = 128, message = "must be 1 to 128 characters"))]
-    #[schema(min_length = 1, max_length = 128)]
-    business_id: Option<String>,
+    #[validate(custom(function = names_business))]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 128)]
+    business_id: Option<BusinessId>,
 }
 
 /// A line on which calls are placed.
@@ -120,9 +120,9 @@ impl Edge {
             known_persona(persona, &self.state.library.catalog())?;
         }
         if let Some(id) = &request.business_id
-            && self.state.store.business(id).await?.is_none()
+            && self.state.store.business(id.as_str()).await?.is_none()
         {
-            return Err(unknown_business());
+            return Err(ApiError::unknown_business_in_body());
         }
         self.check_room()?;
         let script = &self.state.phone.script;
@@ -130,7 +130,7 @@ impl Edge {
         let call = CreateCall {
             to: request.to.clone(),
             from,
-            url: script.voice_url(persona, request.business_id.as_deref()),
+            url: script.voice_url(persona, request.business_id.as_ref().map(AsRef::as_ref)),
             status_callback: Some(script.status_url()),
             machine_detection: Some(script.status_url()),
             timeout_s: RING_S,
@@ -214,16 +214,6 @@ fn not_configured() -> ApiError {
         StatusCode::SERVICE_UNAVAILABLE,
         "twilio_not_configured",
         "calls cannot be placed: set TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN and TWILIO_PHONE_NUMBER, and start again",
-    )
-}
-
-fn unknown_business() -> ApiError {
-    let problem = "there is no such business";
-    let fields = Fields::from([("business_id".to_owned(), vec![problem.to_owned()])]);
-    ApiError::bad_request(
-        "unknown_business",
-        format!("{problem}: use the id of one of the table businesses"),
-        fields,
     )
 }
 

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::super::Edge;
 use super::super::error::ApiError;
 use super::away::{Trouble, turn_away};
-use super::opening::{Purpose, language_of, opening, parties};
+use super::opening::{Purpose, language_of, opening, parties, ringing};
 use super::signed::{SignedForm, WebhookRefusals, unusable};
 use super::voice::{Begun, Visit, begin, call_id, connect};
 use super::{Twiml, with};
@@ -109,7 +109,7 @@ async fn next(edge: &Edge, id: &CallId, dialled: Option<Dialled>) -> Option<Next
 /// With what a call that is live is streamed, or apologised to. It knows whose it is, also when that cannot be found
 /// out just now.
 async fn known(edge: &Edge, call: &IncomingCall) -> PhoneStart {
-    opening(edge, call, Purpose::default()).await.unwrap_or_else(|_| parties(call))
+    ringing(edge, call, Purpose::default()).await.unwrap_or_else(|_| parties(call))
 }
 
 fn stream_again(

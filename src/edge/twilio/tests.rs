@@ -1,6 +1,7 @@
 //! The phone's doors in this process: a real switchboard on the rehearsal model, requests signed as Twilio signs them.
 
 mod calls;
+mod database;
 mod messages;
 mod placing;
 mod signatures;
@@ -20,13 +21,13 @@ use tower::ServiceExt;
 
 use crate::call::writer::JournalWriter;
 use crate::call::{CallDependencies, CallLimits, PhoneDesk};
-use crate::config::Config;
+use crate::config::{Config, SupabaseSettings};
 use crate::edge::{EdgeSettings, EdgeState, Phone, router};
 use crate::persona::{Catalog, Library};
 use crate::protocol::twilio::signature::{SIGNATURE_HEADER, sign_form};
 use crate::rehearsal::{Rehearsal, RehearsalOptions};
 use crate::session::Endpoint;
-use crate::store::{Embedded, Store};
+use crate::store::{Directory, Embedded, Store, Supabase};
 use crate::switchboard::Switchboard;
 use crate::telemetry::Figures;
 
@@ -57,12 +58,18 @@ impl House {
         let config = Config::load(|name| find(name).map(|(_, value)| (*value).to_owned())).unwrap();
         let phone = Phone::new(&config.phone, "127.0.0.1:7070".parse().unwrap()).unwrap();
         let home = tempfile::tempdir().unwrap();
-        let store = Store::Embedded(Embedded::open(home.path()).await.unwrap());
+        let local = Embedded::open(home.path()).await.unwrap();
+        let store = match &config.database.supabase {
+            Some(SupabaseSettings { url, key }) => Store::Supabase(Supabase::new(url, key, local).unwrap()),
+            None => Store::Embedded(local),
+        };
         let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
         let model = Rehearsal::start(loopback, RehearsalOptions::default()).await.unwrap();
         let library = Library::fixed(Catalog::load(Path::new("personas")).unwrap());
+        let directory = Directory::new(store.clone(), config.default_business.clone());
         let dependencies = CallDependencies {
             store: store.clone(),
+            directory: directory.clone(),
             library: library.clone(),
             endpoint: Endpoint::new(&model.url(), "gpt-realtime-2.1", None, DEADLINE).unwrap(),
             journal: JournalWriter::start(store.clone()).0,
@@ -82,6 +89,7 @@ impl House {
             switchboard: switchboard.clone(),
             library,
             store,
+            directory,
             figures: Figures::detached().unwrap(),
             phone,
             settings: EdgeSettings::from(&config),

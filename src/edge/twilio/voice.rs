@@ -11,13 +11,14 @@ use tokio::time::Instant;
 use super::super::Edge;
 use super::super::error::ApiError;
 use super::away::{Trouble, turn_away};
-use super::opening::{LookUpError, Purpose, opening, parties};
+use super::opening::{Purpose, parties, ringing};
 use super::signed::{SignedForm, WebhookRefusals, unusable};
 use super::{Twiml, passes, with};
 use crate::call::{PhoneOrder, PhoneStart};
 use crate::id::CallId;
 use crate::protocol::twilio::CallSid;
 use crate::protocol::twilio::webhook::IncomingCall;
+use crate::store::directory::DirectoryError;
 use crate::switchboard::SwitchboardError;
 use crate::transport::twilio::script::StreamTicket;
 
@@ -46,7 +47,7 @@ pub(in crate::edge) async fn voice(
     }
     let purpose = purpose.map(|Query(purpose)| purpose).unwrap_or_default();
     let id = call_id(&call.call_sid)?;
-    let start = match opening(&edge, &call, purpose).await {
+    let start = match ringing(&edge, &call, purpose).await {
         Ok(start) => start,
         Err(error) => return Ok(Twiml(answer_anybody(&edge, &call, &id, &error)?).into_response()),
     };
@@ -77,7 +78,7 @@ fn answer_anybody(
     edge: &Edge,
     call: &IncomingCall,
     id: &CallId,
-    error: &LookUpError,
+    error: &DirectoryError,
 ) -> Result<String, ApiError> {
     let parties = parties(call);
     if edge.state.switchboard.live(id).is_some() {
@@ -133,7 +134,7 @@ pub(super) fn connect(
     Ok(edge.state.phone.script.connect(StreamTicket {
         call_token: &pass,
         persona: start.persona.as_ref().map(AsRef::as_ref),
-        business_id: start.business.as_ref().map(|business| business.id.as_str()),
+        business_id: start.business.as_ref().and_then(|business| business.known_id()).map(AsRef::as_ref),
     }))
 }
 

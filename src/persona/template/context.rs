@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use minijinja::value::{Enumerator, Object, Value};
+use serde::{Serialize, Serializer};
 
 use crate::id::CallId;
 use crate::persona::{CallerFacts, Persona, Transport};
-use crate::store::BusinessProfile;
+use crate::store::{BusinessProfile, Configuration, OpeningHours};
 
 /// What a prompt may name, as `{{ business.name }}` and so on.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -22,7 +23,8 @@ pub struct TemplateContext {
     pub persona: PersonaFacts,
 }
 
-/// Whose caller it is. What is not known renders as nothing and is false in a condition.
+/// Whose caller it is. What is not known renders as nothing and is false in a condition. What a business entered is
+/// only ever a value.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Business {
     /// What it is called.
@@ -31,6 +33,43 @@ pub struct Business {
     pub country: Option<String>,
     /// What its prices are in: ISO 4217, such as `RWF`.
     pub currency: Option<String>,
+    /// The manner in which its personas shall speak, in its own words.
+    pub personality: Option<String>,
+    /// When it is open, in words, with its time zone.
+    pub hours: Option<String>,
+    /// Whether it is open now; absent when its hours are not known.
+    pub is_open: Option<bool>,
+    /// The day and the time there, such as `Saturday 18:05`; absent when its hours are not known.
+    pub local_time: Option<String>,
+    /// The human its callers can be put through to.
+    pub transfer_number: Option<String>,
+    /// All else that is configured for it, by key; what is not configured renders as nothing.
+    pub settings: Settings,
+}
+
+/// Values by keys that nobody knows in advance.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Settings(pub Configuration);
+
+/// Gives nothing, and no error, for a key that is not there.
+#[derive(Debug)]
+struct Lenient(Configuration);
+
+impl Object for Lenient {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        let value = key.as_str().and_then(|key| self.0.get(key));
+        Some(value.map_or_else(|| Value::from(()), |text| Value::from(text.as_str())))
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Values(self.0.keys().map(|key| Value::from(key.as_str())).collect())
+    }
+}
+
+impl Serialize for Settings {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Value::from_object(Lenient(self.0.clone())).serialize(serializer)
+    }
 }
 
 /// Who calls.
@@ -70,6 +109,40 @@ pub struct PersonaFacts {
     pub languages: Vec<String>,
 }
 
+impl Business {
+    fn of_call(business: Option<&BusinessProfile>, now: Timestamp) -> Self {
+        let Some(known) = business.filter(|business| !business.name.is_empty()) else {
+            return Self::unknown();
+        };
+        let hours = known.opening_hours.as_ref();
+        Self {
+            name: known.name.clone(),
+            country: known.country.clone(),
+            currency: known.currency.clone(),
+            personality: known.personality.clone(),
+            hours: hours.map(ToString::to_string),
+            is_open: hours.map(|hours| hours.is_open(now)),
+            local_time: hours.map(|hours| hours.local_time(now)),
+            transfer_number: known.transfer_number.clone(),
+            settings: Settings(known.settings.clone()),
+        }
+    }
+
+    fn unknown() -> Self {
+        Self {
+            name: "this business".to_owned(),
+            country: None,
+            currency: None,
+            personality: None,
+            hours: None,
+            is_open: None,
+            local_time: None,
+            transfer_number: None,
+            settings: Settings::default(),
+        }
+    }
+}
+
 impl TemplateContext {
     /// What is known of a call. Without a business it is "this business", and a caller of whom no language is known
     /// speaks the persona's first until they show otherwise.
@@ -91,14 +164,9 @@ impl TemplateContext {
         started_at: Timestamp,
         now: Timestamp,
     ) -> Self {
-        let business = caller.business.as_deref();
         let language = caller.language.as_ref().or_else(|| persona.languages.first());
         Self {
-            business: Business {
-                name: business.map_or_else(|| "this business".to_owned(), |known| known.name.clone()),
-                country: business.and_then(|known| known.country.clone()),
-                currency: business.and_then(|known| known.currency.clone()),
-            },
+            business: Business::of_call(caller.business.as_deref(), now),
             caller: Caller {
                 language: language.cloned().unwrap_or_else(|| "en".to_owned()),
                 number: caller.number.clone(),
@@ -119,10 +187,14 @@ impl TemplateContext {
     /// Two contexts that between them have everything present and everything absent that may be.
     pub(in crate::persona) fn samples() -> [Self; 2] {
         let business = BusinessProfile {
-            id: "sample".to_owned(),
+            id: "sample".into(),
             name: "Sample".to_owned(),
             country: Some("RW".to_owned()),
             currency: Some("RWF".to_owned()),
+            personality: Some("Warm.".to_owned()),
+            opening_hours: OpeningHours::parse(r#"{"timezone": "UTC", "mon": "08:00-22:00"}"#).ok(),
+            transfer_number: Some("+250700000001".to_owned()),
+            settings: Configuration::from([("sample".to_owned(), "value".to_owned())]),
             ..BusinessProfile::default()
         };
         let known = CallerFacts {

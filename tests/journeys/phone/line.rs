@@ -24,6 +24,8 @@ pub const HUMAN: &str = "+35621000001";
 pub const VALLETTA: &str = "+35670000001";
 /// A demo business without.
 pub const KIGALI: &str = "+250700000001";
+/// Its id; callers of [`OUR_NUMBER`] are its callers.
+pub const KIGALI_ID: &str = "agaseke-kigali";
 /// How the waiter greets.
 pub const GREETING: &str = "Welcome! What can I get you today?";
 
@@ -58,7 +60,8 @@ impl Phone {
     }
 
     pub async fn plain_at(home: TempDir, settings: Vec<(&'static str, String)>) -> Self {
-        let mut all = vec![("TWILIO_ALLOW_UNSIGNED", "true".to_owned())];
+        let mut all =
+            vec![("TWILIO_ALLOW_UNSIGNED", "true".to_owned()), ("DEFAULT_BUSINESS", KIGALI_ID.to_owned())];
         all.extend(settings);
         Self { service: Service::start_at(home, all).await, exchange: None, is_signed: false }
     }
@@ -77,6 +80,7 @@ impl Phone {
             ("TWILIO_API_BASE", exchange.url()),
             ("TWILIO_PHONE_NUMBER", OUR_NUMBER.to_owned()),
             ("TRANSFER_NUMBER", HUMAN.to_owned()),
+            ("DEFAULT_BUSINESS", KIGALI_ID.to_owned()),
         ];
         all.extend(settings);
         Self { service: Service::start_at(home, all).await, exchange: Some(exchange), is_signed: true }

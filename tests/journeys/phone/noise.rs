@@ -21,7 +21,7 @@ async fn a_noise_does_not_stop_the_persona_and_words_do() {
 
     on.line.listen_afresh();
     on.line.say("what drinks do you have?").await;
-    on.hears("i found 28").await;
+    on.hears("i found 15").await;
     on.line.play(&hum(60)).await;
     on.hears("spritz").await;
     assert_eq!(on.clears(), 0);

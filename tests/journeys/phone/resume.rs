@@ -23,13 +23,13 @@ async fn a_stream_that_breaks_while_the_persona_speaks_comes_back_to_the_same_co
     on.line.until_quiet(600, DEADLINE).await.unwrap();
     on.line.listen_afresh();
     on.line.say("what drinks do you have?").await;
-    on.hears("i found 28").await;
+    on.hears("i found 15").await;
     on.line.drop_socket().await;
     let gap_ms = gap_ms(&on).await as f64 / PACE;
     assert!(gap_ms < BACK_WITHIN_MS, "{gap_ms} ms");
     let cut = on.journaled("assistant.interrupted").await;
     let heard = cut["heard"].as_str().unwrap().to_owned();
-    assert!("I found 28 items: Bajtra spritz, 8.50 EUR; Cisk".starts_with(&heard), "{cut}");
+    assert!("I found 15 items: African coffee, 2500 RWF; African".starts_with(&heard), "{cut}");
     on.journaled("line.up").await;
     on.line.listen_afresh();
     on.line.say("how much is the african tea?").await;
