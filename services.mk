@@ -68,9 +68,12 @@ python-fits:
 		echo 'test-services needs the venv module of Python: on Debian and Ubuntu `apt install python3-venv`' >&2; \
 		exit 1; }
 
-# The database without pgvector. It must not start by itself, so no cluster is made for it.
+# The database without pgvector. Its package would start one by itself: it is told not to.
+CREATE_CLUSTER := /etc/postgresql-common/createcluster.conf
 $(DEBIAN_POSTGRES):
 	@test "$$(id -u)" = 0 && command -v apt-get >/dev/null || { \
 		echo 'test-services needs PostgreSQL 15: as root `apt-get install postgresql-15` (Debian 12)' >&2; exit 1; }
-	@mkdir -p /etc/postgresql-common && echo 'create_main_cluster = false' >> /etc/postgresql-common/createcluster.conf
-	@apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends postgresql-15
+	@apt-get update -qq
+	@DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends postgresql-common openssl
+	@sed -ri 's/^#?(create_main_cluster) .*/\1 = false/' $(CREATE_CLUSTER)
+	@DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends postgresql-15

@@ -9,6 +9,7 @@ pub mod at_once;
 pub mod audio;
 pub mod call;
 pub mod caller;
+pub mod check;
 pub mod config;
 pub mod edge;
 pub mod id;

@@ -15,7 +15,7 @@ const FLOORS: &[&[&str]] = &[
     &["call"],
     &["switchboard"],
     &["edge"],
-    &["app"],
+    &["app", "check"],
     &["caller"],
 ];
 

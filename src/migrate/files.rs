@@ -11,6 +11,18 @@ pub struct MigrationFile {
     pub sql: &'static str,
 }
 
+impl MigrationFile {
+    /// The tables and views that the file makes.
+    pub fn relations(&self) -> impl Iterator<Item = &'static str> {
+        self.sql.lines().filter_map(|line| {
+            let rest = ["create table if not exists ", "create or replace view "]
+                .into_iter()
+                .find_map(|beginning| line.strip_prefix(beginning))?;
+            rest.trim_start_matches("public.").split([' ', '(']).next()
+        })
+    }
+}
+
 impl std::fmt::Display for MigrationFile {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}_{}.sql", self.version, self.name)
@@ -91,6 +103,19 @@ mod tests {
                     ["alter", "comment", "create", "do", "drop", "grant", "insert", "notify", "revoke"];
                 assert!(allowed.contains(&word.as_str()), "{file}: {word}: {statement}");
             }
+        }
+    }
+
+    #[test]
+    fn the_tables_and_views_of_a_file_are_known() {
+        let domain: Vec<_> = MIGRATIONS[0].relations().collect();
+        assert_eq!(domain, ["menu_items", "pairings", "pairing_details", "gl_lines", "tax_rules"]);
+        for file in MIGRATIONS {
+            let made = |line: &&str| {
+                let line = line.trim_start().to_lowercase();
+                line.starts_with("create table") || (line.starts_with("create") && line.contains(" view "))
+            };
+            assert_eq!(file.relations().count(), file.sql.lines().filter(made).count(), "{file}");
         }
     }
 

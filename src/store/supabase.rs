@@ -7,6 +7,7 @@ mod answer;
 mod business;
 mod filter;
 mod pattern;
+mod report;
 mod rest;
 mod rows;
 mod shape;
@@ -16,6 +17,7 @@ use std::fmt;
 use secrecy::SecretString;
 use url::Url;
 
+pub use self::report::{RelationKind, RelationReport, SchemaReport};
 use self::rest::Rest;
 use self::shape::Schemas;
 use super::{Embedded, StoreError};

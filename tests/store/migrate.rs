@@ -132,6 +132,28 @@ async fn demo_rows_come_once_and_never_beside_rows_of_the_user() {
 
 #[tokio::test]
 #[ignore = "needs PostgREST"]
+async fn a_table_of_the_users_own_with_one_of_our_names_is_left_as_it_was() {
+    let (client, url) = new_database().await;
+    run(&url, MIGRATIONS, NOTHING_MORE).await.unwrap();
+    let made = client.query(
+        "SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'",
+        &[],
+    );
+    for row in made.await.unwrap() {
+        let table: String = row.get(0);
+        let (client, url) = new_database().await;
+        client.batch_execute(&format!("CREATE TABLE {table} (mine int)")).await.unwrap();
+        let error = run(&url, MIGRATIONS, NOTHING_MORE).await.expect_err(&table);
+        assert!(matches!(error, MigrateError::Statement { .. }), "{table}: {error:?}");
+        let sql = "SELECT relrowsecurity, relnatts = 1, has_table_privilege('anon', oid, 'SELECT')
+                   FROM pg_class WHERE oid = to_regclass($1)";
+        let row = client.query_one(sql, &[&table]).await.unwrap();
+        assert_eq!((row.get(0), row.get(1), row.get(2)), (false, true, true), "{table}");
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs PostgREST"]
 async fn every_table_and_column_says_what_it_is() {
     let (client, url) = new_database().await;
     run(&url, MIGRATIONS, NOTHING_MORE).await.unwrap();
