@@ -3,6 +3,7 @@
 //! Names come out of the [`Shape`] of a table that is there, values are bound: nothing a caller said is ever part
 //! of the text.
 
+use jiff::civil::Date;
 use rusqlite::types::Value;
 
 use super::shape::{Kind, Shape};
@@ -30,8 +31,8 @@ pub(super) struct Compiled {
 ///
 /// # Errors
 /// [`StoreError::Unknown`] for a column that the table does not have; [`StoreError::Unfit`] for a value that is no
-/// number where numbers stand; [`StoreError::Query`] for a select that asks for no column or is larger than any tool
-/// needs.
+/// number or no date where such stand; [`StoreError::Query`] for a select that asks for no column or is larger than any
+/// tool needs.
 pub(super) fn compile(select: &Select, shape: &Shape) -> Result<Compiled, StoreError> {
     let all = bounds::conditions(select)?;
     let mut writer = Writer { shape, sql: String::new(), values: Vec::new() };
@@ -187,13 +188,17 @@ fn compared_with(test: &Test) -> &[Scalar] {
 
 /// SQLite compares anything with anything; Postgres would refuse this, and whoever asked should hear of it.
 fn must_fit(kind: Kind, scalar: &Scalar) -> Result<(), StoreError> {
-    let fits = match (kind, scalar) {
-        (Kind::Decimal | Kind::Integer, Scalar::Text(text)) => is_decimal(text),
-        (Kind::Decimal | Kind::Integer, Scalar::Bool(_))
-        | (Kind::Boolean, Scalar::Text(_) | Scalar::Decimal(_)) => false,
-        (Kind::Decimal | Kind::Integer, Scalar::Integer(_) | Scalar::Decimal(_))
-        | (Kind::Boolean, Scalar::Bool(_) | Scalar::Integer(_))
-        | (Kind::Plain | Kind::Json, _) => true,
+    let fits = match kind {
+        Kind::Plain | Kind::Json => true,
+        Kind::Boolean => matches!(scalar, Scalar::Bool(_) | Scalar::Integer(_)),
+        Kind::Date => {
+            matches!(scalar, Scalar::Text(text) if text.parse::<Date>().is_ok_and(|date| date.to_string() == *text))
+        }
+        Kind::Decimal | Kind::Integer => match scalar {
+            Scalar::Text(text) => is_decimal(text),
+            Scalar::Integer(_) | Scalar::Decimal(_) => true,
+            Scalar::Bool(_) => false,
+        },
     };
     let detail = "a value is none of its column's type".to_owned();
     if fits { Ok(()) } else { Err(StoreError::Unfit { code: "SQLITE_MISMATCH".to_owned(), detail }) }

@@ -1,9 +1,12 @@
 //! What tables there are, which of them tools may read, and how their columns are to be read.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, Row};
 
 use super::pool::failed;
 use crate::store::{Column, StoreError, Table, bounds};
+
+/// Columns of ours that hold dates, though the tables declare them as text.
+const DATES: [(&str, &str); 2] = [("gl_lines", "posted_on"), ("tax_rules", "effective_from")];
 
 /// How the cells of a column are read and compared, as its declared type says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +17,8 @@ pub(super) enum Kind {
     Integer,
     /// 0 and 1 are false and true.
     Boolean,
+    /// Text that is a date, YYYY-MM-DD.
+    Date,
     /// Text that is JSON.
     Json,
     /// Text that is a decimal number.
@@ -25,6 +30,8 @@ impl Kind {
         let declared = declared.to_ascii_uppercase();
         if declared.starts_with("INT") {
             Self::Integer
+        } else if declared == "DATE" || declared == "DATE_TEXT" {
+            Self::Date
         } else if declared.starts_with("BOOL") {
             Self::Boolean
         } else if declared.starts_with("JSON") {
@@ -91,9 +98,13 @@ fn columns(connection: &Connection, table: &Table) -> rusqlite::Result<Vec<(Stri
     // Generated columns are columns; what a virtual table hides is none.
     let mut columns = connection
         .prepare_cached("SELECT name, type FROM pragma_table_xinfo(?) WHERE hidden <> 1 ORDER BY cid")?;
-    columns
-        .query_map([table.as_str()], |row| Ok((row.get(0)?, Kind::of(&row.get::<_, String>(1)?))))?
-        .collect()
+    let column = |row: &Row<'_>| {
+        let name: String = row.get(0)?;
+        let is_date = DATES.contains(&(table.as_str(), &name));
+        let kind = if is_date { Kind::Date } else { Kind::of(&row.get::<_, String>(1)?) };
+        Ok((name, kind))
+    };
+    columns.query_map([table.as_str()], column)?.collect()
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ pub(crate) struct Item {
     /// Unique within the business.
     pub(crate) id: String,
     pub(crate) name: String,
+    pub(crate) description: String,
     pub(crate) price: String,
     pub(crate) image_url: Option<String>,
     pub(crate) dietary: Value,
@@ -33,6 +34,7 @@ impl Item {
         Self {
             id: id.to_owned(),
             name: name.to_owned(),
+            description: "d".to_owned(),
             price: "1".to_owned(),
             image_url: None,
             dietary: json!([]),
@@ -73,11 +75,12 @@ impl Subject {
         let transaction = connection.transaction().unwrap();
         for item in items {
             let sql = "INSERT INTO menu_items (id, business_id, venue, name, category, description, price, currency, \
-                       dietary, image_url, available) VALUES (?, ?, 'v', ?, 'c', 'd', ?, 'EUR', ?, ?, ?)";
+                       dietary, image_url, available) VALUES (?, ?, 'v', ?, 'c', ?, ?, 'EUR', ?, ?, ?)";
             let values = (
                 self.full_id(&item.id),
                 &self.business,
                 &item.name,
+                &item.description,
                 &item.price,
                 item.dietary.to_string(),
                 &item.image_url,
@@ -94,7 +97,7 @@ impl Subject {
             .map(|item| {
                 json!({
                     "id": self.full_id(&item.id), "business_id": self.business, "venue": "v", "name": item.name,
-                    "category": "c", "description": "d", "price": item.price, "currency": "EUR",
+                    "category": "c", "description": item.description, "price": item.price, "currency": "EUR",
                     "dietary": item.dietary, "image_url": item.image_url, "available": item.available,
                 })
             })

@@ -44,9 +44,9 @@ async fn a_column_that_is_not_there_is_told_with_those_that_are(subject: Subject
 }
 
 async fn rows_that_would_fill_the_memory_are_refused(subject: Subject) {
-    subject.put(&[Item::named("huge", &"x".repeat(9 << 20))]).await;
+    subject.put(&[Item { description: "x".repeat(9 << 20), ..Item::named("huge", "x") }]).await;
     let mut select = subject.menu(vec![], vec![]);
-    select.columns.push("name".parse().unwrap());
+    select.columns.push("description".parse().unwrap());
     let error = subject.store.select(select).await.unwrap_err();
     assert!(matches!(error, StoreError::Query(_)), "{error:?}");
     assert_eq!(subject.find(subject.menu(vec![], vec![])).await, ["huge"]);

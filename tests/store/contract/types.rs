@@ -1,6 +1,6 @@
 //! Values of every type: how they are read, compared and ordered.
 
-use ai_realtime::store::{Scalar, StoreError, Test};
+use ai_realtime::store::{Scalar, Select, StoreError, Tenant, Test};
 use serde_json::{Value, json};
 
 use super::on_both_stores;
@@ -14,6 +14,7 @@ on_both_stores!(
     flags_and_lists_are_found,
     the_limit_is_kept,
     a_value_that_is_no_number_is_refused_where_a_number_stands,
+    a_day_is_compared_as_one_and_what_is_none_is_refused,
 );
 
 async fn rows_come_back_as_json_of_their_types(subject: Subject) {
@@ -138,4 +139,24 @@ async fn a_value_that_is_no_number_is_refused_where_a_number_stands(subject: Sub
     let maybe = subject.menu(vec![("available", Test::Eq(text("maybe")))], vec![]);
     let error = subject.try_find(maybe).await.unwrap_err();
     assert!(matches!(error, StoreError::Unfit { .. }), "{error:?}");
+}
+
+async fn a_day_is_compared_as_one_and_what_is_none_is_refused(subject: Subject) {
+    let ledger = |all: Vec<(&str, Test)>| Select {
+        from: "gl_lines".parse().unwrap(),
+        tenant: Tenant::Any,
+        columns: ["id", "posted_on"].map(|name| name.parse().unwrap()).to_vec(),
+        order: vec![descending("posted_on"), ascending("id")],
+        ..subject.menu(all, vec![])
+    };
+    let bounds = [("posted_on", Test::Gte(text("2025-04-01"))), ("posted_on", Test::Lt(text("2025-04-03")))];
+    let rows = subject.store.select(ledger(bounds.to_vec())).await.unwrap();
+    assert!(!rows.is_empty());
+    for row in rows {
+        assert!(matches!(row["posted_on"].as_str().unwrap(), "2025-04-01" | "2025-04-02"), "{row:?}");
+    }
+    for test in [Test::Eq(text("March")), Test::Lte(text("2025-02-30")), Test::In(vec![text("")])] {
+        let error = subject.store.select(ledger(vec![("posted_on", test.clone())])).await.unwrap_err();
+        assert!(matches!(error, StoreError::Unfit { .. }), "{test:?}: {error:?}");
+    }
 }

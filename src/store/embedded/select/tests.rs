@@ -11,6 +11,7 @@ fn shape() -> Shape {
             ("price".into(), Kind::Decimal),
             ("available".into(), Kind::Boolean),
             ("rank".into(), Kind::Integer),
+            ("since".into(), Kind::Date),
         ],
     }
 }
@@ -89,7 +90,7 @@ fn decimal_columns_are_compared_by_value_whatever_they_are_compared_with() {
 }
 
 #[test]
-fn what_is_no_number_is_refused_where_numbers_stand() {
+fn what_is_no_number_or_no_date_is_refused_where_such_stand() {
     let text = |text: &str| Scalar::Text(text.into());
     for (column, test) in [
         ("price", Test::Lt(text("cheap"))),
@@ -97,6 +98,10 @@ fn what_is_no_number_is_refused_where_numbers_stand() {
         ("price", Test::Eq(Scalar::Bool(true))),
         ("rank", Test::Ne(text("first"))),
         ("available", Test::Eq(text("maybe"))),
+        ("since", Test::Gte(text("March"))),
+        ("since", Test::Eq(text("2025-02-30"))),
+        ("since", Test::Eq(text("2025-02-01T00:00"))),
+        ("since", Test::Eq(Scalar::Integer(2025))),
     ] {
         let error = compile(&names(vec![], vec![(column, test)]), &shape()).unwrap_err();
         assert!(matches!(error, StoreError::Unfit { .. }), "{error:?}");
@@ -133,7 +138,10 @@ fn a_column_that_is_not_there_is_refused_wherever_it_stands() {
     for select in [wanted, ordered, tested, tried] {
         let error = compile(&select, &shape()).unwrap_err();
         assert!(matches!(error, StoreError::Unknown(_)), "{error:?}");
-        assert_eq!(error.to_string(), "`dishes` has no column `colour`; it has name, price, available, rank");
+        assert_eq!(
+            error.to_string(),
+            "`dishes` has no column `colour`; it has name, price, available, rank, since"
+        );
     }
 }
 
