@@ -25,6 +25,7 @@ use crate::store::{Embedded, Store, StoreError, Supabase};
 use crate::switchboard::Switchboard;
 use crate::telemetry::Figures;
 use crate::transport::twilio::rest::ApiSetupError;
+use crate::usage::prices::REHEARSAL_MODEL;
 
 /// Words of replies that wait for stdout; when it does not keep up, the newest are dropped and counted.
 const WAITING_WORDS: usize = 4_096;
@@ -227,7 +228,8 @@ async fn find_model(config: &Config) -> Result<(Endpoint, Option<Rehearsal>), Ap
     let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
     let rehearsal =
         Rehearsal::start(anywhere, RehearsalOptions::default()).await.map_err(AppError::Rehearsal)?;
-    Ok((Endpoint::new(&rehearsal.url(), model, None, limit)?, Some(rehearsal)))
+    let endpoint = Endpoint::new(&rehearsal.url(), model, None, limit)?.known_as(REHEARSAL_MODEL);
+    Ok((endpoint, Some(rehearsal)))
 }
 
 fn phone_desk(config: &Config, phone: &Phone) -> PhoneDesk {

@@ -23,3 +23,4 @@ pub mod telemetry;
 pub mod tls;
 pub mod tool;
 pub mod transport;
+pub mod usage;

@@ -4,6 +4,7 @@
 //! identifiers, values are bound.
 
 pub mod business;
+pub mod calls;
 pub mod embedded;
 pub mod record;
 pub mod supabase;
@@ -11,6 +12,7 @@ pub mod supabase;
 use std::path::PathBuf;
 
 pub use business::{BusinessProfile, normalised_number};
+pub use calls::{Backlog, CallLog, CallQuery, CallSearch, FoundCall, LogChange, LogPlace, LogState};
 pub use embedded::Embedded;
 pub use record::{
     Column, EventRecord, Order, Pattern, PatternPart, Row, Scalar, Select, Table, Tenant, Test,
