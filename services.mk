@@ -4,24 +4,67 @@
 PYTHON ?= python3
 PEERS_VENV := target/peers-venv
 PEERS_NEEDS := tests/peers/python/requirements.txt
+# A Supabase project on this machine: PostgreSQL, PostgREST and a gateway. tests/services/stand.py tells the rest.
+STAND := $(PYTHON) -B tests/services/stand.py
+STAND_VENV := target/stand/venv
+STAND_NPM := target/stand/npm
+STAND_NEEDS := tests/services/requirements.txt
+STAND_NPM_NEEDS := tests/services/package.json tests/services/package-lock.json
+DEBIAN_POSTGRES := /usr/lib/postgresql/15/bin/postgres
 
-.PHONY: test-services
-test-services: $(PEERS_VENV)/installed ## Tests against other people's software, which it installs first (needs Python 3.11)
-	@if cargo nextest --version >/dev/null 2>&1; then run='nextest run --locked --test peers --run-ignored all'; \
-	else run='test --locked --test peers -- --include-ignored'; fi; \
-	PEERS_PYTHON="$(CURDIR)/$(PEERS_VENV)/bin/python" cargo $$run
+# $(call RUN_IGNORED,--test NAME…): the command that runs these test binaries, the ignored tests too.
+RUN_IGNORED = $(if $(shell cargo nextest --version 2>/dev/null),\
+	cargo nextest run --locked $(1) --run-ignored all,cargo test --locked $(1) -- --include-ignored)
 
-# Made anew when the pinned versions change, and after an attempt that broke off.
-$(PEERS_VENV)/installed: $(PEERS_NEEDS)
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
-		echo 'test-services needs Python 3.11 or later: install it, or name one by `make test-services PYTHON=…`' >&2; \
-		exit 1; }
-	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
-		echo 'test-services needs the venv module of Python: on Debian and Ubuntu `apt install python3-venv`' >&2; \
-		exit 1; }
+.PHONY: test-services stand stand-installed python-fits
+test-services: $(PEERS_VENV)/installed stand-installed $(DEBIAN_POSTGRES) ## Tests against other people's software, which it installs first (needs Python 3.11 and npm)
+	@PEERS_PYTHON="$(CURDIR)/$(PEERS_VENV)/bin/python" $(STAND) -- $(call RUN_IGNORED,--test peers --test store)
+	@$(STAND) --plain -- $(call RUN_IGNORED,--test store)
+
+stand: stand-installed ## A Supabase project on this machine, until Ctrl-C (needs Python 3.11 and npm)
+	@$(STAND)
+
+stand-installed: $(STAND_VENV)/installed $(STAND_NPM)/installed
+
+# Each is made anew when the pinned versions change, and after an attempt that broke off.
+$(PEERS_VENV)/installed: $(PEERS_NEEDS) | python-fits
 	@rm -rf $(PEERS_VENV)
 	@$(PYTHON) -m venv $(PEERS_VENV)
 	@$(PEERS_VENV)/bin/pip install --quiet --disable-pip-version-check --requirement $(PEERS_NEEDS) || { \
 		echo 'test-services could not install $(PEERS_NEEDS): it needs a way to PyPI (pip takes PIP_INDEX_URL)' >&2; \
 		exit 1; }
 	@touch $@
+
+$(STAND_VENV)/installed: $(STAND_NEEDS) | python-fits
+	@rm -rf $(STAND_VENV)
+	@$(PYTHON) -m venv $(STAND_VENV)
+	@$(STAND_VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps --requirement $(STAND_NEEDS) || { \
+		echo 'the stand could not install $(STAND_NEEDS): it needs a way to PyPI (pip takes PIP_INDEX_URL)' >&2; \
+		exit 1; }
+	@touch $@
+
+$(STAND_NPM)/installed: $(STAND_NPM_NEEDS)
+	@npm --version >/dev/null 2>&1 || { \
+		echo 'the stand needs npm: on Debian and Ubuntu `apt install npm`' >&2; exit 1; }
+	@rm -rf $(STAND_NPM)
+	@mkdir -p $(STAND_NPM)
+	@cp $(STAND_NPM_NEEDS) $(STAND_NPM)
+	@npm ci --prefix $(STAND_NPM) --silent --ignore-scripts --no-audit --no-fund || { \
+		echo 'the stand could not install tests/services/package.json: it needs a way to the npm registry' >&2; \
+		exit 1; }
+	@touch $@
+
+python-fits:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo 'test-services needs Python 3.11 or later: install it, or name one by `make … PYTHON=…`' >&2; \
+		exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+		echo 'test-services needs the venv module of Python: on Debian and Ubuntu `apt install python3-venv`' >&2; \
+		exit 1; }
+
+# The database without pgvector. It must not start by itself, so no cluster is made for it.
+$(DEBIAN_POSTGRES):
+	@test "$$(id -u)" = 0 && command -v apt-get >/dev/null || { \
+		echo 'test-services needs PostgreSQL 15: as root `apt-get install postgresql-15` (Debian 12)' >&2; exit 1; }
+	@mkdir -p /etc/postgresql-common && echo 'create_main_cluster = false' >> /etc/postgresql-common/createcluster.conf
+	@apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends postgresql-15

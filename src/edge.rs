@@ -11,6 +11,7 @@ mod events;
 mod health;
 pub mod listener;
 mod once;
+mod records;
 mod request;
 mod twilio;
 mod view;
@@ -35,6 +36,7 @@ use crate::secret::ApiKeys;
 use crate::store::Store;
 use crate::switchboard::Switchboard;
 use crate::telemetry::Figures;
+use crate::usage::prices::Prices;
 
 use error::ApiError;
 use events::Streams;
@@ -54,6 +56,8 @@ pub struct EdgeState {
     pub library: Library,
     /// The journal's home.
     pub store: Store,
+    /// What models cost.
+    pub prices: Prices,
     /// What `/metrics` shows.
     pub figures: Figures,
     /// How Twilio and we reach and believe each other.
@@ -141,6 +145,8 @@ fn routes(keys: Arc<ApiKeys>) -> OpenApiRouter<Arc<Edge>> {
         .routes(routes!(calls::show, calls::hang_up))
         .routes(routes!(calls::events))
         .routes(routes!(twilio::transfer::transfer))
+        .routes(routes!(records::list))
+        .routes(routes!(records::show))
         .routes(routes!(health::metrics))
         .route_layer(from_fn_with_state(keys, auth::require_key));
     let open = OpenApiRouter::new()

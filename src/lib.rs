@@ -12,6 +12,8 @@ pub mod caller;
 pub mod config;
 pub mod edge;
 pub mod id;
+pub mod migrate;
+pub mod outbox;
 pub mod persona;
 pub mod protocol;
 pub mod rehearsal;

@@ -83,6 +83,7 @@ impl House {
             library,
             store,
             figures: Figures::detached().unwrap(),
+            prices: crate::usage::prices::Prices::default(),
             phone,
             settings: EdgeSettings::from(&config),
         };

@@ -8,7 +8,8 @@ const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../../../migrations/embedded/0001_domain.sql")),
     M::up(include_str!("../../../migrations/embedded/0002_journal.sql")),
     M::up(include_str!("../../../migrations/embedded/0003_businesses.sql")),
-    M::up(include_str!("../../../migrations/embedded/0004_records.sql")),
+    M::up(include_str!("../../../migrations/embedded/0004_menu_words.sql")),
+    M::up(include_str!("../../../migrations/embedded/0005_records.sql")),
 ];
 
 /// Demo rows that are filled in together, once in the life of a file.
@@ -80,7 +81,7 @@ fn fill_in_demo_rows(connection: &mut Connection) -> rusqlite::Result<()> {
 /// Brings an empty file to where the version before the call log left it.
 #[cfg(test)]
 pub(super) fn prepare_before_records(connection: &mut Connection) {
-    Migrations::from_slice(&MIGRATIONS[..3]).to_latest(connection).unwrap();
+    Migrations::from_slice(&MIGRATIONS[..4]).to_latest(connection).unwrap();
 }
 
 #[cfg(test)]
@@ -113,7 +114,7 @@ mod tests {
         let mut connection = Connection::open_in_memory().unwrap();
         connection.pragma_update(None, "user_version", 99).unwrap();
         let error = prepare(&mut connection).unwrap_err();
-        let told = format!("tables are at version 99, this program knows {}", MIGRATIONS.len());
-        assert!(error.to_string().contains(&told), "{error}");
+        let known = format!("tables are at version 99, this program knows {}", MIGRATIONS.len());
+        assert!(error.to_string().contains(&known), "{error}");
     }
 }

@@ -20,7 +20,7 @@ struct EventRow {
     body: Box<RawValue>,
 }
 
-/// What the database's function `call_log_page` takes.
+/// What the database's function `ai_realtime_call_page` takes.
 #[derive(Debug, Serialize)]
 struct PageArguments<'a> {
     p_business_id: Option<&'a str>,
@@ -74,7 +74,7 @@ impl Supabase {
             p_after_first_seq: after.map(|after| after.first_seq),
             p_limit: query.limit,
         };
-        self.rest.call("call_log_page", &arguments, Repeat::Safe).await
+        self.rest.call("ai_realtime_call_page", &arguments, Repeat::Safe).await
     }
 
     pub(in crate::store) async fn call(

@@ -171,7 +171,7 @@ fn the_log_is_read_in_its_order_from_an_index() {
 fn of_the_version_before() -> Connection {
     let mut connection = Connection::open_in_memory().unwrap();
     schema::prepare_before_records(&mut connection);
-    let mut write = |call: &str, seq: i64, body: serde_json::Value| {
+    let write = |call: &str, seq: i64, body: serde_json::Value| {
         let kind = body["type"].as_str().unwrap().to_owned();
         connection
             .execute(

@@ -1,0 +1,9 @@
+//! The store against the databases it is made for: the embedded one, and a Supabase project, which
+//! `tests/services/stand.py` puts up for the tests that are ignored without it. `make test-services` runs them all.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)] // helpers of a test are not seen as tests
+
+mod contract;
+mod door;
+mod migrate;
+mod stand;
