@@ -17,6 +17,7 @@ use crate::call::{CallDependencies, CallLimits, PhoneDesk, ReplySink};
 use crate::config::{Config, StartUpLine, SupabaseSettings};
 use crate::edge::listener::{self, ListenerLimits};
 use crate::edge::{self, EdgeSettings, EdgeState, Phone};
+use crate::outbox::Outbox;
 use crate::persona::{Catalog, CatalogErrors, Library};
 use crate::rehearsal::{Rehearsal, RehearsalOptions};
 use crate::session::Endpoint;
@@ -25,6 +26,7 @@ use crate::store::{Directory, Embedded, Store, StoreError, Supabase};
 use crate::switchboard::Switchboard;
 use crate::telemetry::Figures;
 use crate::transport::twilio::rest::ApiSetupError;
+use crate::usage::prices::{Prices, PricesError, REHEARSAL_MODEL};
 
 /// Words of replies that wait for stdout; when it does not keep up, the newest are dropped and counted.
 const WAITING_WORDS: usize = 4_096;
@@ -83,6 +85,23 @@ pub enum AppError {
     /// Twilio's REST API cannot be set up.
     #[error("Twilio's REST API cannot be used")]
     Twilio(#[from] ApiSetupError),
+    /// The file of prices cannot be read.
+    #[error("PRICES_FILE is `{}`, which cannot be read: name a file like prices.toml", file.display())]
+    PricesFile {
+        /// What the setting says.
+        file: PathBuf,
+        #[source]
+        /// What stood in the way.
+        source: std::io::Error,
+    },
+    /// The file of prices has a mistake.
+    #[error("the prices{} have a mistake: {mistake}", file.as_ref().map(|file| format!(" of PRICES_FILE `{}`", file.display())).unwrap_or_default())]
+    Prices {
+        /// What the setting says.
+        file: Option<PathBuf>,
+        /// What is wrong, and where.
+        mistake: PricesError,
+    },
     /// The switchboard cannot begin.
     #[error("the switchboard cannot begin")]
     Switchboard(#[from] ractor::SpawnErr),
@@ -95,6 +114,7 @@ pub struct App {
     router: axum::Router,
     switchboard: Switchboard,
     writer: JoinHandle<()>,
+    outbox: Option<Outbox>,
     rehearsal: Option<Rehearsal>,
     config: Config,
     start_up_line: String,
@@ -107,6 +127,7 @@ impl App {
     /// [`AppError`], which says what to mend.
     pub async fn start(config: Config, figures: Figures) -> Result<Self, AppError> {
         let store = open_store(&config).await?;
+        let prices = load_prices(&config)?;
         let catalog = load_personas(&config, &store).await?;
         let keys = catalog.keys();
         let folder = config.personas_dir.clone();
@@ -121,6 +142,10 @@ impl App {
         let (endpoint, rehearsal) = find_model(&config).await?;
         let (journal, writer) = JournalWriter::start(store.clone());
         let directory = Directory::new(store.clone(), config.default_business.clone());
+        let outbox = match &store {
+            Store::Supabase(store) => Some(Outbox::start(store.clone())),
+            Store::Embedded(_) => None,
+        };
         let dependencies = CallDependencies {
             store: store.clone(),
             directory: directory.clone(),
@@ -150,10 +175,11 @@ impl App {
             directory,
             figures,
             phone,
+            prices,
             settings,
         };
         let router = edge::router(state);
-        Ok(Self { listener, router, switchboard, writer, rehearsal, config, start_up_line })
+        Ok(Self { listener, router, switchboard, writer, outbox, rehearsal, config, start_up_line })
     }
 
     /// What is in force, in one line for people.
@@ -193,6 +219,9 @@ impl App {
         if tokio::time::timeout(GOODBYE_LIMIT, self.writer).await.is_err() {
             tracing::error!("the journal could not be written to its end");
         }
+        if let Some(outbox) = self.outbox {
+            outbox.finish(GOODBYE_LIMIT).await;
+        }
         if let Some(rehearsal) = self.rehearsal {
             rehearsal.stop().await;
         }
@@ -209,6 +238,22 @@ pub async fn open_store(config: &Config) -> Result<Store, AppError> {
         Some(SupabaseSettings { url, key }) => Store::Supabase(Supabase::new(url, key, local)?),
         None => Store::Embedded(local),
     })
+}
+
+/// Reads the prices that the settings name, or those that are built in.
+///
+/// # Errors
+/// [`AppError::PricesFile`], [`AppError::Prices`].
+pub fn load_prices(config: &Config) -> Result<Prices, AppError> {
+    let file = config.prices_file.clone();
+    let prices = match &file {
+        None => Prices::built_in(),
+        Some(path) => {
+            let text = std::fs::read_to_string(path);
+            Prices::parse(&text.map_err(|source| AppError::PricesFile { file: path.clone(), source })?)
+        }
+    };
+    prices.map_err(|mistake| AppError::Prices { file, mistake })
 }
 
 /// Reads the persona files and checks them against the store and the settings.
@@ -237,7 +282,8 @@ async fn find_model(config: &Config) -> Result<(Endpoint, Option<Rehearsal>), Ap
     let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
     let rehearsal =
         Rehearsal::start(anywhere, RehearsalOptions::default()).await.map_err(AppError::Rehearsal)?;
-    Ok((Endpoint::new(&rehearsal.url(), model, None, limit)?, Some(rehearsal)))
+    let endpoint = Endpoint::new(&rehearsal.url(), model, None, limit)?.known_as(REHEARSAL_MODEL);
+    Ok((endpoint, Some(rehearsal)))
 }
 
 fn phone_desk(config: &Config, phone: &Phone) -> PhoneDesk {

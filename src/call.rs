@@ -1,6 +1,7 @@
 //! A call: one caller, from start to hang-up. It owns the line, the model's session and the persona, decides who
 //! has the floor, and keeps the journal.
 
+pub mod account;
 pub mod actor;
 pub mod conduct;
 pub mod digits;
@@ -8,6 +9,7 @@ pub mod event;
 pub mod floor;
 pub mod handoff;
 pub mod journal;
+mod log;
 pub mod phone;
 pub mod prompts;
 pub mod recollection;
@@ -23,8 +25,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::{oneshot, watch};
 
+pub use crate::usage::Usage;
 pub use actor::{CallActor, CallArguments, CallDependencies, CallLimits, CallMessage, PhoneDesk, ReplySink};
-pub use event::{CallEvent, EndReason, Logged, PersonaCause, PhoneFacts, TurnStatus, Usage};
+pub use event::{CallEvent, EndReason, Logged, PersonaCause, PhoneFacts, TurnStatus};
 pub use phone::{AnsweredBy, Dial, Dialled, Direction, Next, PhoneOrder, PhoneStart, PhoneStatus};
 
 use crate::id::{BusinessId, CallId, PersonaKey};

@@ -60,6 +60,8 @@ pub struct Config {
     pub personas_dir: PathBuf,
     /// `AI_REALTIME_DATA_DIR`: where the embedded store keeps its file. Default `data`.
     pub data_dir: PathBuf,
+    /// `PRICES_FILE`: what models cost, in place of the prices that are built in. Default none.
+    pub prices_file: Option<PathBuf>,
     /// `AI_REALTIME_API_KEYS`: the keys clients must show, at least 16 characters each. Default none.
     pub api_keys: ApiKeys,
     /// `AI_REALTIME_ALLOW_ANONYMOUS`: listen beyond loopback without keys. Default false.
@@ -157,6 +159,7 @@ impl Config {
             ),
             personas_dir: source.text("PERSONAS_DIR").map_or_else(|| "personas".into(), PathBuf::from),
             data_dir: source.text("AI_REALTIME_DATA_DIR").map_or_else(|| "data".into(), PathBuf::from),
+            prices_file: source.text("PRICES_FILE").map(PathBuf::from),
             api_keys: read_api_keys(source),
             allow_anonymous: read_switch(source, "AI_REALTIME_ALLOW_ANONYMOUS"),
             log_filter: source.read("LOG_LEVEL", own_lines_from("info"), LOG_LEVEL_ALLOWED, parse_log_level),

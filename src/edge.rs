@@ -12,6 +12,7 @@ mod events;
 mod health;
 pub mod listener;
 mod once;
+mod records;
 mod request;
 mod settings;
 mod twilio;
@@ -37,6 +38,7 @@ use crate::secret::ApiKeys;
 use crate::store::{Directory, Store};
 use crate::switchboard::Switchboard;
 use crate::telemetry::Figures;
+use crate::usage::prices::Prices;
 
 use error::ApiError;
 use events::Streams;
@@ -58,6 +60,8 @@ pub struct EdgeState {
     pub store: Store,
     /// Whose caller a caller is.
     pub directory: Directory,
+    /// What models cost.
+    pub prices: Prices,
     /// What `/metrics` shows.
     pub figures: Figures,
     /// How Twilio and we reach and believe each other.
@@ -149,6 +153,8 @@ fn routes(keys: Arc<ApiKeys>) -> OpenApiRouter<Arc<Edge>> {
         .routes(routes!(businesses::show, businesses::put, businesses::delete))
         .routes(routes!(settings::show))
         .routes(routes!(settings::put, settings::delete))
+        .routes(routes!(records::list))
+        .routes(routes!(records::show))
         .routes(routes!(health::metrics))
         .route_layer(from_fn_with_state(keys, auth::require_key));
     let open = OpenApiRouter::new()

@@ -121,6 +121,7 @@ async fn check() -> anyhow::Result<()> {
     for warning in config.warnings() {
         eprintln!("warning: {warning}");
     }
+    app::load_prices(&config)?;
     let store = app::open_store(&config).await?;
     let findings = probe(&config, &store).await;
     for warning in &findings.warnings {

@@ -17,6 +17,7 @@ pub use endpoint::Endpoint;
 pub use history::{Content, History, go_on_note};
 
 use crate::id::{ItemId, ResponseId, ToolCallId};
+use crate::usage::Usage;
 
 /// What a session reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -152,10 +153,8 @@ pub struct Connection {
 pub struct ResponseEnd {
     /// How it ended.
     pub status: ResponseStatus,
-    /// Tokens read.
-    pub input_tokens: u64,
-    /// Tokens written.
-    pub output_tokens: u64,
+    /// Tokens used.
+    pub usage: Usage,
 }
 
 /// How a response ended.

@@ -5,6 +5,7 @@
 
 mod bounds;
 pub mod business;
+pub mod calls;
 pub mod directory;
 pub mod embedded;
 mod fold;
@@ -14,6 +15,7 @@ pub mod supabase;
 use std::path::PathBuf;
 
 pub use business::{BusinessProfile, BusinessRecord, Census, Configuration, OpeningHours, normalised_number};
+pub use calls::{Backlog, CallLog, CallQuery, CallSearch, FoundCall, LogChange, LogPlace, LogState};
 pub use directory::{Directory, Lookup};
 pub use embedded::Embedded;
 pub use record::{

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 
 /// From the lowest floor to the highest. Modules of one floor do not know each other.
 const FLOORS: &[&[&str]] = &[
-    &["at_once", "id", "secret", "tls"],
+    &["at_once", "id", "secret", "tls", "usage"],
     &["audio", "config", "migrate", "telemetry", "protocol", "store", "rehearsal"],
-    &["tool"],
+    &["outbox", "tool"],
     &["persona", "session", "transport"],
     &["call"],
     &["switchboard"],

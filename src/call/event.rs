@@ -9,6 +9,7 @@ use crate::id::{BusinessId, CallId, ItemId, PersonaKey, ToolCallId};
 use crate::persona::Carry;
 use crate::store::EventRecord;
 use crate::tool::ToolStatus;
+use crate::usage::Usage;
 
 /// An event with its number: one line of the journal, as clients see it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -197,6 +198,9 @@ pub enum CallEvent {
         taken: bool,
         /// What it cost, over all its responses.
         usage: Usage,
+        /// The model that answered; `rehearsal` for the built-in one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        model: Option<String>,
         /// From its start to the first word, in milliseconds; null when no word came.
         first_token_ms: Option<u64>,
         /// From its start to its end, in milliseconds.
@@ -284,6 +288,23 @@ pub enum EndReason {
 }
 
 impl EndReason {
+    /// As the journal writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::HungUp => "hung_up",
+            Self::Failed => "failed",
+            Self::Assistant => "assistant",
+            Self::Silence => "silence",
+            Self::MaxDuration => "max_duration",
+            Self::Transferred => "transferred",
+            Self::NotTaken => "not_taken",
+            Self::Voicemail => "voicemail",
+            Self::ModelUnavailable => "model_unavailable",
+            Self::LineLost => "line_lost",
+            Self::Shutdown => "shutdown",
+        }
+    }
+
     /// The reason in words.
     pub fn told(self) -> &'static str {
         match self {
@@ -367,15 +388,6 @@ pub enum TurnStatus {
     Failed,
 }
 
-/// Tokens used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Usage {
-    /// Tokens the model read.
-    pub input_tokens: u64,
-    /// Tokens the model wrote.
-    pub output_tokens: u64,
-}
-
 fn yes() -> bool {
     true
 }
@@ -389,17 +401,6 @@ fn is_true(flag: &bool) -> bool {
 #[allow(clippy::trivially_copy_pass_by_ref)]
 fn is_false(flag: &bool) -> bool {
     !flag
-}
-
-impl Usage {
-    /// Both added up.
-    #[must_use]
-    pub fn plus(self, other: Self) -> Self {
-        Self {
-            input_tokens: self.input_tokens.saturating_add(other.input_tokens),
-            output_tokens: self.output_tokens.saturating_add(other.output_tokens),
-        }
-    }
 }
 
 impl CallEvent {

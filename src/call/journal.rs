@@ -32,11 +32,13 @@ impl<E> Journal<E> {
     pub fn record(&mut self, event: CallEvent, at: Timestamp) -> u64 {
         self.last += 1;
         let kind = event.kind().to_owned();
+        let change = event.log_change();
         let logged = Logged { seq: self.last, at, call_id: self.call_id.clone(), event };
         // Our own closed types with string keys always serialise.
         let body = serde_json::to_string(&logged).unwrap_or_default();
         let call_id = self.call_id.clone();
-        self.unsent.push_back(EventRecord { call_id, seq: self.last, at, kind, body: body.into() });
+        let record = EventRecord { call_id, seq: self.last, at, kind, body: body.into(), change: None };
+        self.unsent.push_back(record.changing(change));
         self.last
     }
 

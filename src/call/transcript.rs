@@ -286,6 +286,7 @@ mod tests {
                     turn: 1,
                     status: TurnStatus::Completed,
                     usage: Usage::default(),
+                    model: None,
                     first_token_ms: Some(1),
                     duration_ms: 5,
                 },

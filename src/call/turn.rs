@@ -2,11 +2,12 @@
 
 use serde_json::Value;
 
-use crate::call::event::{CallEvent, TurnStatus, Usage};
+use crate::call::event::{CallEvent, TurnStatus};
 use crate::call::{CallError, HandoffDone, Reply, ToolUse};
 use crate::id::{PersonaKey, ToolCallId};
 use crate::session::{ResponseEnd, ResponseStatus};
 use crate::tool::{ToolOutcome, ToolStatus};
+use crate::usage::Usage;
 
 /// A turn under way.
 #[derive(Debug)]
@@ -91,8 +92,7 @@ impl Turn {
 
     /// A response ended. Answers what went wrong with it, if something did that the caller may notice.
     pub fn on_response(&mut self, end: &ResponseEnd) -> Option<CallError> {
-        self.usage =
-            self.usage.plus(Usage { input_tokens: end.input_tokens, output_tokens: end.output_tokens });
+        self.usage = self.usage.plus(end.usage);
         self.status = match &end.status {
             ResponseStatus::Completed | ResponseStatus::Retrying => TurnStatus::Completed,
             ResponseStatus::Cancelled => TurnStatus::Cancelled,
@@ -123,13 +123,19 @@ impl Turn {
         self.error.get_or_insert(error).clone()
     }
 
-    /// The end: its event, and what the caller is given.
-    pub fn finish(self, persona: PersonaKey, duration_ms: u64) -> (CallEvent, Result<Reply, CallError>) {
+    /// The end: its event, and what the caller is given. `model` is who answered.
+    pub fn finish(
+        self,
+        persona: PersonaKey,
+        model: &str,
+        duration_ms: u64,
+    ) -> (CallEvent, Result<Reply, CallError>) {
         let event = CallEvent::TurnDone {
             turn: self.number,
             status: if self.error.is_some() { TurnStatus::Failed } else { self.status },
             taken: self.taken,
             usage: self.usage,
+            model: Some(model.to_owned()),
             first_token_ms: self.first_token_ms,
             duration_ms,
         };
@@ -162,7 +168,7 @@ mod tests {
     use super::*;
 
     fn end(status: ResponseStatus) -> ResponseEnd {
-        ResponseEnd { status, input_tokens: 10, output_tokens: 2 }
+        ResponseEnd { status, usage: Usage { input_tokens: 10, output_tokens: 2, ..Usage::default() } }
     }
 
     #[test]
@@ -176,8 +182,8 @@ mod tests {
         turn.on_word(25);
         turn.on_message("We have none.".into(), 30);
         turn.on_response(&end(ResponseStatus::Completed));
-        let (event, outcome) = turn.finish("waiter".into(), 40);
-        let usage = Usage { input_tokens: 20, output_tokens: 4 };
+        let (event, outcome) = turn.finish("waiter".into(), "m", 40);
+        let usage = Usage { input_tokens: 20, output_tokens: 4, ..Usage::default() };
         assert_eq!(
             event,
             CallEvent::TurnDone {
@@ -185,6 +191,7 @@ mod tests {
                 status: TurnStatus::Completed,
                 taken: true,
                 usage,
+                model: Some("m".to_owned()),
                 first_token_ms: Some(25),
                 duration_ms: 40
             }
@@ -198,7 +205,7 @@ mod tests {
         let mut turn = Turn::new(1, 1, 1);
         turn.fail(CallError::ModelTimeout { limit_ms: 5 });
         turn.on_response(&end(ResponseStatus::Failed { code: "server_error".into(), fatal: false }));
-        let (event, outcome) = turn.finish("waiter".into(), 9);
+        let (event, outcome) = turn.finish("waiter".into(), "m", 9);
         assert!(matches!(event, CallEvent::TurnDone { status: TurnStatus::Failed, .. }));
         assert_eq!(outcome, Err(CallError::ModelTimeout { limit_ms: 5 }));
     }

@@ -27,6 +27,7 @@ const PAGE_POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style
         (name = "Conversation", description = "Speak to a call, and choose who answers"),
         (name = "Calls", description = "Look at calls, follow, place, transfer and end them"),
         (name = "Businesses", description = "Whose calls are taken, and how they are answered"),
+        (name = "Records", description = "Look calls up: the log, transcripts, what they cost"),
         (name = "Phone", description = "What Twilio asks, behind its signature"),
         (name = "Service", description = "How the service is"),
     ),

@@ -6,6 +6,7 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use serde_json::Value;
 use utoipa::{IntoResponses, ToSchema};
 
 use crate::call::CallError;
@@ -43,11 +44,15 @@ pub(super) struct ErrorBody {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[schema(required = false, value_type = BTreeMap<String, Vec<String>>)]
     fields: Fields,
+    /// What else there is to say.
+    #[serde(flatten)]
+    #[schema(ignore)]
+    more: BTreeMap<&'static str, Value>,
 }
 
 impl ApiError {
     pub(super) fn new(status: StatusCode, code: &'static str, error: impl Into<String>) -> Self {
-        let body = ErrorBody { error: error.into(), code, fields: Fields::new() };
+        let body = ErrorBody { error: error.into(), code, fields: Fields::new(), more: BTreeMap::new() };
         Self { status, body, retry_after: None }
     }
 
@@ -77,6 +82,15 @@ impl ApiError {
         Self::bad_request("unknown_business", NO_BUSINESS, fields)
     }
 
+    /// A call that no log holds.
+    pub(super) fn unrecorded_call() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "unknown_call",
+            "there is no such call: GET /api/calls lists those there were",
+        )
+    }
+
     /// Our own mistake; the cause is in the log.
     pub(super) fn internal() -> Self {
         Self::new(
@@ -88,6 +102,14 @@ impl ApiError {
 
     pub(super) fn retry_after(mut self, seconds: u32) -> Self {
         self.retry_after = Some(seconds);
+        self
+    }
+
+    /// Says something more beside.
+    pub(super) fn with(mut self, name: &'static str, value: Value) -> Self {
+        if !value.is_null() {
+            self.body.more.insert(name, value);
+        }
         self
     }
 

@@ -6,12 +6,13 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use axum::http::header;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
 
 use super::Edge;
 use super::error::{ApiError, ErrorBody, KeyRefusals};
-use super::view::{Done, Health};
-use crate::store::StoreError;
+use super::view::{Health, Ready, Waiting};
+use crate::store::{Backlog, StoreError};
 use crate::switchboard::SwitchboardError;
 
 /// How long the store may take to say that it is there: less than a load balancer waits.
@@ -40,18 +41,40 @@ pub(super) async fn healthz(State(edge): State<Arc<Edge>>) -> Json<Health> {
 #[utoipa::path(
     get, path = "/readyz", tag = "Service", operation_id = "readyz", security(()),
     responses(
-        (status = 200, description = "It can", body = Done),
-        (status = 503, description = "`draining` or `store_unavailable`", body = ErrorBody),
+        (status = 200, description = "It can", body = Ready),
+        (status = 503, description = "`draining` or `store_unavailable`; the latter also says what waits to be delivered",
+            body = ErrorBody),
     ),
 )]
-pub(super) async fn readyz(State(edge): State<Arc<Edge>>) -> Result<Json<Done>, ApiError> {
+pub(super) async fn readyz(State(edge): State<Arc<Edge>>) -> Result<Json<Ready>, Response> {
     if edge.state.switchboard.is_draining() {
-        return Err(SwitchboardError::Draining.into());
+        return Err(ApiError::from(SwitchboardError::Draining).into_response());
     }
     let limit_ms = PING_LIMIT.as_millis().try_into().unwrap_or(u64::MAX);
     let ping = tokio::time::timeout(PING_LIMIT, edge.state.store.ping()).await;
-    ping.unwrap_or(Err(StoreError::Timeout { limit_ms }))?;
-    Ok(Json(Done { ok: true }))
+    let ping = ping.unwrap_or(Err(StoreError::Timeout { limit_ms }));
+    let backlog = edge.state.store.backlog().await;
+    match (ping, backlog) {
+        (Ok(()), Ok(backlog)) => Ok(Json(Ready { ok: true, outbox: backlog.map(Waiting::of) })),
+        (Err(error), backlog) => Err(not_ready(error, backlog.ok().flatten())),
+        (Ok(()), Err(error)) => Err(not_ready(error, None)),
+    }
+}
+
+/// Says what is out of reach, and how much waits for it.
+fn not_ready(error: StoreError, backlog: Option<Backlog>) -> Response {
+    let outbox = backlog.map(Waiting::of);
+    ApiError::from(error)
+        .with("store", "away".into())
+        .with("outbox", serde_json::json!(outbox))
+        .into_response()
+}
+
+impl Waiting {
+    fn of(backlog: Backlog) -> Self {
+        let age = backlog.oldest.map_or(0, |oldest| Timestamp::now().as_second() - oldest.as_second());
+        Self { events: backlog.events, oldest_s: u64::try_from(age).unwrap_or(0) }
+    }
 }
 
 /// Read the figures

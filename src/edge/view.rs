@@ -190,6 +190,24 @@ pub(super) struct Done {
     pub(super) ok: bool,
 }
 
+/// The service can take calls.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({"ok": true, "outbox": {"events": 0, "oldest_s": 0}}))]
+pub(super) struct Ready {
+    pub(super) ok: bool,
+    /// What waits to be delivered to the database; absent without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) outbox: Option<Waiting>,
+}
+
+/// Events that wait to be delivered.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Waiting {
+    pub(super) events: u64,
+    /// How long ago the oldest of them happened, in seconds.
+    pub(super) oldest_s: u64,
+}
+
 /// How the service is.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({

@@ -14,6 +14,7 @@ pub use client::{
     Modality, NewItem, ResponseMetadata, ResponseParams, Role, SessionPatch, Transcription, TurnDetection,
 };
 pub use parts::{
-    ApiError, EchoedSession, EchoedTool, Item, ItemPart, Metadata, Response, StatusDetails, UsageReport,
+    ApiError, EchoedSession, EchoedTool, Item, ItemPart, Metadata, Response, StatusDetails, TokenDetails,
+    UsageReport,
 };
 pub use server::{ParseError, ServerEvent};

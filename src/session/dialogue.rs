@@ -17,6 +17,7 @@ use super::sequencer::{Sequencer, Step};
 use super::{ResponseEnd, ResponseStatus, SessionEvent};
 use crate::id::{ItemId, ToolCallId};
 use crate::protocol::openai::{ClientEvent, NewItem, ResponseParams, SessionPatch};
+use crate::usage::Usage;
 
 pub use self::action::{Action, Deadline, Notice, RETRY_WAIT};
 
@@ -292,7 +293,7 @@ impl Dialogue {
             }
             Deadline::Created(token) => {
                 if self.sequencer.on_overdue(token) {
-                    self.response_failed("response_overdue", false, 0, 0, &mut actions);
+                    self.response_failed("response_overdue", false, Usage::default(), &mut actions);
                 }
                 self.advance(&mut actions);
             }
@@ -394,14 +395,7 @@ impl Dialogue {
     }
 
     /// A response is not coming: once more, or the owner is told.
-    fn response_failed(
-        &mut self,
-        code: &str,
-        fatal: bool,
-        input: u64,
-        output: u64,
-        actions: &mut Vec<Action>,
-    ) {
+    fn response_failed(&mut self, code: &str, fatal: bool, usage: Usage, actions: &mut Vec<Action>) {
         self.cut_message(actions);
         self.finish_speech(actions);
         let status = if !fatal && self.retries < MAX_RETRIES {
@@ -412,7 +406,7 @@ impl Dialogue {
         } else {
             ResponseStatus::Failed { code: code.to_owned(), fatal }
         };
-        let end = ResponseEnd { status, input_tokens: input, output_tokens: output };
+        let end = ResponseEnd { status, usage };
         actions.push(Action::Report(SessionEvent::ResponseDone(end)));
     }
 }

@@ -29,6 +29,7 @@ pub type Stream = WebSocketStream<MaybeTlsStream<TcpStream>>;
 #[derive(Clone)]
 pub struct Endpoint {
     url: Arc<Url>,
+    model: Arc<str>,
     auth: Arc<Auth>,
     tls: Option<Arc<rustls::ClientConfig>>,
     connect_limit: Duration,
@@ -83,7 +84,21 @@ impl Endpoint {
             Some(key) if is_azure => Auth::ApiKey(key),
             Some(key) => Auth::Bearer(key),
         };
-        Ok(Self { url: Arc::new(url), auth: Arc::new(auth), tls, connect_limit })
+        let named = url.query_pairs().find(|(name, _)| name == "model");
+        let model = named.map_or_else(|| model.into(), |(_, model)| model.as_ref().into());
+        Ok(Self { url: Arc::new(url), model, auth: Arc::new(auth), tls, connect_limit })
+    }
+
+    /// The same endpoint, whose model goes by another name in what is written down of its calls.
+    #[must_use]
+    pub fn known_as(mut self, model: &str) -> Self {
+        self.model = model.into();
+        self
+    }
+
+    /// What the model is called.
+    pub fn model(&self) -> &str {
+        &self.model
     }
 
     fn request(&self) -> Result<tungstenite::http::Request<()>, tungstenite::Error> {

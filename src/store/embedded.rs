@@ -4,9 +4,11 @@
 //! within a time limit. What is committed is on the disk.
 
 mod business;
+mod calls;
 #[cfg(test)]
 mod demo;
 mod journal;
+mod outbox;
 mod pool;
 mod rows;
 mod schema;
@@ -16,6 +18,7 @@ mod shape;
 mod tests;
 mod text;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -23,10 +26,11 @@ use std::time::Duration;
 
 use deadpool_sqlite::Pool;
 use rusqlite::Connection;
+use tokio::sync::Notify;
 
 use self::pool::{Role, failed};
 use self::shape::Shape;
-use super::{EventRecord, Row, Select, StoreError, Table};
+use super::{Backlog, CallLog, CallQuery, EventRecord, FoundCall, Row, Select, StoreError, Table};
 use crate::id::CallId;
 
 /// The file's name in the data folder.
@@ -49,6 +53,8 @@ pub struct Embedded {
     /// Of size one: SQLite has one writer at a time, and a queue here is fairer than its busy wait.
     writer: Pool,
     readers: Pool,
+    /// Told when events were written.
+    written: Arc<Notify>,
 }
 
 impl fmt::Debug for Embedded {
@@ -86,7 +92,7 @@ impl Embedded {
             schema::prepare(connection).map_err(|error| StoreError::Query(error.into()))
         })
         .await?;
-        let store = Self { path: path.into(), writer, readers };
+        let store = Self { path: path.into(), writer, readers, written: Arc::default() };
         store.ping().await?;
         Ok(store)
     }
@@ -120,7 +126,66 @@ impl Embedded {
         if events.is_empty() {
             return Ok(());
         }
-        pool::run(&self.writer, OPERATION_LIMIT, move |connection| journal::append(connection, &events)).await
+        self.write(move |connection| journal::append(connection, &events)).await?;
+        self.written.notify_one();
+        Ok(())
+    }
+
+    /// Comes when events were written since it last came. For one that waits: of two, each would miss some.
+    pub async fn written(&self) {
+        self.written.notified().await;
+    }
+
+    /// Events that are not delivered to the user's database: of the calls that have waited longest, in their order, within
+    /// both limits, but one at least.
+    ///
+    /// # Errors
+    /// As SQLite fails.
+    pub async fn undelivered(
+        &self,
+        max_events: usize,
+        max_bytes: usize,
+    ) -> Result<Vec<EventRecord>, StoreError> {
+        self.read(move |connection| outbox::undelivered(connection, max_events, max_bytes)).await
+    }
+
+    /// The rows of the call log that events of these calls changed, from one number to another.
+    ///
+    /// # Errors
+    /// As SQLite fails.
+    pub async fn changed_logs(
+        &self,
+        ranges: BTreeMap<CallId, (u64, u64)>,
+    ) -> Result<Vec<CallLog>, StoreError> {
+        self.read(move |connection| outbox::logs(connection, &ranges)).await
+    }
+
+    /// Notes that the events of these calls are delivered, up to these numbers.
+    ///
+    /// # Errors
+    /// As SQLite fails; nothing is then noted.
+    pub async fn note_delivered(&self, through: BTreeMap<CallId, u64>) -> Result<(), StoreError> {
+        self.write(move |connection| outbox::delivered(connection, &through)).await
+    }
+
+    /// What is not delivered.
+    ///
+    /// # Errors
+    /// As SQLite fails.
+    pub async fn backlog(&self) -> Result<Backlog, StoreError> {
+        self.read(|connection| outbox::backlog(connection)).await
+    }
+
+    pub(super) async fn calls(&self, query: CallQuery) -> Result<Vec<CallLog>, StoreError> {
+        self.read(move |connection| calls::list(connection, &query)).await
+    }
+
+    pub(super) async fn call(
+        &self,
+        id: CallId,
+        first_seq: Option<u64>,
+    ) -> Result<Option<FoundCall>, StoreError> {
+        self.read(move |connection| calls::find(connection, &id, first_seq)).await
     }
 
     pub(super) async fn events_after(

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 
+use super::calls::LogChange;
 use crate::id::{BusinessId, CallId};
 
 /// The column that says whose a row is, in every table whose rows belong to businesses.
@@ -28,6 +29,8 @@ pub struct EventRecord {
     pub kind: String,
     /// The whole event as one JSON object, as clients are shown it.
     pub body: Arc<str>,
+    /// What it changes in the log of its call, when it is to be written; nothing on an event that was read.
+    pub change: Option<Arc<LogChange>>,
 }
 
 /// Why a text is no table or column name.

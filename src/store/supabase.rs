@@ -5,6 +5,7 @@
 
 mod answer;
 mod business;
+mod calls;
 mod filter;
 mod pattern;
 mod report;

@@ -224,7 +224,11 @@ impl CallData {
             None => self.activated(self.handoffs.active().clone(), PersonaCause::Start),
         }
         if let Some(turn) = conversation.cut_turn {
-            let (event, _) = Turn::cut_off(turn).finish(self.handoffs.active().clone(), 0);
+            let (event, _) = Turn::cut_off(turn).finish(
+                self.handoffs.active().clone(),
+                self.dependencies.endpoint.model(),
+                0,
+            );
             self.record(event);
         }
         self.recalled = Some(Box::new(conversation));

@@ -338,7 +338,8 @@ impl CallData {
         let saying = turn.saying;
         let duration_ms = elapsed_ms(began);
         metrics::histogram!("ai_realtime_turn_seconds").record(began.elapsed().as_secs_f64());
-        let (event, outcome) = turn.finish(self.handoffs.active().clone(), duration_ms);
+        let (event, outcome) =
+            turn.finish(self.handoffs.active().clone(), self.dependencies.endpoint.model(), duration_ms);
         self.record(event);
         self.hold(Effect::Line(TextCommand::Done { saying, outcome }));
     }

@@ -3,8 +3,9 @@
 use serde_json::json;
 
 use super::*;
-use crate::call::event::{EndReason, TurnStatus, Usage};
+use crate::call::event::{EndReason, TurnStatus};
 use crate::tool::ToolStatus;
+use crate::usage::Usage;
 
 fn recalled(events: Vec<CallEvent>) -> Recollection {
     let mut recollection = Recollection::default();
@@ -33,7 +34,7 @@ fn said(turn: u64, text: &str) -> Vec<CallEvent> {
 fn done(turn: u64, status: TurnStatus) -> CallEvent {
     let usage = Usage::default();
     let taken = status == TurnStatus::Completed;
-    CallEvent::TurnDone { turn, status, taken, usage, first_token_ms: None, duration_ms: 1 }
+    CallEvent::TurnDone { turn, status, taken, usage, model: None, first_token_ms: None, duration_ms: 1 }
 }
 
 #[test]

@@ -32,7 +32,7 @@ impl Memory {
         let (kind, turn) = kind.split_once(' ').unwrap_or((kind, "0"));
         let body = format!("{{\"seq\":{seq},\"type\":\"{kind}\",\"turn\":{turn}}}");
         let (call_id, at) = (CallId::default_call(), Timestamp::UNIX_EPOCH);
-        events.push(EventRecord { call_id, seq, at, kind: kind.into(), body: body.into() });
+        events.push(EventRecord { call_id, seq, at, kind: kind.into(), body: body.into(), change: None });
         seq
     }
 }

@@ -91,6 +91,7 @@ impl House {
             store,
             directory,
             figures: Figures::detached().unwrap(),
+            prices: crate::usage::prices::Prices::default(),
             phone,
             settings: EdgeSettings::from(&config),
         };

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Deserializer};
 
 use crate::id::{ItemId, ResponseId, ToolCallId};
+use crate::usage::Usage;
 
 /// What a session says of itself; only what we compare or need.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
@@ -125,6 +126,55 @@ pub struct UsageReport {
     /// Written by the model.
     #[serde(deserialize_with = "lenient")]
     pub output_tokens: u64,
+    /// What the model read, by kind.
+    #[serde(deserialize_with = "lenient")]
+    pub input_token_details: TokenDetails,
+    /// What the model wrote, by kind.
+    #[serde(deserialize_with = "lenient")]
+    pub output_token_details: TokenDetails,
+}
+
+/// Tokens by kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(default)]
+pub struct TokenDetails {
+    /// Of text.
+    #[serde(deserialize_with = "lenient")]
+    pub text_tokens: u64,
+    /// Of audio.
+    #[serde(deserialize_with = "lenient")]
+    pub audio_tokens: u64,
+    /// Of both, what the model had read before; a share of the counts above.
+    #[serde(deserialize_with = "lenient")]
+    pub cached_tokens_details: CachedTokens,
+}
+
+/// Tokens the model had read before, by kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(default)]
+pub struct CachedTokens {
+    /// Of text.
+    #[serde(deserialize_with = "lenient")]
+    pub text_tokens: u64,
+    /// Of audio.
+    #[serde(deserialize_with = "lenient")]
+    pub audio_tokens: u64,
+}
+
+impl From<UsageReport> for Usage {
+    fn from(report: UsageReport) -> Self {
+        let UsageReport { input_tokens, output_tokens, input_token_details, output_token_details } = report;
+        Self {
+            input_tokens,
+            output_tokens,
+            input_text: input_token_details.text_tokens,
+            input_audio: input_token_details.audio_tokens,
+            input_cached_text: input_token_details.cached_tokens_details.text_tokens,
+            input_cached_audio: input_token_details.cached_tokens_details.audio_tokens,
+            output_text: output_token_details.text_tokens,
+            output_audio: output_token_details.audio_tokens,
+        }
+    }
 }
 
 /// An item of the conversation, complete.
@@ -231,6 +281,30 @@ fn status_details<'de, D: Deserializer<'de>>(deserializer: D) -> Result<StatusDe
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tokens_are_told_apart_as_the_model_tells_them() {
+        let report = r#"{"total_tokens":17,"input_tokens":12,"output_tokens":5,
+            "input_token_details":{"text_tokens":8,"audio_tokens":4,"cached_tokens":7,
+                "cached_tokens_details":{"text_tokens":6,"audio_tokens":1}},
+            "output_token_details":{"text_tokens":2,"audio_tokens":3}}"#;
+        let usage: Usage = serde_json::from_str::<UsageReport>(report).unwrap().into();
+        let told = Usage {
+            input_tokens: 12,
+            output_tokens: 5,
+            input_text: 8,
+            input_audio: 4,
+            input_cached_text: 6,
+            input_cached_audio: 1,
+            output_text: 2,
+            output_audio: 3,
+        };
+        assert_eq!(usage, told);
+        let odd =
+            r#"{"input_tokens":12,"input_token_details":{"text_tokens":"8","cached_tokens_details":[]}}"#;
+        let usage: Usage = serde_json::from_str::<UsageReport>(odd).unwrap().into();
+        assert_eq!(usage, Usage { input_tokens: 12, ..Usage::default() });
+    }
 
     #[test]
     fn a_tool_call_is_run_only_when_it_is_whole() {

@@ -8,6 +8,7 @@ use crate::session::fault::{Remedy, remedy};
 use crate::session::history::{Content, INTERRUPTED};
 use crate::session::sequencer::Refused;
 use crate::session::{ResponseEnd, ResponseStatus, SessionEvent};
+use crate::usage::Usage;
 
 impl Dialogue {
     /// Takes one event of the model's side.
@@ -130,7 +131,7 @@ impl Dialogue {
         let already_active = code == "conversation_already_has_active_response";
         if already_active || about.is_some_and(|about| about.starts_with("rc_")) {
             if self.sequencer.on_refused(about, already_active) == Refused::Lost {
-                self.response_failed(code, false, 0, 0, actions);
+                self.response_failed(code, false, Usage::default(), actions);
             }
             self.advance(actions);
             return;
@@ -266,19 +267,18 @@ impl Dialogue {
             self.on_item_done(&response_id, item, actions);
         }
         let heard = self.sequencer.on_done(response.id.as_ref(), response.metadata.token());
-        let usage = response.usage.unwrap_or_default();
-        let (input_tokens, output_tokens) = (usage.input_tokens, usage.output_tokens);
+        let usage = response.usage.unwrap_or_default().into();
         let error = response.status_details.error.unwrap_or_default();
         if !heard {
             // Nobody listened to it to its end; it is over all the same, and was paid for.
-            let end = ResponseEnd { status: ResponseStatus::Cancelled, input_tokens, output_tokens };
+            let end = ResponseEnd { status: ResponseStatus::Cancelled, usage };
             actions.push(Action::Report(SessionEvent::ResponseDone(end)));
             self.advance(actions);
             return;
         }
         let status = match response.status.as_deref() {
             Some("failed") => {
-                self.on_failed(&error, input_tokens, output_tokens, actions);
+                self.on_failed(&error, usage, actions);
                 return;
             }
             Some("cancelled") => ResponseStatus::Cancelled,
@@ -294,15 +294,15 @@ impl Dialogue {
             self.finish_speech(actions);
         }
         self.retries = 0;
-        let end = ResponseEnd { status, input_tokens, output_tokens };
+        let end = ResponseEnd { status, usage };
         actions.push(Action::Report(SessionEvent::ResponseDone(end)));
         self.advance(actions);
     }
 
-    fn on_failed(&mut self, error: &ApiError, input: u64, output: u64, actions: &mut Vec<Action>) {
+    fn on_failed(&mut self, error: &ApiError, usage: Usage, actions: &mut Vec<Action>) {
         let what = remedy(error);
         let tried_before = self.retries > 0;
-        self.response_failed(error.word(), what == Remedy::EndPolitely, input, output, actions);
+        self.response_failed(error.word(), what == Remedy::EndPolitely, usage, actions);
         self.advance(actions);
         // A session whose answers fail one after the other will not recover: the next one shall have another.
         if what == Remedy::Replace || (tried_before && error.word() == "server_error") {

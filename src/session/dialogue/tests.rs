@@ -176,7 +176,7 @@ fn a_failed_response_is_tried_once_more_and_then_told() {
     dialogue.on_event(ServerEvent::ResponseCreated(response("r2", Some("rc_2"), "in_progress")));
     let told = dialogue.on_event(failed("r2"));
     let status = ResponseStatus::Failed { code: "server_error".into(), fatal: false };
-    let end = ResponseEnd { status, input_tokens: 0, output_tokens: 0 };
+    let end = ResponseEnd { status, usage: crate::usage::Usage::default() };
     assert_eq!(reported(&told), [&SessionEvent::ResponseDone(end), &SessionEvent::Settled { turn: 1 }]);
 }
 

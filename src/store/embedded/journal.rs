@@ -1,9 +1,12 @@
-//! The events of calls: written in batches, read in order.
+//! The events of calls: written in batches, together with what they change in the call log, and read in order.
+
+use std::collections::HashSet;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::pool::failed;
+use super::{calls, outbox};
 use crate::id::CallId;
 use crate::store::{EventRecord, StoreError};
 
@@ -26,12 +29,20 @@ pub(super) fn append(connection: &mut Connection, events: &[EventRecord]) -> Res
                  ON CONFLICT (call_id, seq) DO NOTHING",
             )
             .map_err(failed)?;
+        let mut marked = HashSet::new();
         for event in events {
             let seq = i64::try_from(event.seq).map_err(|_| refused(JournalError::Seq(event.seq)))?;
             let row = params![event.call_id.as_str(), seq, event.at.to_string(), event.kind, event.body];
             if insert.execute(row).map_err(failed)? == 0 {
                 // A batch that is written once more holds what is there already; anything else is a number given twice.
                 metrics::counter!("ai_realtime_journal_repeats_total").increment(1);
+                continue;
+            }
+            if marked.insert(&event.call_id) {
+                outbox::mark(&transaction, &event.call_id, event.at)?;
+            }
+            if let Some(change) = &event.change {
+                calls::apply(&transaction, event, seq, change)?;
             }
         }
     }
@@ -93,6 +104,7 @@ impl EventRow {
             at: self.at.parse::<Timestamp>().map_err(|_| refused(JournalError::Row("no time")))?,
             kind: self.kind,
             body: self.body.into(),
+            change: None,
         })
     }
 }
@@ -104,10 +116,11 @@ fn refused(error: JournalError) -> StoreError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::embedded::schema;
 
     fn connection() -> Connection {
-        let connection = Connection::open_in_memory().unwrap();
-        connection.execute_batch(include_str!("../../../migrations/embedded/0002_journal.sql")).unwrap();
+        let mut connection = Connection::open_in_memory().unwrap();
+        schema::prepare(&mut connection).unwrap();
         connection
     }
 
@@ -117,7 +130,7 @@ mod tests {
 
     fn event(seq: u64, kind: &str) -> EventRecord {
         let at = "2026-03-01T12:00:00.123456789Z".parse().unwrap();
-        EventRecord { call_id: call(), seq, at, kind: kind.into(), body: "{}".into() }
+        EventRecord { call_id: call(), seq, at, kind: kind.into(), body: "{}".into(), change: None }
     }
 
     #[test]

@@ -9,6 +9,7 @@ const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../../../migrations/embedded/0002_journal.sql")),
     M::up(include_str!("../../../migrations/embedded/0003_businesses.sql")),
     M::up(include_str!("../../../migrations/embedded/0004_menu_words.sql")),
+    M::up(include_str!("../../../migrations/embedded/0005_records.sql")),
 ];
 
 /// Demo rows that are filled in together, once in the life of a file.
@@ -75,6 +76,12 @@ fn fill_in_demo_rows(connection: &mut Connection) -> rusqlite::Result<()> {
         }
     }
     transaction.commit()
+}
+
+/// Brings an empty file to where the version before the call log left it.
+#[cfg(test)]
+pub(super) fn prepare_before_records(connection: &mut Connection) {
+    Migrations::from_slice(&MIGRATIONS[..4]).to_latest(connection).unwrap();
 }
 
 #[cfg(test)]

@@ -215,6 +215,7 @@ fn event(call: &str, seq: u64, kind: &str) -> EventRecord {
         at: "2026-03-01T12:00:00.123456789Z".parse().unwrap(),
         kind: kind.into(),
         body: format!("{{\"seq\":{seq},\"text\":\"it's \\\"ħ\\\"\"}}").into(),
+        change: None,
     }
 }
 
