@@ -99,6 +99,8 @@ fn the_routes_are_these_and_only_these_are_open() {
             "GET /ai/calls/{call_id}",
             "GET /ai/calls/{call_id}/events",
             "GET /ai/personas",
+            "GET /api/calls",
+            "GET /api/calls/{call_id}",
             "GET /api/twilio/stream open",
             "GET /docs open",
             "GET /healthz open",

@@ -2,6 +2,7 @@
 //!
 //! Tests part by the business their rows belong to, never by emptying tables.
 
+mod calls;
 mod compared;
 mod data;
 mod subject;

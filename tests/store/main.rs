@@ -6,4 +6,5 @@
 mod contract;
 mod door;
 mod migrate;
+mod outbox;
 mod stand;
