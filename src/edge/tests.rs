@@ -104,6 +104,8 @@ fn the_routes_are_these_and_only_these_are_open() {
             "GET /api/businesses",
             "GET /api/businesses/{id}",
             "GET /api/config",
+            "GET /api/calls",
+            "GET /api/calls/{call_id}",
             "GET /api/twilio/stream open",
             "GET /docs open",
             "GET /healthz open",

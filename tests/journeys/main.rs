@@ -15,6 +15,7 @@ mod model_trouble;
 mod order;
 mod phone;
 mod phone_faults;
+mod records;
 mod restart;
 mod secrets;
 mod shutdown;

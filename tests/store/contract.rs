@@ -3,6 +3,7 @@
 //! Tests part by the business their rows belong to, never by emptying tables.
 
 mod business;
+mod calls;
 mod compared;
 mod data;
 mod subject;

@@ -7,4 +7,5 @@ mod check;
 mod contract;
 mod door;
 mod migrate;
+mod outbox;
 mod stand;

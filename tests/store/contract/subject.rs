@@ -172,3 +172,18 @@ pub(crate) fn exactly(text: &str) -> Test {
 pub(crate) fn contains(text: &str) -> Test {
     Test::Like(Pattern(vec![PatternPart::Any, PatternPart::Text(text.to_owned()), PatternPart::Any]))
 }
+
+impl Subject {
+    /// The store as another node finds it, which did not hold the calls: with a data folder of its own. Where there is no
+    /// database between nodes, the store itself.
+    pub(crate) async fn far(&self) -> Store {
+        match &self.stand {
+            None => self.store.clone(),
+            Some(stand) => {
+                let local = Embedded::open(&self.folder.path().join("far")).await.unwrap();
+                let url = stand.supabase_url.parse().unwrap();
+                Store::Supabase(Supabase::new(&url, &stand.service_role_key.as_str().into(), local).unwrap())
+            }
+        }
+    }
+}
