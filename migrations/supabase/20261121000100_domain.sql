@@ -19,7 +19,8 @@ create table if not exists menu_items (
 );
 alter table menu_items
     add column if not exists dietary_text text generated always as (dietary::text) stored;
-create index if not exists menu_items_by_business on menu_items (business_id, category, name);
+-- Without the name: an entry of an index holds no more than 2.7 kB.
+create index if not exists menu_items_by_business on menu_items (business_id, category);
 
 comment on table menu_items is 'What the businesses serve';
 comment on column menu_items.id is 'Readable, such as kgl-brochette-goat';
@@ -126,7 +127,7 @@ create table if not exists tax_rules (
     rate           numeric,
     effective_from date
 );
-create index if not exists tax_rules_by_jurisdiction on tax_rules (jurisdiction, topic);
+create index if not exists tax_rules_by_jurisdiction on tax_rules (jurisdiction);
 
 comment on table tax_rules is 'Rules a book-keeper is asked about; they inform, and are no tax advice';
 comment on column tax_rules.id is 'Readable, such as us-business-meals';

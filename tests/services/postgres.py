@@ -130,10 +130,6 @@ class Postgres:
         """Runs a file as the project's owner, in one transaction."""
         self.demand(self.psql("postgres", "postgres", "-1", "-f", file), file.name)
 
-    def has_table(self, name: str) -> bool:
-        found = self.psql("postgres", "postgres", "-At", "-c", f"select to_regclass('public.{name}') is not null")
-        return found.stdout.strip() == "t"
-
     def psql(self, user: str, database: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
         password = self.password if user == "postgres" else self.admin_password
         options = ("-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-p", str(self.port))

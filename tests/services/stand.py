@@ -86,14 +86,8 @@ def start(plain: bool, started: contextlib.ExitStack) -> dict[str, str]:
     database = started.enter_context(postgres.Postgres(programs, folder, servant))
     postgrest_password = secrets.token_hex(16)
     database.prepare(postgrest_password)
-    for file in sorted(MIGRATIONS.glob("*.sql")):
+    for file in sorted(MIGRATIONS.glob("*.sql")) + sorted(DEMO_ROWS.glob("*.sql")):
         database.apply(file)
-    for file in sorted(DEMO_ROWS.glob("*.sql")):
-        table = file.stem.partition("_")[2]
-        if database.has_table(table):
-            database.apply(file)
-        else:
-            print(f"stand: no demo rows of {table}: no migration makes the table", file=sys.stderr)
     uri = database.url("authenticator", postgrest_password)
     rest = started.enter_context(postgrest.Postgrest(uri, keys.secret, folder, servant))
     door = started.enter_context(gateway.Gateway(rest.socket, keys))
