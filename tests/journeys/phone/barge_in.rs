@@ -7,7 +7,7 @@ use super::line::{OnThePhone, Phone, assert_heard, words};
 use crate::house::{DEADLINE, model, with_model};
 
 const DRINKS: &str = "what drinks do you have?";
-const SOUPS: &str = "do you have soups?";
+const COFFEE: &str = "do you have coffee?";
 const TEA: &str = "how much is the african tea?";
 
 /// The caller speaks over an answer, and hears the answer to that instead. Gives what the journal says of the cut,
@@ -46,7 +46,7 @@ async fn a_persona_that_is_spoken_over_stops_long_after_all_was_generated() {
     on.line.say(DRINKS).await;
     on.journaled_where("turn.done", |done| done["turn"] == 2).await;
     let said = on.texts("assistant.text").pop().unwrap();
-    on.hears("bajtra spritz, 8.50").await;
+    on.hears("ikigage, 1500").await;
     let (cut, ear, answer) = interrupt(&mut on, TEA, 1).await;
     assert_remembered(&cut, &said, &ear);
     assert_eq!(cut["item_id"], on.read("assistant.text").last().unwrap()["item_id"]);
@@ -72,7 +72,7 @@ async fn a_persona_that_is_spoken_over_while_it_thinks_of_more_stops() {
     on.line.until_quiet(600, DEADLINE).await.unwrap();
     on.line.listen_afresh();
     on.line.say(DRINKS).await;
-    on.hears("i found 15 items: afr").await;
+    on.hears("i found 15 items: iki").await;
     let (cut, ear, answer) = interrupt(&mut on, TEA, 1).await;
     let said_next = on.journaled("assistant.text").await;
     assert_heard(&answer, said_next["text"].as_str().unwrap());
@@ -95,7 +95,7 @@ async fn a_caller_may_speak_over_the_persona_again_and_again() {
     on.line.listen_afresh();
     on.line.say(DRINKS).await;
     on.hears("i found 15").await;
-    on.line.say(SOUPS).await;
+    on.line.say(COFFEE).await;
     on.is_cleared(1).await;
     on.line.until_said(DEADLINE).await.unwrap();
     on.line.listen_afresh();
@@ -113,7 +113,7 @@ async fn a_caller_may_speak_over_the_persona_again_and_again() {
     assert_eq!(on.read("assistant.interrupted").len(), 2, "{}", on.told());
     assert_heard(&answer, on.texts("assistant.text").last().unwrap());
     let transcript: Vec<_> = on.texts("caller.transcript");
-    assert_eq!(transcript, [DRINKS, SOUPS, TEA]);
+    assert_eq!(transcript, [DRINKS, COFFEE, TEA]);
     phone.service.stop().await;
 }
 

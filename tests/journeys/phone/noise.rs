@@ -23,7 +23,7 @@ async fn a_noise_does_not_stop_the_persona_and_words_do() {
     on.line.say("what drinks do you have?").await;
     on.hears("i found 15").await;
     on.line.play(&hum(60)).await;
-    on.hears("spritz").await;
+    on.hears("gin").await;
     assert_eq!(on.clears(), 0);
     on.line.say("how much is the african tea?").await;
     on.is_cleared(1).await;

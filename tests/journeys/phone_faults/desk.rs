@@ -31,7 +31,7 @@ const FRAME: usize = 160;
 
 /// Settings with which the phone is on.
 pub fn phone() -> Vec<(&'static str, String)> {
-    vec![("TWILIO_AUTH_TOKEN", TOKEN.to_owned())]
+    vec![("TWILIO_AUTH_TOKEN", TOKEN.to_owned()), ("DEFAULT_BUSINESS", "agaseke-kigali".to_owned())]
 }
 
 /// The URL of one of the phone's doors.

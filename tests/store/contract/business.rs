@@ -131,11 +131,10 @@ async fn what_is_configured_is_kept_to_the_last_character(subject: Subject) {
     }
     assert_eq!(store.configuration(&id).await.unwrap(), Some(expected));
     for value in hostile {
-        assert!(!store.unconfigure(&id, value).await.unwrap(), "{value}");
-        assert!(
-            !store.unconfigure(&value.chars().take(100).collect::<String>().into(), "key_0").await.unwrap()
-        );
-        assert_eq!(store.business(&value.chars().take(100).collect::<String>()).await.unwrap(), None);
+        let name: String = value.chars().take(100).collect();
+        assert!(!store.unconfigure(&id, &name).await.unwrap(), "{name}");
+        assert!(!store.unconfigure(&name.as_str().into(), "key_0").await.unwrap(), "{name}");
+        assert_eq!(store.business(&name).await.unwrap(), None);
     }
     assert_eq!(store.configuration(&id).await.unwrap().unwrap().len(), hostile.len());
 }
