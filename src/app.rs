@@ -17,6 +17,7 @@ use crate::call::{CallDependencies, CallLimits, PhoneDesk, ReplySink};
 use crate::config::{Config, StartUpLine, SupabaseSettings};
 use crate::edge::listener::{self, ListenerLimits};
 use crate::edge::{self, EdgeSettings, EdgeState, Phone};
+use crate::knowledge::{EmbeddingError, Embeddings, Knowledge};
 use crate::persona::{Catalog, CatalogErrors, Library};
 use crate::rehearsal::{Rehearsal, RehearsalOptions};
 use crate::session::Endpoint;
@@ -83,6 +84,9 @@ pub enum AppError {
     /// Twilio's REST API cannot be set up.
     #[error("Twilio's REST API cannot be used")]
     Twilio(#[from] ApiSetupError),
+    /// The API that makes embeddings cannot be set up.
+    #[error("EMBEDDING_BASE_URL cannot be used")]
+    Embeddings(#[from] EmbeddingError),
     /// The switchboard cannot begin.
     #[error("the switchboard cannot begin")]
     Switchboard(#[from] ractor::SpawnErr),
@@ -120,8 +124,10 @@ impl App {
         let phone = Phone::new(&config.phone, address)?;
         let (endpoint, rehearsal) = find_model(&config).await?;
         let (journal, writer) = JournalWriter::start(store.clone());
+        let knowledge = open_knowledge(&config, store.clone())?;
         let dependencies = CallDependencies {
             store: store.clone(),
+            knowledge: knowledge.clone(),
             library: library.clone(),
             endpoint,
             journal,
@@ -141,7 +147,15 @@ impl App {
         }
         .to_string();
         let settings = EdgeSettings::from(&config);
-        let state = EdgeState { switchboard: switchboard.clone(), library, store, figures, phone, settings };
+        let state = EdgeState {
+            switchboard: switchboard.clone(),
+            library,
+            store,
+            knowledge,
+            figures,
+            phone,
+            settings,
+        };
         let router = edge::router(state);
         Ok(Self { listener, router, switchboard, writer, rehearsal, config, start_up_line })
     }
@@ -199,6 +213,14 @@ pub async fn open_store(config: &Config) -> Result<Store, AppError> {
         Some(SupabaseSettings { url, key }) => Store::Supabase(Supabase::new(url, key.clone(), local)?),
         None => Store::Embedded(local),
     })
+}
+
+/// The documents: with embeddings where there is a key and an API for them.
+fn open_knowledge(config: &Config, store: Store) -> Result<Knowledge, AppError> {
+    let embeddings = config.openai_api_key.as_ref().zip(config.knowledge.embedding_base_url.as_ref());
+    let model = &config.knowledge.embedding_model;
+    let embeddings = embeddings.map(|(key, url)| Embeddings::new(url, model, key.clone())).transpose()?;
+    Ok(Knowledge::new(store, embeddings))
 }
 
 /// Reads the persona files and checks them against the store and the settings.

@@ -9,6 +9,7 @@ mod docs;
 mod error;
 mod events;
 mod health;
+mod knowledge;
 pub mod listener;
 mod once;
 mod request;
@@ -30,6 +31,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::config::Config;
+use crate::knowledge::Knowledge;
 use crate::persona::Library;
 use crate::secret::ApiKeys;
 use crate::store::Store;
@@ -54,6 +56,8 @@ pub struct EdgeState {
     pub library: Library,
     /// The journal's home.
     pub store: Store,
+    /// The documents.
+    pub knowledge: Knowledge,
     /// What `/metrics` shows.
     pub figures: Figures,
     /// How Twilio and we reach and believe each other.
@@ -142,6 +146,7 @@ fn routes(keys: Arc<ApiKeys>) -> OpenApiRouter<Arc<Edge>> {
         .routes(routes!(calls::events))
         .routes(routes!(twilio::transfer::transfer))
         .routes(routes!(health::metrics))
+        .merge(documents())
         .route_layer(from_fn_with_state(keys, auth::require_key));
     let open = OpenApiRouter::new()
         .routes(routes!(health::healthz))
@@ -149,6 +154,17 @@ fn routes(keys: Arc<ApiKeys>) -> OpenApiRouter<Arc<Edge>> {
         .routes(routes!(docs::openapi))
         .routes(routes!(docs::page));
     behind_a_key.merge(open).merge(webhooks())
+}
+
+/// What callers are answered from. Documents may be larger than other bodies.
+fn documents() -> OpenApiRouter<Arc<Edge>> {
+    let large = OpenApiRouter::new()
+        .routes(routes!(knowledge::add, knowledge::list))
+        .layer(DefaultBodyLimit::max(knowledge::MAX_BODY_BYTES));
+    let small = OpenApiRouter::new()
+        .routes(routes!(knowledge::show, knowledge::delete))
+        .routes(routes!(knowledge::query));
+    large.merge(small)
 }
 
 /// What Twilio asks: behind its signature, never behind a key.

@@ -12,6 +12,7 @@ pub mod caller;
 pub mod config;
 pub mod edge;
 pub mod id;
+pub mod knowledge;
 pub mod persona;
 pub mod protocol;
 pub mod rehearsal;

@@ -5,6 +5,7 @@
 
 pub mod business;
 pub mod embedded;
+pub mod knowledge;
 pub mod record;
 pub mod supabase;
 

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 const FLOORS: &[&[&str]] = &[
     &["at_once", "id", "secret", "tls"],
     &["audio", "config", "telemetry", "protocol", "store", "rehearsal"],
+    &["knowledge"],
     &["tool"],
     &["persona", "session", "transport"],
     &["call"],

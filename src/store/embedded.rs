@@ -7,6 +7,7 @@ mod business;
 #[cfg(test)]
 mod demo;
 mod journal;
+mod knowledge;
 mod pool;
 mod rows;
 mod schema;

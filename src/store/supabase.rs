@@ -5,6 +5,7 @@
 
 mod answer;
 mod business;
+mod knowledge;
 mod rest;
 mod rows;
 

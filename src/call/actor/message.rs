@@ -12,6 +12,7 @@ use crate::call::recollection::Recollection;
 use crate::call::writer::{JournalWriter, Written};
 use crate::call::{CallError, CallSnapshot, Reply};
 use crate::id::{CallId, PersonaKey};
+use crate::knowledge::Knowledge;
 use crate::persona::Library;
 use crate::persona::actor::PersonaEvent;
 use crate::session::{Endpoint, SessionEvent};
@@ -77,6 +78,8 @@ impl PhoneDesk {
 pub struct CallDependencies {
     /// Rows and journals.
     pub store: Store,
+    /// The documents.
+    pub knowledge: Knowledge,
     /// Personas and tools.
     pub library: Library,
     /// Where the model is.

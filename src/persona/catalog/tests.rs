@@ -250,8 +250,12 @@ mod shipped {
     async fn demo() -> (tempfile::TempDir, Catalog, ToolContext) {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::Embedded(Embedded::open(folder.path()).await.unwrap());
-        let context =
-            ToolContext { call_id: CallId::default_call(), tenant: crate::store::Tenant::Any, store };
+        let context = ToolContext {
+            call_id: CallId::default_call(),
+            tenant: crate::store::Tenant::Any,
+            knowledge: crate::knowledge::Knowledge::new(store.clone(), None),
+            store,
+        };
         (folder, Catalog::load(Path::new("personas")).unwrap(), context)
     }
 

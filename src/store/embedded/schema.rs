@@ -8,6 +8,7 @@ const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../../../migrations/embedded/0001_domain.sql")),
     M::up(include_str!("../../../migrations/embedded/0002_journal.sql")),
     M::up(include_str!("../../../migrations/embedded/0003_businesses.sql")),
+    M::up(include_str!("../../../migrations/embedded/0006_knowledge.sql")),
     M::up(include_str!("../../../migrations/embedded/0004_menu_words.sql")),
 ];
 

@@ -6,13 +6,14 @@ use super::pool::failed;
 use crate::store::{Column, StoreError, Table};
 
 /// The service's own tables: no tool reads them.
-const CLOSED: [&str; 8] = [
+const CLOSED: [&str; 9] = [
     "businesses",
     "call_events",
     "call_logs",
     "configurations",
     "document_chunks",
     "documents",
+    "embedding_cache",
     "service_meta",
     "tool_effects",
 ];
@@ -91,7 +92,8 @@ impl Shape {
 }
 
 fn is_open(table: &str) -> bool {
-    !table.starts_with("sqlite_") && !CLOSED.contains(&table)
+    // The index of the chunks is made of tables of its own.
+    !table.starts_with("sqlite_") && !table.starts_with("document_chunks") && !CLOSED.contains(&table)
 }
 
 fn open_tables(connection: &Connection) -> rusqlite::Result<Vec<String>> {
