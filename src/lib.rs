@@ -13,6 +13,7 @@ pub mod config;
 pub mod edge;
 pub mod id;
 pub mod knowledge;
+pub mod migrate;
 pub mod persona;
 pub mod protocol;
 pub mod rehearsal;

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use ai_realtime::app::{self, App};
 use ai_realtime::caller::{self, CallArgs};
 use ai_realtime::config::Config;
+use ai_realtime::migrate::{self, MIGRATIONS, MigrateArgs};
 use ai_realtime::rehearsal::{RehearsalArgs, RehearsalOptions};
 use ai_realtime::telemetry::Telemetry;
 use anyhow::Context;
@@ -31,6 +32,8 @@ enum Command {
     Serve,
     /// Check the settings, the persona files and the store, and exit: 0 when all is well, 1 when not.
     Check,
+    /// Make or bring up to date the tables of the Supabase project whose Postgres is at DATABASE_URL.
+    Migrate(MigrateArgs),
     /// Run the rehearsal model alone: a WebSocket server that speaks OpenAI's Realtime protocol.
     Rehearsal(RehearsalArgs),
     /// Call the service as Twilio would: stream a WAV file, hear the answer, tell what happened when.
@@ -55,6 +58,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Serve => serve().await,
         Command::Check => check().await,
+        Command::Migrate(args) => migrate(args).await,
         Command::Rehearsal(args) => rehearse(args).await,
         Command::Call(args) => caller::run(args.or_settings(|name| std::env::var(name).ok())).await,
     }
@@ -125,6 +129,15 @@ async fn check() -> anyhow::Result<()> {
         store.kind(),
         store.location()
     );
+    Ok(())
+}
+
+async fn migrate(args: MigrateArgs) -> anyhow::Result<()> {
+    let config = load_config()?;
+    let done =
+        migrate::run(config.database.url.as_ref(), MIGRATIONS, args, |step| eprintln!("{step}")).await?;
+    let (known, verb) = (MIGRATIONS.len(), if args.dry_run { "to be applied" } else { "applied now" });
+    eprintln!("{known} migrations, {done} {verb}, {} applied before", known - done);
     Ok(())
 }
 

@@ -3,8 +3,10 @@
 //! One face over the backends. A query is data ([`Select`]), never text: table and column names are checked
 //! identifiers, values are bound.
 
+mod bounds;
 pub mod business;
 pub mod embedded;
+mod fold;
 pub mod knowledge;
 pub mod record;
 pub mod supabase;

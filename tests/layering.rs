@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 /// From the lowest floor to the highest. Modules of one floor do not know each other.
 const FLOORS: &[&[&str]] = &[
     &["at_once", "id", "secret", "tls"],
-    &["audio", "config", "telemetry", "protocol", "store", "rehearsal"],
+    &["audio", "config", "migrate", "telemetry", "protocol", "store", "rehearsal"],
     &["knowledge"],
     &["tool"],
     &["persona", "session", "transport"],

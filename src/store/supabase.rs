@@ -5,9 +5,12 @@
 
 mod answer;
 mod business;
+mod filter;
 mod knowledge;
+mod pattern;
 mod rest;
 mod rows;
+mod shape;
 
 use std::fmt;
 
@@ -15,12 +18,14 @@ use secrecy::SecretString;
 use url::Url;
 
 use self::rest::Rest;
+use self::shape::Schemas;
 use super::{Embedded, StoreError};
 
 /// A handle on the project. Cheap to clone.
 #[derive(Clone)]
 pub struct Supabase {
     rest: Rest,
+    schemas: Schemas,
     local: Embedded,
 }
 
@@ -36,8 +41,8 @@ impl Supabase {
     ///
     /// # Errors
     /// [`StoreError::Query`] when no client can be made.
-    pub fn new(url: &Url, key: SecretString, local: Embedded) -> Result<Self, StoreError> {
-        Ok(Self { rest: Rest::new(url, key)?, local })
+    pub fn new(url: &Url, key: &SecretString, local: Embedded) -> Result<Self, StoreError> {
+        Ok(Self { rest: Rest::new(url, key)?, schemas: Schemas::default(), local })
     }
 
     /// Where the project is.

@@ -3,5 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // helpers of a test are not seen as tests
 
+mod contract;
 mod door;
+mod migrate;
 mod stand;

@@ -3,26 +3,15 @@
 use rusqlite::Connection;
 
 use super::pool::failed;
-use crate::store::{Column, StoreError, Table};
-
-/// The service's own tables: no tool reads them.
-const CLOSED: [&str; 9] = [
-    "businesses",
-    "call_events",
-    "call_logs",
-    "configurations",
-    "document_chunks",
-    "documents",
-    "embedding_cache",
-    "service_meta",
-    "tool_effects",
-];
+use crate::store::{Column, StoreError, Table, bounds};
 
 /// How the cells of a column are read and compared, as its declared type says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     /// As SQLite holds them.
     Plain,
+    /// A whole number.
+    Integer,
     /// 0 and 1 are false and true.
     Boolean,
     /// Text that is JSON.
@@ -34,7 +23,9 @@ pub(super) enum Kind {
 impl Kind {
     fn of(declared: &str) -> Self {
         let declared = declared.to_ascii_uppercase();
-        if declared.starts_with("BOOL") {
+        if declared.starts_with("INT") {
+            Self::Integer
+        } else if declared.starts_with("BOOL") {
             Self::Boolean
         } else if declared.starts_with("JSON") {
             Self::Json
@@ -65,10 +56,8 @@ impl Shape {
             .prepare_cached("SELECT 1 FROM sqlite_schema WHERE name = ? AND type IN ('table', 'view')")
             .map_err(failed)?;
         if !is_open(table.as_str()) || !there.exists([table.as_str()]).map_err(failed)? {
-            return Err(StoreError::Unknown(format!(
-                "there is no table `{table}` that tools may read; there are {}",
-                open_tables(connection).map_err(failed)?.join(", ")
-            )));
+            let open = open_tables(connection).map_err(failed)?;
+            return Err(bounds::unknown_table(table, &open.iter().map(String::as_str).collect::<Vec<_>>()));
         }
         let columns = columns(connection, table).map_err(failed)?;
         Ok(Self { table: table.clone(), columns })
@@ -82,18 +71,13 @@ impl Shape {
         let found = self.columns.iter().find(|(name, _)| name == column.as_str());
         found.map(|(_, kind)| *kind).ok_or_else(|| {
             let names: Vec<&str> = self.columns.iter().map(|(name, _)| name.as_str()).collect();
-            StoreError::Unknown(format!(
-                "`{}` has no column `{column}`; it has {}",
-                self.table,
-                names.join(", ")
-            ))
+            bounds::unknown_column(&self.table, column, &names)
         })
     }
 }
 
 fn is_open(table: &str) -> bool {
-    // The index of the chunks is made of tables of its own.
-    !table.starts_with("sqlite_") && !table.starts_with("document_chunks") && !CLOSED.contains(&table)
+    !table.starts_with("sqlite_") && bounds::is_open(table)
 }
 
 fn open_tables(connection: &Connection) -> rusqlite::Result<Vec<String>> {
