@@ -46,12 +46,11 @@ macro_rules! demo {
 }
 
 /// All migrations, in their order.
-pub const MIGRATIONS: &[MigrationFile] =
-    &[
-        migration!("20261121000100", "domain"),
-        migration!("20261121000400", "knowledge"),
-        migration!("20261121009000", "access"),
-    ];
+pub const MIGRATIONS: &[MigrationFile] = &[
+    migration!("20261121000100", "domain"),
+    migration!("20261121000400", "knowledge"),
+    migration!("20261121009000", "access"),
+];
 
 /// All demo rows, in an order that satisfies the references.
 pub const DEMO_ROWS: &[DemoFile] = &[

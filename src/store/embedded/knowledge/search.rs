@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use super::super::pool::failed;
 use super::business;
@@ -22,7 +22,8 @@ pub(super) fn passages(
     query: &PassageQuery,
 ) -> Result<Vec<Passage>, StoreError> {
     // In one transaction, so that what was found is still there when it is read.
-    let transaction = connection.unchecked_transaction().map_err(failed)?;
+    let deferred = TransactionBehavior::Deferred;
+    let transaction = connection.transaction_with_behavior(deferred).map_err(failed)?;
     let orders =
         [by_words(&transaction, query).map_err(failed)?, by_meaning(&transaction, query).map_err(failed)?];
     let best = fuse(&orders).into_iter().take(query.limit.clamp(1, MAX_PASSAGES) as usize);
