@@ -23,7 +23,7 @@ pub struct QueryKnowledgeBase {
 impl Tool for QueryKnowledgeBase {
     const NAME: &'static str = "query_knowledge_base";
     const DESCRIPTION: &'static str = "Searches the documents the business has written for its guests, for facts \
-        that no other tool gives: opening hours, address, directions, parking, Wi-Fi, events, policies. Returns \
+        that no other tool gives: opening hours, address, directions, parking, wifi, events, policies. Returns \
         passages, each with its title and text.";
 
     async fn run(self, context: ToolContext) -> Result<Value, ToolError> {
