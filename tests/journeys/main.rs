@@ -8,6 +8,7 @@ mod asleep;
 mod doors;
 mod hang_up;
 mod house;
+mod knowledge;
 mod many;
 mod mended_files;
 mod model_trouble;
