@@ -17,6 +17,7 @@ use crate::call::{CallDependencies, CallLimits, PhoneDesk, ReplySink};
 use crate::config::{Config, StartUpLine, SupabaseSettings};
 use crate::edge::listener::{self, ListenerLimits};
 use crate::edge::{self, EdgeSettings, EdgeState, Phone};
+use crate::knowledge::{EmbeddingError, Embeddings, Knowledge};
 use crate::outbox::Outbox;
 use crate::persona::{Catalog, CatalogErrors, Library};
 use crate::rehearsal::{Rehearsal, RehearsalOptions};
@@ -102,6 +103,9 @@ pub enum AppError {
         /// What is wrong, and where.
         mistake: PricesError,
     },
+    /// The API that makes embeddings cannot be set up.
+    #[error("EMBEDDING_BASE_URL cannot be used")]
+    Embeddings(#[from] EmbeddingError),
     /// The switchboard cannot begin.
     #[error("the switchboard cannot begin")]
     Switchboard(#[from] ractor::SpawnErr),
@@ -146,9 +150,11 @@ impl App {
             Store::Supabase(store) => Some(Outbox::start(store.clone())),
             Store::Embedded(_) => None,
         };
+        let knowledge = open_knowledge(&config, store.clone())?;
         let dependencies = CallDependencies {
             store: store.clone(),
             directory: directory.clone(),
+            knowledge: knowledge.clone(),
             library: library.clone(),
             endpoint,
             journal,
@@ -173,6 +179,7 @@ impl App {
             library,
             store,
             directory,
+            knowledge,
             figures,
             phone,
             prices,
@@ -254,6 +261,14 @@ pub fn load_prices(config: &Config) -> Result<Prices, AppError> {
         }
     };
     prices.map_err(|mistake| AppError::Prices { file, mistake })
+}
+
+/// The documents: with embeddings where there is a key and an API for them.
+fn open_knowledge(config: &Config, store: Store) -> Result<Knowledge, AppError> {
+    let embeddings = config.openai_api_key.as_ref().zip(config.knowledge.embedding_base_url.as_ref());
+    let model = &config.knowledge.embedding_model;
+    let embeddings = embeddings.map(|(key, url)| Embeddings::new(url, model, key.clone())).transpose()?;
+    Ok(Knowledge::new(store, embeddings))
 }
 
 /// Reads the persona files and checks them against the store and the settings.

@@ -2,6 +2,7 @@
 //! whole, and never read again. Every name is explained in `.env.example`.
 
 mod database;
+mod knowledge;
 mod mistake;
 mod phone;
 mod source;
@@ -18,6 +19,7 @@ use url::Url;
 use validator::{Validate, ValidationErrors};
 
 pub use database::{DatabaseSettings, SupabaseSettings};
+pub use knowledge::KnowledgeSettings;
 pub use mistake::{ConfigError, ConfigMistake};
 pub use phone::{PhoneSettings, WebhookTrust, is_e164, is_loopback_host};
 pub use startup::StartUpLine;
@@ -87,6 +89,8 @@ pub struct Config {
     model_connect_seconds: f64,
     /// The settings of the database: all that begin with `SUPABASE_`.
     pub database: DatabaseSettings,
+    /// The settings of the documents: all that begin with `EMBEDDING_`.
+    pub knowledge: KnowledgeSettings,
     /// The settings of the phone: `PUBLIC_URL`, `TRANSFER_NUMBER`, and all that begin with `TWILIO_`.
     pub phone: PhoneSettings,
     /// What is in force although it may not be what was meant; one line each.
@@ -107,6 +111,7 @@ impl Config {
         if config.is_open_to_anyone() && !config.allow_anonymous {
             source.refuse("HOST", ANONYMOUS_REFUSED);
         }
+        config.knowledge.choose(&config.openai_realtime_endpoint);
         config.phone.check(config.host.is_loopback(), &mut source);
         config.warnings = config.find_warnings(&source);
         let mistakes = source.into_mistakes();
@@ -170,6 +175,7 @@ impl Config {
             turn_timeout_seconds: read_seconds(source, "TURN_TIMEOUT_SECONDS", 60.0),
             model_connect_seconds: read_seconds(source, "MODEL_CONNECT_SECONDS", 10.0),
             database: DatabaseSettings::read(source),
+            knowledge: KnowledgeSettings::read(source),
             phone: PhoneSettings::read(source),
             warnings: Vec::new(),
         }
@@ -226,6 +232,7 @@ impl Config {
             );
         }
         self.database.find_warnings(source, &mut warnings);
+        self.knowledge.find_warnings(self.openai_api_key.is_some(), &mut warnings);
         self.phone.find_warnings(&mut warnings);
         warnings
     }

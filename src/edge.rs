@@ -10,6 +10,7 @@ mod docs;
 mod error;
 mod events;
 mod health;
+mod knowledge;
 pub mod listener;
 mod once;
 mod records;
@@ -33,6 +34,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::config::Config;
+use crate::knowledge::Knowledge;
 use crate::persona::Library;
 use crate::secret::ApiKeys;
 use crate::store::{Directory, Store};
@@ -62,6 +64,8 @@ pub struct EdgeState {
     pub directory: Directory,
     /// What models cost.
     pub prices: Prices,
+    /// The documents.
+    pub knowledge: Knowledge,
     /// What `/metrics` shows.
     pub figures: Figures,
     /// How Twilio and we reach and believe each other.
@@ -156,6 +160,7 @@ fn routes(keys: Arc<ApiKeys>) -> OpenApiRouter<Arc<Edge>> {
         .routes(routes!(records::list))
         .routes(routes!(records::show))
         .routes(routes!(health::metrics))
+        .merge(documents())
         .route_layer(from_fn_with_state(keys, auth::require_key));
     let open = OpenApiRouter::new()
         .routes(routes!(health::healthz))
@@ -163,6 +168,17 @@ fn routes(keys: Arc<ApiKeys>) -> OpenApiRouter<Arc<Edge>> {
         .routes(routes!(docs::openapi))
         .routes(routes!(docs::page));
     behind_a_key.merge(open).merge(webhooks())
+}
+
+/// What callers are answered from. Documents may be larger than other bodies.
+fn documents() -> OpenApiRouter<Arc<Edge>> {
+    let large = OpenApiRouter::new()
+        .routes(routes!(knowledge::add, knowledge::list))
+        .layer(DefaultBodyLimit::max(knowledge::MAX_BODY_BYTES));
+    let small = OpenApiRouter::new()
+        .routes(routes!(knowledge::show, knowledge::delete))
+        .routes(routes!(knowledge::query));
+    large.merge(small)
 }
 
 /// What Twilio asks: behind its signature, never behind a key.

@@ -57,6 +57,10 @@ text_id! {
     BusinessId
 }
 text_id! {
+    /// A document's id, unique in this installation.
+    DocumentId
+}
+text_id! {
     /// The model's id of one tool call (`call_…` on the wire; at most 32 characters when we replay it).
     ToolCallId
 }

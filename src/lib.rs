@@ -13,6 +13,7 @@ pub mod check;
 pub mod config;
 pub mod edge;
 pub mod id;
+pub mod knowledge;
 pub mod migrate;
 pub mod outbox;
 pub mod persona;

@@ -26,6 +26,7 @@ mod manner;
 mod model;
 mod part;
 mod period;
+mod pertinent;
 mod phrase;
 mod refusal;
 mod request;

@@ -9,6 +9,7 @@ pub mod calls;
 pub mod directory;
 pub mod embedded;
 mod fold;
+pub mod knowledge;
 pub mod record;
 pub mod supabase;
 

@@ -4,6 +4,7 @@
 mod arguments;
 pub mod document;
 pub mod finance;
+pub mod knowledge;
 mod output;
 mod paging;
 pub mod table;
@@ -24,6 +25,7 @@ use validator::Validate;
 pub use toolbox::{Toolbox, ToolboxError};
 
 use crate::id::CallId;
+use crate::knowledge::Knowledge;
 use crate::store::record::NameError;
 use crate::store::{Store, StoreError, Tenant};
 
@@ -102,6 +104,8 @@ pub struct ToolContext {
     pub tenant: Tenant,
     /// Where the rows are.
     pub store: Store,
+    /// Where the documents are.
+    pub knowledge: Knowledge,
 }
 
 /// A tool written in Rust: a struct of its arguments.

@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 const FLOORS: &[&[&str]] = &[
     &["at_once", "id", "secret", "tls", "usage"],
     &["audio", "config", "migrate", "telemetry", "protocol", "store", "rehearsal"],
-    &["outbox", "tool"],
+    &["knowledge", "outbox"],
+    &["tool"],
     &["persona", "session", "transport"],
     &["call"],
     &["switchboard"],

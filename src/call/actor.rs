@@ -293,6 +293,7 @@ async fn spawn_persona(
         caller,
         library: dependencies.library.clone(),
         store: dependencies.store.clone(),
+        knowledge: dependencies.knowledge.clone(),
         owner: myself.get_derived(),
     };
     let (persona, _) = Actor::spawn_linked(None, PersonaActor, arguments, myself.get_cell()).await?;

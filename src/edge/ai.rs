@@ -213,14 +213,14 @@ async fn belongs_to(call: &CallHandle, business: &BusinessId) -> Result<(), ApiE
     }
 }
 
-fn wants_events(headers: &HeaderMap) -> bool {
+pub(super) fn wants_events(headers: &HeaderMap) -> bool {
     let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
     accepted.flat_map(|list| list.split(',')).any(|range| {
         range.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("text/event-stream")
     })
 }
 
-fn not_blank(text: &str) -> Result<(), ValidationError> {
+pub(super) fn not_blank(text: &str) -> Result<(), ValidationError> {
     // An empty text is refused by its length already.
     if text.is_empty() || text.contains(|character: char| !character.is_whitespace()) {
         return Ok(());

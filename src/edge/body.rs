@@ -10,7 +10,7 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, StatusCode, header};
 use serde::de::DeserializeOwned;
-use validator::{Validate, ValidationError};
+use validator::{Validate, ValidationError, ValidationErrors};
 
 use super::error::ApiError;
 use crate::id::BusinessId;
@@ -42,7 +42,8 @@ where
             ));
         }
         let body = tokio::time::timeout(BODY_TIMEOUT, Bytes::from_request(request, state)).await;
-        let body = body.map_err(|_elapsed| too_slow())?.map_err(|error| unreadable(&error))?;
+        let body =
+            body.map_err(|_elapsed| too_slow())?.map_err(|error| unreadable(&error, MAX_BODY_BYTES))?;
         parse(&body).map(Self)
     }
 }
@@ -56,7 +57,7 @@ pub(super) fn names_business(id: &BusinessId) -> Result<(), ValidationError> {
 }
 
 /// Reads and checks a body. Pure.
-fn parse<T: DeserializeOwned + Validate>(body: &[u8]) -> Result<T, ApiError> {
+pub(super) fn parse<T: DeserializeOwned + Validate>(body: &[u8]) -> Result<T, ApiError> {
     // A struct would also be read from an array, by the order of its fields; the contract knows objects only.
     if body.trim_ascii_start().first() != Some(&b'{') {
         return Err(complaint::about_no_object(body));
@@ -65,12 +66,12 @@ fn parse<T: DeserializeOwned + Validate>(body: &[u8]) -> Result<T, ApiError> {
     let value: T =
         serde_path_to_error::deserialize(&mut json).map_err(|error| complaint::about_shape(&error))?;
     json.end().map_err(|error| complaint::about_syntax(&error))?;
-    value.validate().map_err(|errors| complaint::about_values(&errors))?;
+    value.validate().map_err(|errors| invalid(&errors))?;
     Ok(value)
 }
 
 /// `application/json`, or a media type that ends in `+json`, whatever its parameters.
-fn is_json(headers: &HeaderMap) -> bool {
+pub(super) fn is_json(headers: &HeaderMap) -> bool {
     let Some(Ok(media_type)) = headers.get(header::CONTENT_TYPE).map(|value| value.to_str()) else {
         return false;
     };
@@ -80,17 +81,27 @@ fn is_json(headers: &HeaderMap) -> bool {
         .is_some_and(|subtype| subtype == "json" || (subtype.ends_with("+json") && subtype.len() > 5))
 }
 
-fn too_slow() -> ApiError {
+pub(super) fn too_slow() -> ApiError {
     let sentence = "the body did not come in time: send it at once";
     ApiError::new(StatusCode::REQUEST_TIMEOUT, "body_timeout", sentence)
 }
 
-fn unreadable(error: &BytesRejection) -> ApiError {
+/// What is said of a body that did not come, where so many bytes are taken.
+pub(super) fn unreadable(error: &BytesRejection, limit: usize) -> ApiError {
     if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        let sentence = format!("the body is too large: send at most {} KiB", MAX_BODY_BYTES / 1024);
-        return ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", sentence);
+        return too_large(limit);
     }
     ApiError::new(StatusCode::BAD_REQUEST, "body_unreadable", "the body broke off: send it again")
+}
+
+pub(super) fn too_large(limit: usize) -> ApiError {
+    let sentence = format!("the body is too large: send at most {} KiB", limit / 1024);
+    ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", sentence)
+}
+
+/// What is said of values that are out of range.
+pub(super) fn invalid(errors: &ValidationErrors) -> ApiError {
+    complaint::about_values(errors)
 }
 
 #[cfg(test)]

@@ -28,6 +28,7 @@ const PAGE_POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style
         (name = "Calls", description = "Look at calls, follow, place, transfer and end them"),
         (name = "Businesses", description = "Whose calls are taken, and how they are answered"),
         (name = "Records", description = "Look calls up: the log, transcripts, what they cost"),
+        (name = "Knowledge", description = "What callers are answered from"),
         (name = "Phone", description = "What Twilio asks, behind its signature"),
         (name = "Service", description = "How the service is"),
     ),

@@ -118,6 +118,11 @@ impl ApiError {
         self.body.code
     }
 
+    /// What is told.
+    pub(super) fn body(&self) -> &ErrorBody {
+        &self.body
+    }
+
     #[cfg(test)]
     pub(super) fn told(&self) -> (u16, &'static str, &str) {
         (self.status.as_u16(), self.body.code, &self.body.error)
@@ -243,6 +248,15 @@ pub(super) enum CallRefusals {
     /// `model_timeout`.
     #[response(status = 504)]
     ModelTimeout(ErrorBody),
+}
+
+/// The store is out of reach.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "only describes answers")]
+pub(super) enum StoreRefusals {
+    /// `store_unavailable`.
+    #[response(status = 503)]
+    Unavailable(ErrorBody),
 }
 
 /// A call that is not there.

@@ -8,6 +8,7 @@ use tokio::task::JoinSet;
 
 use super::{CallerFacts, Library, Persona, TemplateContext, handoff_back_tool, handoff_tools, phone_tools};
 use crate::id::{BusinessId, CallId, PersonaKey, ToolCallId};
+use crate::knowledge::Knowledge;
 use crate::store::Store;
 use crate::tool::{ToolContext, ToolOutcome, ToolSpec, ToolStatus, is_phone_tool};
 
@@ -114,6 +115,8 @@ pub struct PersonaArguments {
     pub library: Library,
     /// Where the tools' rows are.
     pub store: Store,
+    /// Where the tools' documents are.
+    pub knowledge: Knowledge,
     /// To whom everything is reported.
     pub owner: DerivedActorRef<PersonaEvent>,
 }
@@ -223,6 +226,7 @@ impl PersonaState {
             call_id: self.arguments.call_id.clone(),
             tenant: self.arguments.caller.business_id().map(BusinessId::from).into(),
             store: self.arguments.store.clone(),
+            knowledge: self.arguments.knowledge.clone(),
         };
         let (myself, id) = (myself.clone(), id.clone());
         let span = tracing::info_span!("tool", call_id = %self.arguments.call_id);

@@ -81,8 +81,31 @@ impl Desk<'_> {
         acts
     }
 
-    /// A search that found nothing is tried once or twice more, with fewer words.
+    /// A search that found nothing is tried once or twice more, with fewer words, and then elsewhere.
     fn search_again(&self) -> Option<Act> {
+        self.search_narrower().or_else(|| self.search_elsewhere())
+    }
+
+    /// What one search does not know another may.
+    fn search_elsewhere(&self) -> Option<Act> {
+        let [Fresh { tool, output, .. }] = self.turn.fresh.as_slice() else {
+            return None;
+        };
+        let is_auto = self.scene.choice == Choice::Auto;
+        let was_search = self.scene.tools.iter().any(|offered| offered.name == *tool && is_search(offered));
+        if !is_auto || !was_search || !found_nothing(output) {
+            return None;
+        }
+        let others =
+            self.scene.tools.iter().filter(|other| is_search(other) && !self.turn.called(&other.name));
+        let mut calls = others.filter_map(|other| {
+            let arguments = fill(other, self.utterance, self.memory()).ok()?;
+            Some(Act::Call { name: other.name.clone(), arguments })
+        });
+        calls.next()
+    }
+
+    fn search_narrower(&self) -> Option<Act> {
         let [Fresh { tool, output, .. }] = self.turn.fresh.as_slice() else {
             return None;
         };

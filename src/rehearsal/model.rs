@@ -304,6 +304,46 @@ mod tests {
         assert_eq!(said(&act(&tools, &entries)), "I found nothing for that.");
     }
 
+    /// The waiter's tools, and the one that looks into documents.
+    fn tools_with_documents() -> Vec<Tool> {
+        let documents = Tool::all(&json!([{"type": "function", "name": "query_knowledge_base",
+            "description": "Searches the documents the business has written for its guests, for facts that no other \
+                tool gives: opening hours, address, directions, parking, wifi, events, policies. Returns passages, \
+                each with its title and text.",
+            "parameters": {"type": "object", "required": ["query"], "properties": {
+                "query": {"type": "string", "minLength": 1, "maxLength": 400,
+                    "description": "What to look for, in a few words"}}}}]));
+        [waiter_tools(), documents].concat()
+    }
+
+    #[test]
+    fn what_is_not_on_the_menu_is_looked_for_in_the_documents() {
+        let tools = tools_with_documents();
+        for (utterance, tool, query) in [
+            ("Do you have parking?", "query_knowledge_base", "parking"),
+            ("What is the wifi password?", "query_knowledge_base", "wifi password"),
+            ("When are your opening hours?", "query_knowledge_base", "opening hours"),
+            ("What drinks do you have?", "lookup_menu", "drinks"),
+            ("Do you have coffee?", "lookup_menu", "coffee"),
+            ("I'd like grilled tilapia", "lookup_menu", "grilled tilapia"),
+        ] {
+            assert_eq!(
+                calls(&act(&tools, &[user(utterance)])),
+                [(tool.into(), json!({ "query": query }))],
+                "{utterance}"
+            );
+        }
+        let pets = json!({"query": "terrace"});
+        let mut entries = vec![user("Do you have a terrace?"), call("lookup_menu", pets.clone())];
+        entries.push(output("lookup_menu", &json!({"items": []})));
+        assert_eq!(calls(&act(&tools, &entries)), [("query_knowledge_base".into(), pets.clone())]);
+        entries.push(call("query_knowledge_base", pets));
+        let passages = json!({"count": 1, "passages": [{"title": "House", "section": null,
+            "text": "The terrace is on the roof."}], "note": "answer from these passages only"});
+        entries.push(output("query_knowledge_base", &passages));
+        assert_eq!(said(&act(&tools, &entries)), "Passage: House, The terrace is on the roof.");
+    }
+
     #[test]
     fn the_choice_of_tools_is_obeyed() {
         let tools = waiter_tools();

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
+use super::pertinent::pertinent;
 use super::words::{identifier_words, stems};
 
 const NAMES: [&str; 4] = ["name", "title", "label", "topic"];
@@ -68,7 +69,7 @@ pub(super) fn details(
                 Some(at) => 2 + at,
                 None => 3 + PROSE.len(),
             };
-            (rank, detail(object, key, value))
+            (rank, detail(object, key, value, about))
         })
         .collect();
     found.sort_by_key(|(rank, _)| *rank);
@@ -78,7 +79,7 @@ pub(super) fn details(
 /// Only what the caller asked for by name.
 fn wanted_details(object: &Map<String, Value>, about: &BTreeSet<String>) -> Vec<String> {
     let wanted = tellable(object, &[]).filter(|(key, _)| is_wanted(key, about));
-    wanted.map(|(key, value)| detail(object, key, value)).take(DETAILS_OF_ONE).collect()
+    wanted.map(|(key, value)| detail(object, key, value, about)).take(DETAILS_OF_ONE).collect()
 }
 
 fn is_wanted(key: &str, about: &BTreeSet<String>) -> bool {
@@ -104,11 +105,11 @@ fn tellable<'a>(
     object.iter().filter(move |(key, value)| !silent(key) && plain(value))
 }
 
-fn detail(object: &Map<String, Value>, key: &str, value: &Value) -> String {
+fn detail(object: &Map<String, Value>, key: &str, value: &Value, about: &BTreeSet<String>) -> String {
     if PROSE.contains(&key)
         && let Some(text) = value.as_str()
     {
-        return text.trim_end_matches('.').to_owned();
+        return pertinent(text, about).trim_end_matches('.').to_owned();
     }
     if let Some(of) = key.strip_suffix("_percent") {
         return format!("{} {} percent", spoken_key(of), scalar(value));

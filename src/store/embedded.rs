@@ -8,6 +8,7 @@ mod calls;
 #[cfg(test)]
 mod demo;
 mod journal;
+mod knowledge;
 mod outbox;
 mod pool;
 mod rows;

@@ -7,6 +7,7 @@ mod answer;
 mod business;
 mod calls;
 mod filter;
+mod knowledge;
 mod pattern;
 mod report;
 mod rest;

@@ -32,6 +32,7 @@ async fn house(max_calls: u32) -> House {
     let dependencies = CallDependencies {
         store: store.clone(),
         directory: Directory::new(store.clone(), None),
+        knowledge: crate::knowledge::Knowledge::new(store.clone(), None),
         library: Library::fixed(Catalog::load(Path::new("personas")).unwrap()),
         endpoint: Endpoint::new(&model.url(), "gpt-realtime-2.1", None, DEADLINE).unwrap(),
         journal: JournalWriter::start(store).0,

@@ -12,6 +12,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument;
 
 use super::finance::FetchFinancials;
+use super::knowledge::QueryKnowledgeBase;
 use super::output::{MAX_OUTPUT, cap};
 use super::table::TableTool;
 use super::tax::CheckTaxRule;
@@ -68,7 +69,7 @@ impl Toolbox {
     /// # Errors
     /// None in practice; a test makes it.
     pub fn builtin() -> Result<Self, ToolboxError> {
-        Self::default().with::<FetchFinancials>()?.with::<CheckTaxRule>()
+        Self::default().with::<FetchFinancials>()?.with::<CheckTaxRule>()?.with::<QueryKnowledgeBase>()
     }
 
     /// Adds a tool written in Rust.

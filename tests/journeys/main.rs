@@ -9,6 +9,7 @@ mod configuration;
 mod doors;
 mod hang_up;
 mod house;
+mod knowledge;
 mod many;
 mod mended_files;
 mod model_trouble;

@@ -12,6 +12,7 @@ use crate::call::recollection::Recollection;
 use crate::call::writer::{JournalWriter, Written};
 use crate::call::{CallError, CallSnapshot, Reply};
 use crate::id::{CallId, PersonaKey};
+use crate::knowledge::Knowledge;
 use crate::persona::Library;
 use crate::persona::actor::PersonaEvent;
 use crate::session::{Endpoint, SessionEvent};
@@ -79,6 +80,8 @@ pub struct CallDependencies {
     pub store: Store,
     /// Whose caller a caller is.
     pub directory: Directory,
+    /// The documents.
+    pub knowledge: Knowledge,
     /// Personas and tools.
     pub library: Library,
     /// Where the model is.

@@ -70,6 +70,7 @@ impl House {
         let dependencies = CallDependencies {
             store: store.clone(),
             directory: directory.clone(),
+            knowledge: crate::knowledge::Knowledge::new(store.clone(), None),
             library: library.clone(),
             endpoint: Endpoint::new(&model.url(), "gpt-realtime-2.1", None, DEADLINE).unwrap(),
             journal: JournalWriter::start(store.clone()).0,
@@ -86,6 +87,7 @@ impl House {
         let switchboard = Switchboard::start(dependencies, config.max_calls).await.unwrap();
         let kept = store.clone();
         let state = EdgeState {
+            knowledge: crate::knowledge::Knowledge::new(store.clone(), None),
             switchboard: switchboard.clone(),
             library,
             store,

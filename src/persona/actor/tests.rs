@@ -56,6 +56,7 @@ async fn ready(transport: Transport, can_transfer: bool, business: Option<&str>)
         call_id: CallId::default_call(),
         caller: CallerFacts { transport, can_transfer, business, ..CallerFacts::default() },
         library: Library::fixed(Catalog::load(Path::new("personas")).unwrap()),
+        knowledge: Knowledge::new(store.clone(), None),
         store,
         owner: owner.get_derived(),
     };
@@ -94,7 +95,8 @@ impl Fixture {
 
 #[tokio::test]
 async fn what_a_line_cannot_do_is_not_offered() {
-    const OTHERS: [&str; 4] = ["lookup_menu", "recommend_pairing", "handoff_to_cfo", "handoff_back"];
+    const OTHERS: [&str; 5] =
+        ["lookup_menu", "recommend_pairing", "query_knowledge_base", "handoff_to_cfo", "handoff_back"];
     for (transport, can_transfer, phone_tools) in [
         (Transport::Text, true, &[][..]),
         (Transport::Phone, false, &["end_call"]),
@@ -102,7 +104,7 @@ async fn what_a_line_cannot_do_is_not_offered() {
     ] {
         let rendition = ready(transport, can_transfer, None).await.waiter().await;
         let offered: Vec<_> = rendition.tools.iter().map(|tool| tool.name.as_str()).collect();
-        assert_eq!(offered, [&OTHERS[..2], phone_tools, &OTHERS[2..]].concat());
+        assert_eq!(offered, [&OTHERS[..3], phone_tools, &OTHERS[3..]].concat());
     }
 }
 
@@ -125,7 +127,9 @@ async fn what_the_call_performs_is_not_run_here() {
     for tool in ["end_call", "transfer_to_human"] {
         let (status, said) = fixture.run(tool, json!({})).await;
         assert_eq!(status, ToolStatus::Refused);
-        let expected = format!("there is no tool `{tool}`: use one of lookup_menu, recommend_pairing");
+        let expected = format!(
+            "there is no tool `{tool}`: use one of lookup_menu, recommend_pairing, query_knowledge_base"
+        );
         assert_eq!(said["error"], expected);
     }
 }

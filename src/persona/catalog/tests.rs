@@ -60,7 +60,10 @@ fn waiter(from: &str, to: &str) -> Vec<String> {
 fn a_folder_becomes_personas_and_tools() {
     let catalog = load(&[]).unwrap();
     assert_eq!(catalog.keys(), [PersonaKey::from("cfo"), PersonaKey::from("waiter")]);
-    assert_eq!(catalog.toolbox().names(), ["check_tax_rule", "fetch_financials", "lookup"]);
+    assert_eq!(
+        catalog.toolbox().names(),
+        ["check_tax_rule", "fetch_financials", "lookup", "query_knowledge_base"]
+    );
     let waiter = catalog.persona(&PersonaKey::from("waiter")).unwrap();
     assert_eq!(waiter.languages, ["en", "fr"]);
     assert_eq!(waiter.greeting.as_deref(), Some("Welcome!"));
@@ -111,7 +114,7 @@ fn mistakes_in_the_head_are_told_with_file_and_line() {
                        return_greeting, voicemail, tools, phone, handoffs";
     assert_eq!(only(waiter("greeting =", "greetin =")), unknown_key);
     let unknown_tool = "waiter.md:6: unknown tool `lookpu`, known tools are check_tax_rule, end_call, fetch_financials, lookup, \
-         transfer_to_human";
+         query_knowledge_base, transfer_to_human";
     assert_eq!(only(waiter("\"lookup\"", "\"lookpu\"")), unknown_tool);
     assert_eq!(
         only(waiter("to = \"cfo\"", "to = \"ceo\"")),
@@ -250,8 +253,12 @@ mod shipped {
     async fn demo() -> (tempfile::TempDir, Catalog, ToolContext) {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::Embedded(Embedded::open(folder.path()).await.unwrap());
-        let context =
-            ToolContext { call_id: CallId::default_call(), tenant: crate::store::Tenant::Any, store };
+        let context = ToolContext {
+            call_id: CallId::default_call(),
+            tenant: crate::store::Tenant::Any,
+            knowledge: crate::knowledge::Knowledge::new(store.clone(), None),
+            store,
+        };
         (folder, Catalog::load(Path::new("personas")).unwrap(), context)
     }
 
