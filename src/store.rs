@@ -4,6 +4,7 @@
 //! identifiers, values are bound.
 
 pub mod business;
+pub mod effect;
 pub mod embedded;
 pub mod record;
 pub mod supabase;
@@ -11,6 +12,7 @@ pub mod supabase;
 use std::path::PathBuf;
 
 pub use business::{BusinessProfile, normalised_number};
+pub use effect::{Cells, Change, Effect, EffectKey, EffectRecord};
 pub use embedded::Embedded;
 pub use record::{
     Column, EventRecord, Order, Pattern, PatternPart, Row, Scalar, Select, Table, Tenant, Test,

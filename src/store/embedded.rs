@@ -6,6 +6,7 @@
 mod business;
 #[cfg(test)]
 mod demo;
+mod effect;
 mod journal;
 mod pool;
 mod rows;

@@ -5,6 +5,7 @@
 
 mod answer;
 mod business;
+mod effect;
 mod rest;
 mod rows;
 

@@ -8,6 +8,7 @@ const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../../../migrations/embedded/0001_domain.sql")),
     M::up(include_str!("../../../migrations/embedded/0002_journal.sql")),
     M::up(include_str!("../../../migrations/embedded/0003_businesses.sql")),
+    M::up(include_str!("../../../migrations/embedded/0005_effects.sql")),
 ];
 
 /// Demo rows that are filled in together, once in the life of a file.
@@ -106,6 +107,6 @@ mod tests {
         let mut connection = Connection::open_in_memory().unwrap();
         connection.pragma_update(None, "user_version", 99).unwrap();
         let error = prepare(&mut connection).unwrap_err();
-        assert!(error.to_string().contains("tables are at version 99, this program knows 3"), "{error}");
+        assert!(error.to_string().contains("tables are at version 99, this program knows 4"), "{error}");
     }
 }
