@@ -12,6 +12,7 @@ mod many;
 mod mended_files;
 mod model_trouble;
 mod order;
+mod orders;
 mod phone;
 mod phone_faults;
 mod restart;

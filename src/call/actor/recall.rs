@@ -3,18 +3,23 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use ractor::ActorRef;
 
 use super::record::Effect;
+use super::turns::effect_key;
 use super::{CallData, CallDependencies, CallMessage, KnownCaller, PHONE, Phase, TEXT};
 use crate::call::CallError;
 use crate::call::event::{CallEvent, Logged, PersonaCause};
 use crate::call::journal::Journal;
 use crate::call::phone::PhoneStart;
-use crate::call::recollection::{Conversation, Recollection};
-use crate::call::turn::Turn;
+use crate::call::recollection::{Conversation, Recollection, Settled};
+use crate::call::turn::{Turn, json_or_text};
 use crate::id::CallId;
+use crate::session::Content;
 use crate::store::{BusinessProfile, Store, StoreError};
+use crate::tool::ToolOutcome;
+use crate::tool::write::settle;
 use crate::transport::twilio::PhoneMessage;
 
 /// A call's journal is read within this.
@@ -22,8 +27,22 @@ const RECALL_LIMIT: Duration = Duration::from_secs(10);
 /// Events read at once from the journal.
 const RECALL_PAGE: usize = 1_000;
 
+/// What a call that reads its journal has lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lost {
+    /// Everything, tools under way included.
+    Process,
+    /// The session with the model; its tools still run.
+    Session,
+}
+
 /// Reads the journal aside, page by page, and brings what it says as a message.
-pub(super) fn recall(myself: &ActorRef<CallMessage>, dependencies: &CallDependencies, call_id: &CallId) {
+pub(super) fn recall(
+    myself: &ActorRef<CallMessage>,
+    dependencies: &CallDependencies,
+    call_id: &CallId,
+    lost: Lost,
+) {
     let (store, journal) = (dependencies.store.clone(), dependencies.journal.clone());
     let (myself, call_id) = (myself.clone(), call_id.clone());
     tokio::spawn(async move {
@@ -34,7 +53,10 @@ pub(super) fn recall(myself: &ActorRef<CallMessage>, dependencies: &CallDependen
             read_journal(&store, &call_id).await
         };
         let read = tokio::time::timeout(RECALL_LIMIT, reading).await;
-        let recalled = read.unwrap_or(Err(StoreError::Timeout { limit_ms }));
+        let mut recalled = read.unwrap_or(Err(StoreError::Timeout { limit_ms }));
+        if let (Lost::Process, Ok(recollection)) = (lost, &mut recalled) {
+            settle_effects(&store, &call_id, recollection).await;
+        }
         // A call that is gone needs no memory.
         let _ = myself.cast(CallMessage::Recalled(Box::new(recalled)));
     });
@@ -56,6 +78,20 @@ async fn read_journal(store: &Store, call_id: &CallId) -> Result<Recollection, S
         kept.filter_map(Logged::read).for_each(|logged| recollection.take(logged));
         recollection.last_seq = last;
     }
+}
+
+/// What was being done when the process ended is asked of the ledger, which finishes it if it was not.
+async fn settle_effects(store: &Store, call_id: &CallId, recollection: &mut Recollection) {
+    let Some(conversation) = &recollection.conversation else {
+        return;
+    };
+    let began = conversation.first_seq;
+    let settling = conversation.unanswered().into_iter().map(|(id, name, arguments)| async move {
+        let key = effect_key(call_id, began, &name, &arguments);
+        let outcome = settle(store, &key).await?;
+        Some(Settled { id, name, key, outcome })
+    });
+    recollection.settled = join_all(settling).await.into_iter().flatten().collect();
 }
 
 async fn business(
@@ -104,7 +140,7 @@ impl CallData {
                     let phone = phone.map(|facts| PhoneStart::recalled(facts, business.clone()));
                     self.known_caller = Some(KnownCaller { phone, business });
                 }
-                self.go_on(conversation);
+                self.go_on(conversation, recollection.settled);
             }
             None => {
                 self.first_seq = self.journal.last() + 1;
@@ -142,7 +178,7 @@ impl CallData {
         replies.for_each(|reply| self.hold(Effect::Ended(Some(reply))));
     }
 
-    fn go_on(&mut self, mut conversation: Conversation) {
+    fn go_on(&mut self, mut conversation: Conversation, settled: Vec<Settled>) {
         self.first_seq = conversation.first_seq;
         self.started_at = conversation.started_at;
         self.turns = conversation.turns;
@@ -152,6 +188,13 @@ impl CallData {
             Some(handoffs) => self.handoffs = handoffs,
             // The process ended before the first persona was in force.
             None => self.activated(self.handoffs.active().clone(), PersonaCause::Start),
+        }
+        for Settled { id, name, key, outcome } in settled {
+            let ToolOutcome { output, status, duration_ms } = outcome;
+            let shown = json_or_text(&output);
+            conversation.contents.push_back(Content::ToolOutput { id: id.clone(), output });
+            self.record(CallEvent::ToolDone { name, output: shown, status, duration_ms, tool_call_id: id });
+            self.hold(Effect::Delivered(key));
         }
         if let Some(turn) = conversation.cut_turn {
             let (event, _) = Turn::cut_off(turn).finish(self.handoffs.active().clone(), 0);

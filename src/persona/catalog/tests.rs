@@ -60,7 +60,7 @@ fn waiter(from: &str, to: &str) -> Vec<String> {
 fn a_folder_becomes_personas_and_tools() {
     let catalog = load(&[]).unwrap();
     assert_eq!(catalog.keys(), [PersonaKey::from("cfo"), PersonaKey::from("waiter")]);
-    assert_eq!(catalog.toolbox().names(), ["check_tax_rule", "fetch_financials", "lookup"]);
+    assert_eq!(catalog.toolbox().names(), ["check_tax_rule", "fetch_financials", "lookup", "place_order"]);
     let waiter = catalog.persona(&PersonaKey::from("waiter")).unwrap();
     assert_eq!(waiter.languages, ["en", "fr"]);
     assert_eq!(waiter.greeting.as_deref(), Some("Welcome!"));
@@ -110,7 +110,7 @@ fn mistakes_in_the_head_are_told_with_file_and_line() {
     let unknown_key = "waiter.md:5: unknown key `greetin`, known keys are name, voice, languages, greeting, \
                        return_greeting, voicemail, tools, phone, handoffs";
     assert_eq!(only(waiter("greeting =", "greetin =")), unknown_key);
-    let unknown_tool = "waiter.md:6: unknown tool `lookpu`, known tools are check_tax_rule, end_call, fetch_financials, lookup, \
+    let unknown_tool = "waiter.md:6: unknown tool `lookpu`, known tools are check_tax_rule, end_call, fetch_financials, lookup, place_order, \
          transfer_to_human";
     assert_eq!(only(waiter("\"lookup\"", "\"lookpu\"")), unknown_tool);
     assert_eq!(
@@ -250,7 +250,12 @@ mod shipped {
     async fn demo() -> (tempfile::TempDir, Catalog, ToolContext) {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::Embedded(Embedded::open(folder.path()).await.unwrap());
-        let context = ToolContext { call_id: CallId::default_call(), tenant: crate::store::Tenant::Any, store };
+        let context = ToolContext {
+            call_id: CallId::default_call(),
+            began: 1,
+            tenant: crate::store::Tenant::Any,
+            store,
+        };
         (folder, Catalog::load(Path::new("personas")).unwrap(), context)
     }
 

@@ -11,7 +11,7 @@ async fn demo() -> (tempfile::TempDir, ToolContext, Connection) {
     let embedded = Embedded::open(folder.path()).await.unwrap();
     let own = Connection::open(embedded.path()).unwrap();
     let store = Store::Embedded(embedded);
-    (folder, ToolContext { call_id: CallId::default_call(), tenant: Tenant::Any, store }, own)
+    (folder, ToolContext { call_id: CallId::default_call(), began: 1, tenant: Tenant::Any, store }, own)
 }
 
 fn asked(period: &str, currency: Option<Currency>) -> FetchFinancials {

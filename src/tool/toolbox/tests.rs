@@ -53,7 +53,7 @@ async fn ready(business_id: Option<&str>) -> (tempfile::TempDir, Toolbox, ToolCo
     let mut toolbox = Toolbox::builtin().unwrap().with::<Echo>().unwrap();
     toolbox.add_table(TableTool::parse(ITEMS).unwrap()).unwrap();
     let tenant = business_id.map(BusinessId::from).into();
-    (folder, toolbox, ToolContext { call_id: CallId::default_call(), tenant, store })
+    (folder, toolbox, ToolContext { call_id: CallId::default_call(), began: 1, tenant, store })
 }
 
 async fn run(name: &str, arguments: &str) -> (ToolStatus, Value) {
@@ -99,7 +99,10 @@ async fn bad_arguments_are_refused_in_words_the_model_can_act_on() {
 async fn an_unknown_tool_is_refused_with_the_names_there_are() {
     let (status, output) = run("lookpu", "{}").await;
     assert_eq!(status, ToolStatus::Refused);
-    assert_eq!(output["hint"], "the tools are: all_items, check_tax_rule, echo, fetch_financials");
+    assert_eq!(
+        output["hint"],
+        "the tools are: all_items, check_tax_rule, echo, fetch_financials, place_order"
+    );
 }
 
 #[tokio::test]
