@@ -4,6 +4,8 @@
 PYTHON ?= python3
 PEERS_VENV := target/peers-venv
 PEERS_NEEDS := tests/peers/python/requirements.txt
+PEERS_NODE := target/peers-node
+PEERS_NODE_NEEDS := tests/peers/node/package.json tests/peers/node/package-lock.json
 # A Supabase project on this machine: PostgreSQL, PostgREST and a gateway. tests/services/stand.py tells the rest.
 STAND := $(PYTHON) -B tests/services/stand.py
 STAND_VENV := target/stand/venv
@@ -17,8 +19,9 @@ RUN_IGNORED = $(if $(shell cargo nextest --version 2>/dev/null),\
 	cargo nextest run --locked $(1) --run-ignored all,cargo test --locked $(1) -- --include-ignored)
 
 .PHONY: test-services stand stand-installed python-fits
-test-services: $(PEERS_VENV)/installed stand-installed $(DEBIAN_POSTGRES) ## Tests against other people's software, which it installs first (needs Python 3.11 and npm)
-	@PEERS_PYTHON="$(CURDIR)/$(PEERS_VENV)/bin/python" $(STAND) -- $(call RUN_IGNORED,--test peers --test store)
+test-services: $(PEERS_VENV)/installed $(PEERS_NODE)/installed stand-installed $(DEBIAN_POSTGRES) ## Tests against other people's software, which it installs first (needs Python 3.11 and npm)
+	@PEERS_PYTHON="$(CURDIR)/$(PEERS_VENV)/bin/python" PEERS_NODE="$(CURDIR)/$(PEERS_NODE)" \
+		$(STAND) -- $(call RUN_IGNORED,--test peers --test store)
 	@$(STAND) --plain -- $(call RUN_IGNORED,--test store)
 
 stand: stand-installed ## A Supabase project on this machine, until Ctrl-C (needs Python 3.11 and npm)
@@ -44,13 +47,16 @@ $(STAND_VENV)/installed: $(STAND_NEEDS) | python-fits
 	@touch $@
 
 $(STAND_NPM)/installed: $(STAND_NPM_NEEDS)
+$(PEERS_NODE)/installed: $(PEERS_NODE_NEEDS)
+# What a package.json and its lock name, in the folder of the target.
+$(STAND_NPM)/installed $(PEERS_NODE)/installed:
 	@npm --version >/dev/null 2>&1 || { \
-		echo 'the stand needs npm: on Debian and Ubuntu `apt install npm`' >&2; exit 1; }
-	@rm -rf $(STAND_NPM)
-	@mkdir -p $(STAND_NPM)
-	@cp $(STAND_NPM_NEEDS) $(STAND_NPM)
-	@npm ci --prefix $(STAND_NPM) --silent --ignore-scripts --no-audit --no-fund || { \
-		echo 'the stand could not install tests/services/package.json: it needs a way to the npm registry' >&2; \
+		echo 'test-services needs npm: on Debian and Ubuntu `apt install npm`' >&2; exit 1; }
+	@rm -rf $(@D)
+	@mkdir -p $(@D)
+	@cp $^ $(@D)
+	@npm ci --prefix $(@D) --silent --ignore-scripts --no-audit --no-fund || { \
+		echo 'test-services could not install $<: it needs a way to the npm registry' >&2; \
 		exit 1; }
 	@touch $@
 
@@ -62,9 +68,12 @@ python-fits:
 		echo 'test-services needs the venv module of Python: on Debian and Ubuntu `apt install python3-venv`' >&2; \
 		exit 1; }
 
-# The database without pgvector. It must not start by itself, so no cluster is made for it.
+# The database without pgvector. Its package would start one by itself: it is told not to.
+CREATE_CLUSTER := /etc/postgresql-common/createcluster.conf
 $(DEBIAN_POSTGRES):
 	@test "$$(id -u)" = 0 && command -v apt-get >/dev/null || { \
 		echo 'test-services needs PostgreSQL 15: as root `apt-get install postgresql-15` (Debian 12)' >&2; exit 1; }
-	@mkdir -p /etc/postgresql-common && echo 'create_main_cluster = false' >> /etc/postgresql-common/createcluster.conf
-	@apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends postgresql-15
+	@apt-get update -qq
+	@DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends postgresql-common openssl
+	@sed -ri 's/^#?(create_main_cluster) .*/\1 = false/' $(CREATE_CLUSTER)
+	@DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends postgresql-15

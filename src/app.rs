@@ -196,7 +196,7 @@ impl App {
 pub async fn open_store(config: &Config) -> Result<Store, AppError> {
     let local = Embedded::open(&config.data_dir).await?;
     Ok(match &config.database.supabase {
-        Some(SupabaseSettings { url, key }) => Store::Supabase(Supabase::new(url, key.clone(), local)?),
+        Some(SupabaseSettings { url, key }) => Store::Supabase(Supabase::new(url, key, local)?),
         None => Store::Embedded(local),
     })
 }

@@ -5,8 +5,11 @@ use std::process::ExitCode;
 
 use ai_realtime::app::{self, App};
 use ai_realtime::caller::{self, CallArgs};
+use ai_realtime::check::{self, Findings};
 use ai_realtime::config::Config;
+use ai_realtime::migrate::{self, MIGRATIONS, MigrateArgs};
 use ai_realtime::rehearsal::{RehearsalArgs, RehearsalOptions};
+use ai_realtime::store::Store;
 use ai_realtime::telemetry::Telemetry;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
@@ -31,6 +34,8 @@ enum Command {
     Serve,
     /// Check the settings, the persona files and the store, and exit: 0 when all is well, 1 when not.
     Check,
+    /// Make or bring up to date the tables of the Supabase project whose Postgres is at DATABASE_URL.
+    Migrate(MigrateArgs),
     /// Run the rehearsal model alone: a WebSocket server that speaks OpenAI's Realtime protocol.
     Rehearsal(RehearsalArgs),
     /// Call the service as Twilio would: stream a WAV file, hear the answer, tell what happened when.
@@ -55,6 +60,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Serve => serve().await,
         Command::Check => check().await,
+        Command::Migrate(args) => migrate(args).await,
         Command::Rehearsal(args) => rehearse(args).await,
         Command::Call(args) => caller::run(args.or_settings(|name| std::env::var(name).ok())).await,
     }
@@ -116,7 +122,17 @@ async fn check() -> anyhow::Result<()> {
         eprintln!("warning: {warning}");
     }
     let store = app::open_store(&config).await?;
-    let catalog = app::load_personas(&config, &store).await?;
+    let findings = probe(&config, &store).await;
+    for warning in &findings.warnings {
+        eprintln!("warning: {warning}");
+    }
+    // What a database does not tell at all, it would not tell for each tool, either.
+    anyhow::ensure!(findings.is_open, "{}", findings.problems.join("\n"));
+    let catalog = match (app::load_personas(&config, &store).await, findings.problems.as_slice()) {
+        (Ok(catalog), []) => catalog,
+        (Ok(_), problems) => anyhow::bail!("{}", problems.join("\n")),
+        (Err(error), problems) => anyhow::bail!("{}", [problems, &[error.to_string()]].concat().join("\n")),
+    };
     let keys: Vec<_> = catalog.keys().iter().map(ToString::to_string).collect();
     eprintln!(
         "settings, {} personas ({}) and the {} store at {} are in order",
@@ -125,6 +141,23 @@ async fn check() -> anyhow::Result<()> {
         store.kind(),
         store.location()
     );
+    Ok(())
+}
+
+/// What the database of a Supabase project lacks; the embedded store brings itself up to date when it is opened.
+async fn probe(config: &Config, store: &Store) -> Findings {
+    match (store, &config.database.supabase) {
+        (Store::Supabase(project), Some(settings)) => check::probe(project, &settings.key).await,
+        (Store::Embedded(_) | Store::Supabase(_), _) => Findings { is_open: true, ..Findings::default() },
+    }
+}
+
+async fn migrate(args: MigrateArgs) -> anyhow::Result<()> {
+    let config = load_config()?;
+    let done =
+        migrate::run(config.database.url.as_ref(), MIGRATIONS, args, |step| eprintln!("{step}")).await?;
+    let (known, verb) = (MIGRATIONS.len(), if args.dry_run { "to be applied" } else { "applied now" });
+    eprintln!("{known} migrations, {done} {verb}, {} applied before", known - done);
     Ok(())
 }
 

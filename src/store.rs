@@ -3,9 +3,11 @@
 //! One face over the backends. A query is data ([`Select`]), never text: table and column names are checked
 //! identifiers, values are bound.
 
+mod bounds;
 pub mod business;
 pub mod effect;
 pub mod embedded;
+mod fold;
 pub mod record;
 pub mod supabase;
 

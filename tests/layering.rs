@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 /// From the lowest floor to the highest. Modules of one floor do not know each other.
 const FLOORS: &[&[&str]] = &[
     &["at_once", "id", "secret", "tls"],
-    &["audio", "config", "telemetry", "protocol", "store", "rehearsal"],
+    &["audio", "config", "migrate", "telemetry", "protocol", "store", "rehearsal"],
     &["tool"],
     &["persona", "session", "transport"],
     &["call"],
     &["switchboard"],
     &["edge"],
-    &["app"],
+    &["app", "check"],
     &["caller"],
 ];
 

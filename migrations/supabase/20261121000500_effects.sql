@@ -92,14 +92,6 @@ comment on column public.table_bookings.note is 'What they asked for besides.';
 comment on column public.table_bookings.status is 'booked, until the staff say otherwise.';
 comment on column public.table_bookings.created_at is 'When it was booked.';
 
-alter table public.tool_effects enable row level security;
-alter table public.orders enable row level security;
-alter table public.order_items enable row level security;
-alter table public.table_bookings enable row level security;
-revoke all on public.tool_effects, public.orders, public.order_items, public.table_bookings from anon, authenticated;
-grant select, insert, update, delete
-    on public.tool_effects, public.orders, public.order_items, public.table_bookings to service_role;
-
 -- Makes the changes of one effect and records it, both or neither. For a key that is there it does nothing and
 -- returns what was recorded, so that it may be called again whenever an answer was lost.
 create or replace function public.ai_realtime_apply_effect(
@@ -196,7 +188,7 @@ begin
 end;
 $$;
 
-revoke all on function public.ai_realtime_apply_effect(text, text, text, text, jsonb) from public, anon, authenticated;
-revoke all on function public.ai_realtime_apply_change(text, jsonb, text) from public, anon, authenticated;
-grant execute on function public.ai_realtime_apply_effect(text, text, text, text, jsonb) to service_role;
-grant execute on function public.ai_realtime_apply_change(text, jsonb, text) to service_role;
+comment on function public.ai_realtime_apply_effect(text, text, text, text, jsonb) is
+    'Makes the changes of one effect and records it under its key, once; returns what was recorded';
+comment on function public.ai_realtime_apply_change(text, jsonb, text) is
+    'Makes one change of an effect, and returns the columns asked for of the row it wrote';

@@ -10,6 +10,8 @@ const URL_ALLOWED: &str = "use the project's https:// URL as Supabase shows it, 
                            fragment, such as https://abcdefghijklmnop.supabase.co";
 const KEY_ALLOWED: &str =
     "use the project's service-role or secret key as Supabase shows it, without spaces or line breaks";
+const DATABASE_ALLOWED: &str =
+    "use the postgresql:// URL that Supabase shows under `Connect`, with the password in it";
 const KEY_MISSING: &str =
     "it needs SUPABASE_SERVICE_ROLE_KEY beside it: the project's service-role or secret key";
 
@@ -18,6 +20,8 @@ const KEY_MISSING: &str =
 pub struct DatabaseSettings {
     /// `SUPABASE_URL` and `SUPABASE_SERVICE_ROLE_KEY`. Without them the embedded store serves.
     pub supabase: Option<SupabaseSettings>,
+    /// `DATABASE_URL`: the project's Postgres itself, which only `ai-realtime migrate` speaks to.
+    pub url: Option<SecretString>,
 }
 
 /// A Supabase project and its key.
@@ -36,7 +40,12 @@ impl DatabaseSettings {
         if url.is_some() && key.is_none() && source.text("SUPABASE_SERVICE_ROLE_KEY").is_none() {
             source.refuse("SUPABASE_URL", KEY_MISSING);
         }
-        Self { supabase: url.zip(key).map(|(url, key)| SupabaseSettings { url, key }) }
+        Self {
+            supabase: url.zip(key).map(|(url, key)| SupabaseSettings { url, key }),
+            url: source.secret("DATABASE_URL", DATABASE_ALLOWED, |text| {
+                text.starts_with("postgresql://") || text.starts_with("postgres://")
+            }),
+        }
     }
 
     pub(super) fn find_warnings(

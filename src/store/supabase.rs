@@ -6,21 +6,28 @@
 mod answer;
 mod business;
 mod effect;
+mod filter;
+mod pattern;
+mod report;
 mod rest;
 mod rows;
+mod shape;
 
 use std::fmt;
 
 use secrecy::SecretString;
 use url::Url;
 
+pub use self::report::{RelationKind, RelationReport, SchemaReport};
 use self::rest::Rest;
+use self::shape::Schemas;
 use super::{Embedded, StoreError};
 
 /// A handle on the project. Cheap to clone.
 #[derive(Clone)]
 pub struct Supabase {
     rest: Rest,
+    schemas: Schemas,
     local: Embedded,
 }
 
@@ -36,8 +43,8 @@ impl Supabase {
     ///
     /// # Errors
     /// [`StoreError::Query`] when no client can be made.
-    pub fn new(url: &Url, key: SecretString, local: Embedded) -> Result<Self, StoreError> {
-        Ok(Self { rest: Rest::new(url, key)?, local })
+    pub fn new(url: &Url, key: &SecretString, local: Embedded) -> Result<Self, StoreError> {
+        Ok(Self { rest: Rest::new(url, key)?, schemas: Schemas::default(), local })
     }
 
     /// Where the project is.

@@ -9,6 +9,7 @@ mod bench;
 mod http_description;
 mod official_client;
 mod phone;
+mod postgrest_clients;
 mod rules;
 mod spoken;
 mod twilio_documents;

@@ -65,6 +65,8 @@ class Postgres:
         self.folder = folder
         self.servant = servant
         self.data = folder / "data"
+        # Debian's has TLS, and brings the program `openssl` along; the package's has not.
+        self.certificate = folder / "server.crt" if programs == DEBIAN else None
         self.port = free_port()
         self.admin_password = secrets.token_hex(16)
         self.password = secrets.token_hex(16)
@@ -72,7 +74,7 @@ class Postgres:
 
     def __enter__(self) -> "Postgres":
         self.initdb()
-        settings = [option for name, value in SETTINGS.items() for option in ("-c", f"{name}={value}")]
+        settings = [option for name, value in (SETTINGS | self.tls()).items() for option in ("-c", f"{name}={value}")]
         command = [self.programs / "postgres", "-D", self.data, "-p", str(self.port), *settings]
         self.server = Server(command, self.folder / "postgres.log", self.servant, self.environment)
         try:
@@ -98,6 +100,22 @@ class Postgres:
             *("--locale", "C.UTF-8", "--encoding", "UTF8", "--no-sync", "--no-instructions"),
         ]
         self.run(command, **self.servant.as_options())
+
+    def tls(self) -> dict[str, str]:
+        """What turns TLS on, where the server has it, with a certificate for `localhost` that is its own root."""
+        if not self.certificate:
+            return {}
+        key = self.folder / "server.key"
+        command = [
+            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"),
+            *("-days", "30", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"),
+            *("-addext", "basicConstraints=critical,CA:FALSE", "-keyout", key, "-out", self.certificate),
+        ]
+        self.run(command)
+        for file in (key, self.certificate):
+            self.servant.own(file)
+        key.chmod(0o600)
+        return {"ssl": "on", "ssl_key_file": str(key), "ssl_cert_file": str(self.certificate)}
 
     def answers(self) -> bool:
         """Whether it takes our password: that it listens may be said of a stranger on the same port."""

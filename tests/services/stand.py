@@ -12,6 +12,7 @@ Everything listens on loopback and lives in a temporary directory. The database 
     STAND_JWT_SECRET        what the JWTs are signed with
     STAND_DATABASE_URL      the database itself, as Supabase's role `postgres`: no superuser
     STAND_PLAIN             1 where pgvector is missing, else not set
+    STAND_CERTIFICATE       with --plain, the certificate that the database shows for `localhost`
 
 When COMMAND ends, or is interrupted, what was started is stopped and removed, and its exit code is the stand's. Without
 COMMAND the environment is printed, and the stand stays until Ctrl-C.
@@ -104,7 +105,7 @@ def start(plain: bool, started: contextlib.ExitStack) -> dict[str, str]:
         "STAND_JWT_SECRET": keys.secret,
         "STAND_DATABASE_URL": database.url("postgres", database.password),
     }
-    return environment | ({"STAND_PLAIN": "1"} if plain else {})
+    return environment | ({"STAND_PLAIN": "1", "STAND_CERTIFICATE": str(database.certificate)} if plain else {})
 
 
 def run(command: list[str], environment: dict[str, str]) -> int:

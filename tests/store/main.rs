@@ -3,5 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // helpers of a test are not seen as tests
 
+mod check;
+mod contract;
 mod door;
+mod migrate;
 mod stand;

@@ -6,6 +6,9 @@ pub(crate) struct Stand {
     pub(crate) service_role_key: String,
     pub(crate) secret_key: String,
     pub(crate) anon_key: String,
+    pub(crate) database_url: String,
+    pub(crate) is_plain: bool,
+    pub(crate) certificate: Option<String>,
 }
 
 impl Stand {
@@ -16,6 +19,9 @@ impl Stand {
             service_role_key: variable("STAND_SERVICE_ROLE_KEY"),
             secret_key: variable("STAND_SECRET_KEY"),
             anon_key: variable("STAND_ANON_KEY"),
+            database_url: variable("STAND_DATABASE_URL"),
+            is_plain: std::env::var_os("STAND_PLAIN").is_some(),
+            certificate: std::env::var("STAND_CERTIFICATE").ok(),
         }
     }
 }

@@ -239,6 +239,7 @@ fn cell(value: &Value, kind: Kind) -> Option<Cell> {
         (Value::Null, _) => Cell::Null,
         (Value::Bool(yes), Kind::Plain | Kind::Boolean) => Cell::Integer(i64::from(*yes)),
         (_, Kind::Boolean) => return None,
+        (value, Kind::Integer) => Cell::Integer(value.as_i64()?),
         (value, Kind::Json) => Cell::Text(value.to_string()),
         (Value::Number(number), Kind::Decimal) => Cell::Text(number.to_string()),
         (Value::String(text), Kind::Decimal) => {
@@ -381,6 +382,7 @@ mod tests {
         assert_eq!(cell(&json!("7.50"), Kind::Decimal), text("7.50"));
         assert_eq!(cell(&json!("much"), Kind::Decimal), None);
         assert_eq!(cell(&json!("yes"), Kind::Boolean), None);
+        assert_eq!(cell(&json!("4"), Kind::Integer), None);
         assert_eq!(cell(&json!(["milk"]), Kind::Json), text("[\"milk\"]"));
         assert_eq!(cell(&json!(["milk"]), Kind::Plain), None);
         assert_eq!(cell(&json!(true), Kind::Boolean), Some(Cell::Integer(1)));

@@ -3,19 +3,13 @@
 //! Names come out of the [`Shape`] of a table that is there, values are bound: nothing a caller said is ever part
 //! of the text.
 
-use std::borrow::Cow;
-
 use rusqlite::types::Value;
 
 use super::shape::{Kind, Shape};
-use super::text::fold;
-use crate::store::record::{NameError, TENANT_COLUMN};
-use crate::store::{Column, MAX_ROWS, Order, Pattern, PatternPart, Scalar, Select, StoreError, Test};
-
-/// At most so many conditions in one select; SQLite's own limit on the depth of an expression is 1000.
-const MAX_TESTS: usize = 100;
-/// At most so many values in one list, and so many parts in one pattern.
-const MAX_PARTS: usize = 500;
+use super::text::is_decimal;
+use crate::store::bounds::{self, merged};
+use crate::store::fold::fold;
+use crate::store::{Column, Order, Pattern, PatternPart, Scalar, Select, StoreError, Test};
 
 /// The function that [`super::pool`] gives every connection: `matches_parts(cell, part, …)`, null parts matching
 /// any run of characters.
@@ -32,53 +26,20 @@ pub(super) struct Compiled {
     pub(super) columns: Vec<(String, Kind)>,
 }
 
-/// Why a select makes no query.
-#[derive(Debug, thiserror::Error)]
-enum SelectError {
-    #[error("a select must ask for at least one column")]
-    NoColumns,
-    #[error("a select may hold at most {limit} {what}")]
-    TooMany { what: &'static str, limit: usize },
-}
-
 /// Writes the query for a select.
 ///
 /// # Errors
-/// [`StoreError::Unknown`] for a column that the table does not have; [`StoreError::Query`] for a select that asks
-/// for no column or is larger than any tool needs.
+/// [`StoreError::Unknown`] for a column that the table does not have; [`StoreError::Unfit`] for a value that is no
+/// number where numbers stand; [`StoreError::Query`] for a select that asks for no column or is larger than any tool
+/// needs.
 pub(super) fn compile(select: &Select, shape: &Shape) -> Result<Compiled, StoreError> {
-    if select.columns.is_empty() {
-        return Err(refused(SelectError::NoColumns));
-    }
-    let size = select.columns.len().max(select.order.len()).max(select.all.len() + select.any.len());
-    if size > MAX_TESTS {
-        return Err(refused(SelectError::TooMany {
-            what: "columns, orders or conditions",
-            limit: MAX_TESTS,
-        }));
-    }
+    let all = bounds::conditions(select)?;
     let mut writer = Writer { shape, sql: String::new(), values: Vec::new() };
     let columns = writer.columns(&select.columns)?;
-    writer.conditions(&bound(select)?, &select.any)?;
+    writer.conditions(&all, &select.any)?;
     writer.order(&select.order)?;
-    let limit = select.limit.clamp(1, MAX_ROWS);
-    writer.sql.push_str(&format!(" LIMIT {limit}"));
+    writer.sql.push_str(&format!(" LIMIT {}", bounds::limit(select)));
     Ok(Compiled { sql: writer.sql, values: writer.values, columns })
-}
-
-/// All that must hold: what is asked for, and whose rows they must be.
-fn bound(select: &Select) -> Result<Cow<'_, [(Column, Test)]>, StoreError> {
-    let Some(business) = select.tenant.business() else {
-        return Ok(Cow::Borrowed(&select.all));
-    };
-    let column = TENANT_COLUMN.parse().map_err(|error: NameError| StoreError::Unknown(error.to_string()))?;
-    let mut all = vec![(column, Test::Eq(Scalar::Text(business.as_str().to_owned())))];
-    all.extend_from_slice(&select.all);
-    Ok(Cow::Owned(all))
-}
-
-fn refused(error: SelectError) -> StoreError {
-    StoreError::Query(Box::new(error))
 }
 
 struct Writer<'a> {
@@ -127,6 +88,7 @@ impl Writer<'_> {
 
     fn test(&mut self, column: &Column, test: &Test) -> Result<(), StoreError> {
         let kind = self.shape.kind(column)?;
+        compared_with(test).iter().try_for_each(|scalar| must_fit(kind, scalar))?;
         let mut compare = |operator: &str, scalar: &Scalar| {
             self.operand(column, kind, std::slice::from_ref(scalar));
             self.sql.push_str(operator);
@@ -139,8 +101,8 @@ impl Writer<'_> {
             Test::Lte(scalar) => compare(" <= ", scalar),
             Test::Gt(scalar) => compare(" > ", scalar),
             Test::Gte(scalar) => compare(" >= ", scalar),
-            Test::In(scalars) => self.one_of(column, kind, scalars)?,
-            Test::Like(pattern) => self.like(column, pattern)?,
+            Test::In(scalars) => self.one_of(column, kind, scalars),
+            Test::Like(pattern) => self.like(column, pattern),
             Test::IsNull(is_null) => {
                 self.name(column.as_str());
                 self.sql.push_str(if *is_null { " IS NULL" } else { " IS NOT NULL" });
@@ -149,10 +111,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn one_of(&mut self, column: &Column, kind: Kind, scalars: &[Scalar]) -> Result<(), StoreError> {
-        if scalars.len() > MAX_PARTS {
-            return Err(refused(SelectError::TooMany { what: "values in a list", limit: MAX_PARTS }));
-        }
+    fn one_of(&mut self, column: &Column, kind: Kind, scalars: &[Scalar]) {
         self.operand(column, kind, scalars);
         self.sql.push_str(" IN (");
         for (place, scalar) in scalars.iter().enumerate() {
@@ -162,19 +121,14 @@ impl Writer<'_> {
             self.bind(value(scalar));
         }
         self.sql.push(')');
-        Ok(())
     }
 
     /// Wildcards are written as `NULL`, data is bound: no character of the data can become a wildcard.
-    fn like(&mut self, column: &Column, pattern: &Pattern) -> Result<(), StoreError> {
-        let parts = merged(pattern);
-        if parts.len() > MAX_PARTS {
-            return Err(refused(SelectError::TooMany { what: "parts in a pattern", limit: MAX_PARTS }));
-        }
+    fn like(&mut self, column: &Column, pattern: &Pattern) {
         self.sql.push_str(MATCHES);
         self.sql.push('(');
         self.name(column.as_str());
-        for part in parts {
+        for part in merged(pattern) {
             self.sql.push_str(", ");
             match part {
                 PatternPart::Any => self.sql.push_str("NULL"),
@@ -182,7 +136,6 @@ impl Writer<'_> {
             }
         }
         self.sql.push(')');
-        Ok(())
     }
 
     fn order(&mut self, order: &[Order]) -> Result<(), StoreError> {
@@ -218,6 +171,34 @@ impl Writer<'_> {
     }
 }
 
+/// The values of a test that stand beside the column's own.
+fn compared_with(test: &Test) -> &[Scalar] {
+    match test {
+        Test::Eq(scalar)
+        | Test::Ne(scalar)
+        | Test::Lt(scalar)
+        | Test::Lte(scalar)
+        | Test::Gt(scalar)
+        | Test::Gte(scalar) => std::slice::from_ref(scalar),
+        Test::In(scalars) => scalars,
+        Test::Like(_) | Test::IsNull(_) => &[],
+    }
+}
+
+/// SQLite compares anything with anything; Postgres would refuse this, and whoever asked should hear of it.
+fn must_fit(kind: Kind, scalar: &Scalar) -> Result<(), StoreError> {
+    let fits = match (kind, scalar) {
+        (Kind::Decimal | Kind::Integer, Scalar::Text(text)) => is_decimal(text),
+        (Kind::Decimal | Kind::Integer, Scalar::Bool(_))
+        | (Kind::Boolean, Scalar::Text(_) | Scalar::Decimal(_)) => false,
+        (Kind::Decimal | Kind::Integer, Scalar::Integer(_) | Scalar::Decimal(_))
+        | (Kind::Boolean, Scalar::Bool(_) | Scalar::Integer(_))
+        | (Kind::Plain | Kind::Json, _) => true,
+    };
+    let detail = "a value is none of its column's type".to_owned();
+    if fits { Ok(()) } else { Err(StoreError::Unfit { code: "SQLITE_MISMATCH".to_owned(), detail }) }
+}
+
 fn value(scalar: &Scalar) -> Value {
     match scalar {
         Scalar::Text(text) => Value::Text(text.clone()),
@@ -225,19 +206,6 @@ fn value(scalar: &Scalar) -> Value {
         Scalar::Decimal(number) => Value::Text(number.to_string()),
         Scalar::Bool(yes) => Value::Integer((*yes).into()),
     }
-}
-
-/// The parts with neighbours of one sort made one, as [`super::text::matches`] needs them.
-fn merged(pattern: &Pattern) -> Vec<PatternPart> {
-    let mut parts: Vec<PatternPart> = Vec::with_capacity(pattern.0.len());
-    for part in &pattern.0 {
-        match (parts.last_mut(), part) {
-            (Some(PatternPart::Any), PatternPart::Any) => {}
-            (Some(PatternPart::Text(before)), PatternPart::Text(text)) => before.push_str(text),
-            (_, part) => parts.push(part.clone()),
-        }
-    }
-    parts
 }
 
 #[cfg(test)]

@@ -3,25 +3,15 @@
 use rusqlite::Connection;
 
 use super::pool::failed;
-use crate::store::{Column, StoreError, Table};
-
-/// The service's own tables: no tool reads them.
-const CLOSED: [&str; 8] = [
-    "businesses",
-    "call_events",
-    "call_logs",
-    "configurations",
-    "document_chunks",
-    "documents",
-    "service_meta",
-    "tool_effects",
-];
+use crate::store::{Column, StoreError, Table, bounds};
 
 /// How the cells of a column are read and compared, as its declared type says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     /// As SQLite holds them.
     Plain,
+    /// A whole number.
+    Integer,
     /// 0 and 1 are false and true.
     Boolean,
     /// Text that is JSON.
@@ -33,7 +23,9 @@ pub(super) enum Kind {
 impl Kind {
     fn of(declared: &str) -> Self {
         let declared = declared.to_ascii_uppercase();
-        if declared.starts_with("BOOL") {
+        if declared.starts_with("INT") {
+            Self::Integer
+        } else if declared.starts_with("BOOL") {
             Self::Boolean
         } else if declared.starts_with("JSON") {
             Self::Json
@@ -64,10 +56,8 @@ impl Shape {
             .prepare_cached("SELECT 1 FROM sqlite_schema WHERE name = ? AND type IN ('table', 'view')")
             .map_err(failed)?;
         if !is_open(table.as_str()) || !there.exists([table.as_str()]).map_err(failed)? {
-            return Err(StoreError::Unknown(format!(
-                "there is no table `{table}` that tools may read; there are {}",
-                open_tables(connection).map_err(failed)?.join(", ")
-            )));
+            let open = open_tables(connection).map_err(failed)?;
+            return Err(bounds::unknown_table(table, &open.iter().map(String::as_str).collect::<Vec<_>>()));
         }
         let columns = columns(connection, table).map_err(failed)?;
         Ok(Self { table: table.clone(), columns })
@@ -81,17 +71,13 @@ impl Shape {
         let found = self.columns.iter().find(|(name, _)| name == column.as_str());
         found.map(|(_, kind)| *kind).ok_or_else(|| {
             let names: Vec<&str> = self.columns.iter().map(|(name, _)| name.as_str()).collect();
-            StoreError::Unknown(format!(
-                "`{}` has no column `{column}`; it has {}",
-                self.table,
-                names.join(", ")
-            ))
+            bounds::unknown_column(&self.table, column, &names)
         })
     }
 }
 
 fn is_open(table: &str) -> bool {
-    !table.starts_with("sqlite_") && !CLOSED.contains(&table)
+    !table.starts_with("sqlite_") && bounds::is_open(table)
 }
 
 fn open_tables(connection: &Connection) -> rusqlite::Result<Vec<String>> {
@@ -102,8 +88,9 @@ fn open_tables(connection: &Connection) -> rusqlite::Result<Vec<String>> {
 }
 
 fn columns(connection: &Connection, table: &Table) -> rusqlite::Result<Vec<(String, Kind)>> {
-    let mut columns =
-        connection.prepare_cached("SELECT name, type FROM pragma_table_info(?) ORDER BY cid")?;
+    // Generated columns are columns; what a virtual table hides is none.
+    let mut columns = connection
+        .prepare_cached("SELECT name, type FROM pragma_table_xinfo(?) WHERE hidden <> 1 ORDER BY cid")?;
     columns
         .query_map([table.as_str()], |row| Ok((row.get(0)?, Kind::of(&row.get::<_, String>(1)?))))?
         .collect()
@@ -118,6 +105,7 @@ mod tests {
         connection
             .execute_batch(
                 "CREATE TABLE dishes (name TEXT, price DECIMAL_TEXT, hot BOOLEAN, tags JSON);
+                 ALTER TABLE dishes ADD COLUMN tags_text TEXT GENERATED ALWAYS AS (tags) VIRTUAL;
                  CREATE VIEW hot_dishes AS SELECT name, price, tags FROM dishes WHERE hot;
                  CREATE TABLE call_events (seq INTEGER);
                  CREATE TABLE service_meta (key TEXT);",
@@ -139,7 +127,8 @@ mod tests {
                 ("name", Kind::Plain),
                 ("price", Kind::Decimal),
                 ("hot", Kind::Boolean),
-                ("tags", Kind::Json)
+                ("tags", Kind::Json),
+                ("tags_text", Kind::Plain)
             ])
         );
         assert_eq!(

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
 use postgrest::Builder;
-use reqwest::header::{AUTHORIZATION, HeaderValue};
-use reqwest_011::header::HeaderMap;
+use reqwest::Method;
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -19,6 +19,9 @@ use super::answer;
 use crate::store::StoreError;
 use crate::tls;
 
+/// The longest address that is sent, in bytes: the gateways before PostgREST take no line beyond 8 KiB. What a read
+/// looks for travels in its address.
+const MAX_ADDRESS_BYTES: usize = 8000;
 /// How long one request may take, its answer included.
 const REQUEST_LIMIT: Duration = Duration::from_secs(5);
 /// How long a connection may take to open.
@@ -45,9 +48,9 @@ pub(in crate::store) struct Rest {
     url: Arc<Url>,
     /// Where PostgREST is, without a `/` at its end.
     base: Arc<str>,
-    headers: HeaderMap,
-    key: SecretString,
+    /// Shows the key with every request.
     client: reqwest::Client,
+    operation_limit: Duration,
     /// The crate asks for one to build with; nothing is sent with it.
     builder_client: reqwest_011::Client,
 }
@@ -76,23 +79,48 @@ impl Prefer {
     }
 }
 
+/// Why a request is not sent.
+#[derive(Debug, thiserror::Error)]
+enum RestError {
+    #[error(
+        "SUPABASE_SERVICE_ROLE_KEY cannot stand in a header: it holds spaces, line breaks or other than ASCII"
+    )]
+    Key,
+    #[error("an update or a deletion must say of which rows")]
+    EveryRow,
+}
+
 impl Rest {
-    pub(super) fn new(url: &Url, key: SecretString) -> Result<Self, StoreError> {
+    /// A way to the project at `url` that is entered with `key`: a JWT, or one of Supabase's newer secret keys
+    /// (`sb_secret_…`).
+    ///
+    /// # Errors
+    /// [`StoreError::Query`] when no client can be made of these.
+    pub(super) fn new(url: &Url, key: &SecretString) -> Result<Self, StoreError> {
+        Self::within(url, key, REQUEST_LIMIT, OPERATION_LIMIT)
+    }
+
+    fn within(
+        url: &Url,
+        key: &SecretString,
+        request_limit: Duration,
+        operation_limit: Duration,
+    ) -> Result<Self, StoreError> {
         let tls = tls::client_config().map_err(setup)?;
         let client = reqwest::Client::builder()
             .tls_backend_preconfigured(tls)
+            .default_headers(credentials(key)?)
             .connect_timeout(CONNECT_LIMIT)
-            .timeout(REQUEST_LIMIT)
+            .timeout(request_limit)
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .map_err(setup)?;
         Ok(Self {
             url: Arc::new(url.clone()),
             base: format!("{}/rest/v1", url.as_str().trim_end_matches('/')).into(),
-            headers: HeaderMap::new(),
-            key,
             client,
-            builder_client: reqwest_011::Client::new(),
+            operation_limit,
+            builder_client: reqwest_011::Client::builder().build().map_err(setup)?,
         })
     }
 
@@ -147,7 +175,7 @@ impl Rest {
 
     fn builder(&self, path: &str) -> Builder {
         let url = format!("{}/{path}", self.base);
-        Builder::new(url, None, self.headers.clone(), self.builder_client.clone())
+        Builder::new(url, None, reqwest_011::header::HeaderMap::new(), self.builder_client.clone())
     }
 
     async fn send(
@@ -156,7 +184,14 @@ impl Rest {
         prefer: Option<Prefer>,
         repeat: Repeat,
     ) -> Result<Vec<u8>, StoreError> {
-        let request = request.build().build().map_err(|error| StoreError::Query(error.into()))?;
+        let request =
+            request.build().build().map_err(|error| StoreError::Query(error.without_url().into()))?;
+        if changes_every_row(&request) {
+            return Err(setup(RestError::EveryRow));
+        }
+        if request.url().as_str().len() > MAX_ADDRESS_BYTES {
+            return Err(too_long());
+        }
         let waits = ExponentialBuilder::default()
             .with_min_delay(FIRST_WAIT)
             .with_max_delay(LONGEST_WAIT)
@@ -165,8 +200,8 @@ impl Rest {
         let once = || self.send_once(&request, prefer);
         let tries = once.retry(waits).when(|error| repeat == Repeat::Safe && error.is_passing());
         let tries = tries.notify(|_, _| metrics::counter!("ai_realtime_supabase_retries_total").increment(1));
-        tokio::time::timeout(OPERATION_LIMIT, tries).await.unwrap_or_else(|_elapsed| {
-            let limit_ms = u64::try_from(OPERATION_LIMIT.as_millis()).unwrap_or(u64::MAX);
+        tokio::time::timeout(self.operation_limit, tries).await.unwrap_or_else(|_elapsed| {
+            let limit_ms = u64::try_from(self.operation_limit.as_millis()).unwrap_or(u64::MAX);
             Err(StoreError::Timeout { limit_ms })
         })
     }
@@ -177,7 +212,7 @@ impl Rest {
         built: &reqwest_011::Request,
         prefer: Option<Prefer>,
     ) -> Result<Vec<u8>, StoreError> {
-        let method = reqwest::Method::from_bytes(built.method().as_str().as_bytes()).map_err(setup)?;
+        let method = Method::from_bytes(built.method().as_str().as_bytes()).map_err(setup)?;
         let mut request = self.client.request(method, built.url().as_str());
         for (name, value) in built.headers() {
             // `Prefer` is what the caller of this says, since the crate knows too few of its values.
@@ -188,19 +223,47 @@ impl Rest {
         if let Some(prefer) = prefer {
             request = request.header("prefer", prefer.header());
         }
-        let key = self.key.expose_secret();
-        let mut bearer = HeaderValue::try_from(format!("Bearer {key}")).map_err(setup)?;
-        bearer.set_sensitive(true);
-        let mut apikey = HeaderValue::try_from(key).map_err(setup)?;
-        apikey.set_sensitive(true);
-        request = request.header("apikey", apikey).header(AUTHORIZATION, bearer);
-        if let Some(body) = built.body().and_then(reqwest_011::Body::as_bytes) {
+        let body = built.body().and_then(reqwest_011::Body::as_bytes).unwrap_or_default();
+        if !body.is_empty() {
             request = request.body(body.to_vec());
         }
         answer::receive(request).await
     }
 }
 
+/// The headers that let us in. The newer keys are no JWT, and the project's gateway puts one in their place: it must
+/// not find them where a JWT is expected.
+///
+/// Source: <https://supabase.com/docs/guides/api/api-keys>
+fn credentials(key: &SecretString) -> Result<HeaderMap, StoreError> {
+    let key = key.expose_secret();
+    let secret = |text: &str| {
+        let mut value = HeaderValue::try_from(text).map_err(|_| setup(RestError::Key))?;
+        value.set_sensitive(true);
+        Ok::<_, StoreError>(value)
+    };
+    let mut headers = HeaderMap::new();
+    headers.insert("apikey", secret(key)?);
+    if !key.starts_with("sb_") {
+        headers.insert(AUTHORIZATION, secret(&format!("Bearer {key}"))?);
+    }
+    Ok(headers)
+}
+
+/// PostgREST would do it.
+fn changes_every_row(request: &reqwest_011::Request) -> bool {
+    let changes = matches!(request.method().as_str(), "PATCH" | "DELETE");
+    changes && request.url().query_pairs().all(|(name, _)| matches!(&*name, "select" | "columns" | "order"))
+}
+
+fn too_long() -> StoreError {
+    let detail = format!("what is looked for makes an address of more than {MAX_ADDRESS_BYTES} bytes");
+    StoreError::Unfit { code: "too_long".to_owned(), detail }
+}
+
 fn setup(error: impl std::error::Error + Send + Sync + 'static) -> StoreError {
     StoreError::Query(Box::new(error))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! The rows tools read.
 
-use super::Supabase;
-use crate::store::{Column, Row, Select, StoreError, Table};
+use super::{Supabase, filter};
+use crate::store::{Row, Select, StoreError, Table};
 
 impl Supabase {
     pub(in crate::store) async fn ping(&self) -> Result<(), StoreError> {
@@ -9,12 +9,20 @@ impl Supabase {
     }
 
     pub(in crate::store) async fn select(&self, select: Select) -> Result<Vec<Row>, StoreError> {
-        let columns: Vec<_> = select.columns.iter().map(Column::as_str).collect();
-        let request = self.rest.from(select.from.as_str()).select(columns.join(","));
-        self.rest.rows(request.limit(select.limit.max(1) as usize)).await
+        let compiled = |schema: &super::shape::Schema| {
+            let shape = schema.shape(&select.from)?;
+            Ok((filter::compile(&select, &shape)?, shape))
+        };
+        let (query, shape) = self.schemas.with(&self.rest, compiled).await?;
+        let rows = self.rest.rows(query.ask(self.rest.from(select.from.as_str()))).await;
+        if let Err(StoreError::Unknown(_)) = rows {
+            self.schemas.forget().await;
+        }
+        Ok(rows?.into_iter().map(|row| shape.read(row)).collect())
     }
 
     pub(in crate::store) async fn columns(&self, table: Table) -> Result<Vec<String>, StoreError> {
-        Err(StoreError::Unknown(format!("there is no table `{table}`")))
+        let shape = self.schemas.with(&self.rest, |schema| schema.shape(&table)).await?;
+        Ok(shape.columns.into_iter().map(|(name, _)| name).collect())
     }
 }

@@ -10,7 +10,7 @@ fn shape() -> Shape {
             ("name".into(), Kind::Plain),
             ("price".into(), Kind::Decimal),
             ("available".into(), Kind::Boolean),
-            ("rank".into(), Kind::Plain),
+            ("rank".into(), Kind::Integer),
         ],
     }
 }
@@ -85,6 +85,21 @@ fn decimal_columns_are_compared_by_value_whatever_they_are_compared_with() {
     for scalar in [Scalar::Integer(5), Scalar::Text("5".into()), Scalar::Decimal(5.into())] {
         let compiled = compile(&names(vec![("price", Test::Lt(scalar))], vec![]), &shape()).unwrap();
         assert!(compiled.sql.contains("\"price\" COLLATE decimal < ?"), "{}", compiled.sql);
+    }
+}
+
+#[test]
+fn what_is_no_number_is_refused_where_numbers_stand() {
+    let text = |text: &str| Scalar::Text(text.into());
+    for (column, test) in [
+        ("price", Test::Lt(text("cheap"))),
+        ("price", Test::In(vec![text("5"), text("")])),
+        ("price", Test::Eq(Scalar::Bool(true))),
+        ("rank", Test::Ne(text("first"))),
+        ("available", Test::Eq(text("maybe"))),
+    ] {
+        let error = compile(&names(vec![], vec![(column, test)]), &shape()).unwrap_err();
+        assert!(matches!(error, StoreError::Unfit { .. }), "{error:?}");
     }
 }
 
