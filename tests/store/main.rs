@@ -6,5 +6,6 @@
 mod check;
 mod contract;
 mod door;
+mod lost_answers;
 mod migrate;
 mod stand;
