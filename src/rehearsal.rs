@@ -12,6 +12,7 @@ mod chunk;
 mod connection;
 mod conversation;
 mod desk;
+mod errand;
 mod event;
 mod farewell;
 mod hearing;

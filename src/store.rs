@@ -7,6 +7,7 @@ mod bounds;
 pub mod business;
 pub mod calls;
 pub mod directory;
+pub mod effect;
 pub mod embedded;
 mod fold;
 pub mod knowledge;
@@ -18,6 +19,7 @@ use std::path::PathBuf;
 pub use business::{BusinessProfile, BusinessRecord, Census, Configuration, OpeningHours, normalised_number};
 pub use calls::{Backlog, CallLog, CallQuery, CallSearch, FoundCall, LogChange, LogPlace, LogState};
 pub use directory::{Directory, Lookup};
+pub use effect::{Cells, Change, Effect, EffectKey, EffectRecord};
 pub use embedded::Embedded;
 pub use record::{
     Column, EventRecord, Order, Pattern, PatternPart, Row, Scalar, Select, Table, Tenant, Test,

@@ -5,12 +5,14 @@ mod arguments;
 pub mod document;
 pub mod finance;
 pub mod knowledge;
+pub mod order;
 mod output;
 mod paging;
 pub mod table;
 pub mod tax;
 pub mod toolbox;
 pub mod typed;
+pub mod write;
 
 use std::fmt;
 use std::future::Future;
@@ -23,6 +25,7 @@ use serde_json::Value;
 use validator::Validate;
 
 pub use toolbox::{Toolbox, ToolboxError};
+pub use write::{Plan, WriteTool};
 
 use crate::id::CallId;
 use crate::knowledge::Knowledge;
@@ -100,6 +103,8 @@ impl Effect {
 pub struct ToolContext {
     /// The call.
     pub call_id: CallId,
+    /// The number of the event the call began with: a later call of the same id is another one.
+    pub began: u64,
     /// Whose rows it reads and writes.
     pub tenant: Tenant,
     /// Where the rows are.
@@ -108,14 +113,13 @@ pub struct ToolContext {
     pub knowledge: Knowledge,
 }
 
-/// A tool written in Rust: a struct of its arguments.
+/// A tool written in Rust that only looks: a struct of its arguments. One that changes something is a
+/// [`write::WriteTool`].
 pub trait Tool: DeserializeOwned + JsonSchema + Validate + Send + 'static {
     /// Its name.
     const NAME: &'static str;
     /// When and how to use it, for the model.
     const DESCRIPTION: &'static str;
-    /// Whether it only reads.
-    const EFFECT: Effect = Effect::Read;
     /// How long a run may take.
     const TIMEOUT: Duration = Duration::from_secs(5);
 

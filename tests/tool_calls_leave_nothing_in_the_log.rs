@@ -45,6 +45,7 @@ async fn no_argument_and_no_output_is_logged_at_info() {
     let store = Store::Embedded(Embedded::open(folder.path()).await.unwrap());
     let context = ToolContext {
         call_id: CallId::default_call(),
+        began: 1,
         tenant: ai_realtime::store::Tenant::Any,
         knowledge: ai_realtime::knowledge::Knowledge::new(store.clone(), None),
         store,

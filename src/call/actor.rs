@@ -24,9 +24,10 @@ use tokio::time::Instant;
 
 use self::alarm::Alarm;
 use self::phone::Phone;
-use self::recall::recall;
+use self::recall::{Lost, recall};
 use self::record::Effect;
 use self::swaps::Swapping;
+use self::turns::Running;
 use super::conduct::Conduct;
 use super::event::EndReason;
 use super::floor::{Floor, Request};
@@ -96,7 +97,7 @@ pub struct CallData {
     swapping: Option<Swapping>,
     /// Who waits for a swap, by the floor's number for it.
     swap_replies: HashMap<u64, oneshot::Sender<Result<PersonaKey, CallError>>>,
-    running: HashMap<ToolCallId, String>,
+    running: HashMap<ToolCallId, Running>,
     recalled: Option<Box<Conversation>>,
     phase: Phase,
     /// A stream that came before the call knew what it was; the newest wins.
@@ -166,7 +167,7 @@ impl Actor for CallActor {
         let facts = caller_facts(phone.as_ref(), business.as_ref(), &dependencies);
         let persona_actor = spawn_persona(&myself, &call_id, &dependencies, facts).await?;
         let sought = phone.as_ref().and_then(|phone| phone.start.sought.clone());
-        recall(&myself, &dependencies, &call_id, sought);
+        recall(&myself, &dependencies, &call_id, sought, Lost::Process);
         let first = persona.unwrap_or_else(|| dependencies.default_persona.clone());
         let mut call = CallData {
             span: tracing::info_span!("call", call_id = %call_id),
@@ -399,7 +400,7 @@ impl CallData {
             self.on_answering(None);
             self.conduct(Conduct::on_model_lost);
             self.fail_under_way(&CallError::ModelFailed { code: "session_failed".to_owned() });
-            recall(&self.myself, &self.dependencies, &self.call_id, None);
+            recall(&self.myself, &self.dependencies, &self.call_id, None, Lost::Session);
             if was_answering && self.phone.is_some() {
                 self.ask(Request::Prompt { note: go_on_note("") });
             }

@@ -4,7 +4,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -12,10 +12,12 @@ use serde_json::Value;
 
 use super::event::{CallEvent, Logged, PersonaCause, PhoneFacts};
 use super::handoff::Handoffs;
-use crate::id::{BusinessId, ItemId, PersonaKey};
+use super::turn::json_or_text;
+use crate::id::{BusinessId, ItemId, PersonaKey, ToolCallId};
 use crate::persona::Carry;
 use crate::session::Content;
-use crate::store::BusinessProfile;
+use crate::store::{BusinessProfile, EffectKey};
+use crate::tool::ToolOutcome;
 
 /// At most so many things of the conversation are recalled: as many as a session keeps.
 const MAX_CONTENTS: usize = 400;
@@ -35,6 +37,21 @@ pub struct Recollection {
     pub conversation: Option<Conversation>,
     /// Whose caller it is, if the journal names a business and there is still one.
     pub business: Option<Arc<BusinessProfile>>,
+    /// What the ledger says of tool calls whose outputs the journal does not have.
+    pub settled: Vec<Settled>,
+}
+
+/// A tool call whose output was lost with the process that ran it.
+#[derive(Debug)]
+pub struct Settled {
+    /// The model's id of it.
+    pub id: ToolCallId,
+    /// The tool.
+    pub name: String,
+    /// What it is known by in the ledger.
+    pub key: EffectKey,
+    /// What came of it.
+    pub outcome: ToolOutcome,
 }
 
 /// A conversation that goes on.
@@ -98,6 +115,22 @@ impl Recollection {
 }
 
 impl Conversation {
+    /// Tool calls without an output: their ids, tools and arguments.
+    pub fn unanswered(&self) -> Vec<(ToolCallId, String, Value)> {
+        let answered: HashSet<_> = self.contents.iter().filter_map(answers).collect();
+        let open = self.contents.iter().filter_map(|content| match content {
+            Content::ToolCall { id, name, arguments } if !answered.contains(id) => {
+                Some((id.clone(), name.clone(), json_or_text(arguments)))
+            }
+            Content::ToolCall { .. }
+            | Content::ToolOutput { .. }
+            | Content::Caller(_)
+            | Content::Persona(_)
+            | Content::Note(_) => None,
+        });
+        open.collect()
+    }
+
     fn new(first_seq: u64, started_at: Timestamp) -> Self {
         Self {
             first_seq,
@@ -264,6 +297,14 @@ impl Conversation {
         self.contents.drain(..gone);
         self.turn_begins -= gone;
         self.begins.iter_mut().for_each(|(_, begins)| *begins = begins.saturating_sub(gone));
+    }
+}
+
+/// The tool call that this is the output of.
+fn answers(content: &Content) -> Option<&ToolCallId> {
+    match content {
+        Content::ToolOutput { id, .. } => Some(id),
+        Content::ToolCall { .. } | Content::Caller(_) | Content::Persona(_) | Content::Note(_) => None,
     }
 }
 

@@ -39,6 +39,8 @@ pub enum PersonaMessage {
         arguments: String,
         /// What the persona that asks for it may use.
         allowed: Arc<Persona>,
+        /// The number of the event the call began with.
+        began: u64,
     },
     /// Of the actor's own making: another catalog is in force.
     #[doc(hidden)]
@@ -164,8 +166,8 @@ impl Actor for PersonaActor {
                     Err(why) => PersonaEvent::Unprepared { revision, why },
                 }
             }
-            PersonaMessage::RunTool { id, name, arguments, allowed } => {
-                match state.run_tool(&myself, &id, name, arguments, &allowed) {
+            PersonaMessage::RunTool { id, name, arguments, allowed, began } => {
+                match state.run_tool(&myself, &id, (name, arguments), &allowed, began) {
                     Ok(()) => return Ok(()),
                     Err(outcome) => PersonaEvent::ToolDone { id, outcome },
                 }
@@ -209,9 +211,9 @@ impl PersonaState {
         &mut self,
         myself: &ActorRef<PersonaMessage>,
         id: &ToolCallId,
-        name: String,
-        arguments: String,
+        (name, arguments): (String, String),
         allowed: &Persona,
+        began: u64,
     ) -> Result<(), ToolOutcome> {
         let known: Vec<_> = allowed.tools.iter().filter(|tool| !is_phone_tool(tool)).cloned().collect();
         if !known.contains(&name) {
@@ -224,6 +226,7 @@ impl PersonaState {
         let toolbox = Arc::clone(self.arguments.library.catalog().toolbox());
         let context = ToolContext {
             call_id: self.arguments.call_id.clone(),
+            began,
             tenant: self.arguments.caller.business_id().map(BusinessId::from).into(),
             store: self.arguments.store.clone(),
             knowledge: self.arguments.knowledge.clone(),

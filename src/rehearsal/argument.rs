@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
+use super::errand;
 use super::identity::identity;
 use super::period::{self, Wanted};
 use super::toolbox::{Kind, Parameter, Tool};
@@ -46,12 +47,17 @@ pub(super) fn fill(tool: &Tool, utterance: &str, memory: Memory<'_>) -> Result<M
             continue;
         }
         let value = match parameter.kind {
-            _ if parameter.is_id() || Wanted::by_parameter(parameter).is_some() => None,
+            _ if errand::owns(tool, parameter)
+                || parameter.is_id()
+                || Wanted::by_parameter(parameter).is_some() =>
+            {
+                None
+            }
             Kind::Text if parameter.is_story() => Some(Value::from(story(parameter, memory))),
             Kind::Text => free_text(tool, parameter, utterance, &used).map(Value::from),
             Kind::Texts => free_text(tool, parameter, utterance, &used).map(|text| Value::from(vec![text])),
             Kind::Flag => Some(Value::Bool(false)),
-            Kind::Integer | Kind::Number | Kind::Choice(_) | Kind::Other => None,
+            Kind::Integer | Kind::Number | Kind::Choice(_) | Kind::Lines { .. } | Kind::Other => None,
         };
         arguments.insert(parameter.name.clone(), value.ok_or(at)?);
     }
@@ -85,6 +91,9 @@ fn find(
 ) -> Option<(Value, Vec<String>)> {
     if let Kind::Choice(values) = &parameter.kind {
         return choice(values, utterance).map(|(value, by)| (Value::from(value), by));
+    }
+    if errand::owns(tool, parameter) {
+        return errand::find(parameter, utterance, memory.said).map(|value| (value, Vec::new()));
     }
     if parameter.is_id() {
         let about = subject(tool, utterance);
@@ -151,7 +160,7 @@ fn choice(values: &[String], utterance: &str) -> Option<(String, Vec<String>)> {
 
 /// The first number that is not part of something else already taken.
 fn number(parameter: &Parameter, utterance: &str, used: &BTreeSet<String>) -> Option<(Value, Vec<String>)> {
-    let all = words(utterance);
+    let all = words(&errand::without_clock(utterance));
     let value = |word: &Word| {
         let spelled =
             NUMBERS.iter().position(|one| word.text.eq_ignore_ascii_case(one)).map(|at| at as i64 + 1);

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use super::argument::{Memory, fill, structured};
+use super::errand;
 use super::farewell::{farewell, wanted};
 use super::model::{Act, Choice, Scene};
 use super::phrase::{arrived, question};
@@ -55,7 +56,7 @@ impl Desk<'_> {
             if !refused && (is_handoff(tool) || !greeting.is_empty()) {
                 welcome = Some(greeting.to_owned());
             } else {
-                told.push(say(output, self.utterance));
+                told.push(errand::told(&value).unwrap_or_else(|| say(output, self.utterance)));
             }
         }
         let Some(welcome) = welcome else {
@@ -130,7 +131,10 @@ impl Desk<'_> {
     fn chain(&self) -> Option<Act> {
         let (best, _) = *self.ranked(self.utterance).first()?;
         let tool = &self.scene.tools[best];
-        if self.scene.choice != Choice::Auto || tool.is_handoff() || self.turn.called(&tool.name) {
+        let did = |tool: &Tool| errand::is_errand(tool) && self.turn.called(&tool.name);
+        let is_done = self.scene.tools.iter().any(did);
+        let is_chained = self.scene.choice == Choice::Auto && !tool.is_handoff() && !is_done;
+        if !is_chained || self.turn.called(&tool.name) {
             return None;
         }
         let arguments = fill(tool, self.utterance, self.memory()).ok()?;
@@ -147,18 +151,37 @@ impl Desk<'_> {
         if let Some(tool) = self.leaving() {
             return vec![self.call_somehow(tool)];
         }
+        if let Some(pick) = self.errand() {
+            return vec![self.perform(pick)];
+        }
         let several = self.several();
         if several.len() > 1 {
             return several;
         }
         match self.pick(self.utterance) {
-            Some(Pick::Call(at, arguments)) => vec![self.call(at, arguments)],
-            Some(Pick::Ask(at, parameter)) => {
-                vec![Act::Say(question(&self.scene.tools[at].parameters[parameter]))]
-            }
+            Some(pick) => vec![self.perform(pick)],
             None if self.scene.choice == Choice::Required => self.any_tool(),
             None => Vec::new(),
         }
+    }
+
+    fn perform(&self, pick: Pick) -> Act {
+        match pick {
+            Pick::Call(at, arguments) => self.call(at, arguments),
+            Pick::Ask(at, parameter) => Act::Say(question(&self.scene.tools[at].parameters[parameter])),
+        }
+    }
+
+    /// What the caller plainly wants done, or a question for what is missing.
+    fn errand(&self) -> Option<Pick> {
+        let wanted = |tool: &Tool| {
+            errand::is_errand(tool) && errand::asks_for(tool, self.utterance) && !self.turn.called(&tool.name)
+        };
+        let at = self.scene.tools.iter().position(wanted)?;
+        Some(match fill(&self.scene.tools[at], self.utterance, self.memory()) {
+            Ok(arguments) => Pick::Call(at, arguments),
+            Err(parameter) => Pick::Ask(at, parameter),
+        })
     }
 
     /// The tool that ends the call or gives it to a person, if the caller plainly asks for that.
@@ -195,9 +218,13 @@ impl Desk<'_> {
 
     /// The tools that may be called for these words, best first.
     fn ranked(&self, utterance: &str) -> Vec<(usize, f64)> {
+        // of what only looks; an errand is run when it is asked for
         // one handoff per utterance: the persona it led to deals with it
         let handed = self.turn.calls.iter().any(|(name, _)| is_handoff(name));
-        let allowed = |at: usize| !(handed && self.scene.tools[at].is_handoff());
+        let allowed = |at: usize| {
+            let tool = &self.scene.tools[at];
+            !(errand::is_errand(tool) || handed && tool.is_handoff())
+        };
         let ranked = rank(self.scene.tools, utterance);
         ranked.into_iter().filter(|(at, score)| *score >= THRESHOLD && allowed(*at)).collect()
     }

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::desk::Desk;
+use super::errand;
 use super::period::anchored;
 use super::phrase::{greeting, no_tool, prompted, quoted, unheard};
 use super::toolbox::Tool;
@@ -85,7 +86,8 @@ pub(super) fn answer(scene: &Scene<'_>) -> Vec<Act> {
         return vec![Act::Say(words)];
     }
     let mut turn = Turn::of(scene.entries);
-    turn.utterance = turn.utterance.map(|said| anchored(&said, scene.instructions));
+    turn.utterance =
+        turn.utterance.map(|said| anchored(&errand::anchored(&said, scene.instructions), scene.instructions));
     let Some(utterance) = turn.utterance.clone() else {
         return vec![Act::Say(quoted(scene.asked).unwrap_or_else(|| greeting(scene)))];
     };

@@ -52,6 +52,11 @@ pub(super) enum Kind {
     Choice(Vec<String>),
     /// A list of texts.
     Texts,
+    /// A list of things with how many of each, by the names of the two fields.
+    Lines {
+        item: String,
+        quantity: String,
+    },
     /// Something the rehearsal model cannot make up.
     Other,
 }
@@ -104,7 +109,7 @@ impl Tool {
         };
         add(&self.description, IN_DESCRIPTION);
         for parameter in &self.parameters {
-            if parameter.is_story() {
+            if parameter.is_story() || parameter.name == "repeat" {
                 continue;
             }
             add(&identifier_words(&parameter.name), IN_PARAMETER);
@@ -175,8 +180,16 @@ impl Kind {
             Some("number") => Self::Number,
             Some("boolean") => Self::Flag,
             Some("array") if schema["items"]["type"] == "string" => Self::Texts,
+            Some("array") => Self::lines(&schema["items"]).unwrap_or(Self::Other),
             _ => Self::Other,
         }
+    }
+
+    fn lines(row: &Value) -> Option<Self> {
+        let fields = row["properties"].as_object()?;
+        let of =
+            |kind: &str| fields.iter().find(|(_, field)| field["type"] == kind).map(|(name, _)| name.clone());
+        Some(Self::Lines { item: of("string")?, quantity: of("integer")? })
     }
 }
 

@@ -7,6 +7,7 @@ mod business;
 mod calls;
 #[cfg(test)]
 mod demo;
+mod effect;
 mod journal;
 mod knowledge;
 mod outbox;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
 
 use super::calls::LogChange;
 use crate::id::{BusinessId, CallId};
@@ -41,7 +42,8 @@ pub struct NameError(pub String);
 macro_rules! sql_name {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
         pub struct $name(Arc<str>);
 
         impl $name {
@@ -57,6 +59,18 @@ macro_rules! sql_name {
                 let first = text.bytes().next().is_some_and(|b| b.is_ascii_lowercase() || b == b'_');
                 let rest = text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
                 if first && rest && text.len() <= 63 { Ok(Self(text.into())) } else { Err(NameError(text.into())) }
+            }
+        }
+        impl TryFrom<String> for $name {
+            type Error = NameError;
+
+            fn try_from(text: String) -> Result<Self, NameError> {
+                text.parse()
+            }
+        }
+        impl From<$name> for String {
+            fn from(name: $name) -> Self {
+                name.0.as_ref().to_owned()
             }
         }
         impl fmt::Display for $name {

@@ -6,6 +6,7 @@
 mod answer;
 mod business;
 mod calls;
+mod effect;
 mod filter;
 mod knowledge;
 mod pattern;

@@ -207,6 +207,14 @@ impl<'d, 't> Section<'d, 't> {
         self.table.iter().filter_map(named).collect()
     }
 
+    /// All values within this one, by their keys: for tables whose keys are names the author chose.
+    pub fn entries(&self) -> Vec<(Spanned<String>, &'d Spanned<DeValue<'t>>)> {
+        let named = |(key, value): (&Spanned<_>, &'d _)| {
+            (Spanned::new(key.span(), String::from(AsRef::<str>::as_ref(key.get_ref()))), value)
+        };
+        self.table.iter().map(named).collect()
+    }
+
     fn as_section(&self, key: &str, value: &'d Spanned<DeValue<'t>>) -> Option<Section<'d, 't>> {
         match value.get_ref().as_table() {
             Some(table) => Some(Section::of(self.document, value, table)),

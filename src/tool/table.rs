@@ -1,9 +1,10 @@
-//! Table tools: a query declared in a file. The model's arguments reach the store as bound values only.
+//! Table tools: a query or a change of one table, declared in a file. The model's arguments reach the store as bound values only.
 
 mod declaration;
 mod filter;
 mod parameter;
 mod parts;
+mod write;
 
 use std::time::Duration;
 
@@ -12,12 +13,13 @@ use toml::Spanned;
 
 use self::filter::Filter;
 use self::parameter::Parameter;
+use self::write::Write;
 use crate::store::record::TENANT_COLUMN;
 use crate::store::{Column, Order, Row, Select, Store, Table, Tenant};
 use crate::tool::document::Section;
-use crate::tool::{Filler, ToolContext, ToolError, ToolSpec};
+use crate::tool::{Effect, Filler, Plan, ToolContext, ToolError, ToolSpec};
 
-/// A tool that reads one table, as its file declares.
+/// A tool that reads or writes one table, as its file declares.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TableTool {
     /// Its name.
@@ -33,7 +35,14 @@ pub struct TableTool {
     /// The line of its file where its table is declared, from 1.
     pub table_line: usize,
     parameters: Vec<Parameter>,
-    query: Query,
+    action: Action,
+}
+
+/// What a table tool does.
+#[derive(Debug, Clone, PartialEq)]
+enum Action {
+    Read(Query),
+    Write(Write),
 }
 
 /// The query of a table tool, without the arguments.
@@ -71,6 +80,14 @@ impl TableTool {
         }
     }
 
+    /// Whether it changes something.
+    pub fn effect(&self) -> Effect {
+        match self.action {
+            Action::Read(_) => Effect::Read,
+            Action::Write(_) => Effect::Write,
+        }
+    }
+
     /// Runs the query for arguments that satisfy the schema.
     ///
     /// # Errors
@@ -81,9 +98,27 @@ impl TableTool {
         context: &ToolContext,
     ) -> Result<Value, ToolError> {
         let arguments = self.with_defaults(arguments);
-        let select = self.select(&arguments, &context.tenant)?;
-        let rows = context.store.select(select).await?;
-        Ok(self.answer(rows, &arguments))
+        match &self.action {
+            Action::Read(query) => {
+                let select = query.select(&arguments, &context.tenant)?;
+                let rows = context.store.select(select).await?;
+                Ok(query.answer(rows, &arguments))
+            }
+            Action::Write(_) => Err(ToolError::Refused(format!("`{}` changes a table", self.name))),
+        }
+    }
+
+    /// What is to be changed for arguments that satisfy the schema.
+    ///
+    /// # Errors
+    /// [`ToolError::Refused`] for an argument that cannot be bound, or when nothing would be changed.
+    pub fn plan(&self, arguments: Map<String, Value>, context: &ToolContext) -> Result<Plan, ToolError> {
+        match &self.action {
+            Action::Read(_) => Err(ToolError::Refused(format!("`{}` changes nothing", self.name))),
+            Action::Write(write) => {
+                write.plan(&self.with_defaults(arguments), &context.tenant).map_err(ToolError::Refused)
+            }
+        }
     }
 
     /// Answers whether the table and every column it uses are there, in words that say what is missing.
@@ -91,10 +126,14 @@ impl TableTool {
     /// # Errors
     /// What is missing, and what there is instead.
     pub async fn check(&self, store: &Store) -> Result<(), String> {
-        let table = &self.query.from;
+        let (table, mut used) = match &self.action {
+            Action::Read(query) => (&query.from, query.used_columns()),
+            Action::Write(write) => (write.table(), write.used_columns()),
+        };
+        used.sort_unstable();
+        used.dedup();
         let known = store.columns(table.clone()).await.map_err(|error| error.to_string())?;
-        let missing: Vec<_> =
-            self.used_columns().into_iter().filter(|name| !known.iter().any(|k| k == name)).collect();
+        let missing: Vec<_> = used.into_iter().filter(|name| !known.iter().any(|k| k == name)).collect();
         if missing.is_empty() {
             return Ok(());
         }
@@ -107,20 +146,6 @@ impl TableTool {
         Err(format!("table `{table}` has no column {missing}; it has {known}{hint}"))
     }
 
-    fn used_columns(&self) -> Vec<&str> {
-        let query = &self.query;
-        let filters = query.all.iter().chain(&query.any).map(Filter::column);
-        let order = query.order.iter().map(|order| &order.column);
-        let mut names: Vec<_> =
-            query.columns.iter().chain(filters).chain(order).map(Column::as_str).collect();
-        if query.tenant {
-            names.push(TENANT_COLUMN);
-        }
-        names.sort_unstable();
-        names.dedup();
-        names
-    }
-
     fn with_defaults(&self, mut arguments: Map<String, Value>) -> Map<String, Value> {
         for parameter in &self.parameters {
             if let Some(default) = &parameter.default
@@ -131,6 +156,16 @@ impl TableTool {
         }
         arguments
     }
+}
+
+impl Query {
+    fn used_columns(&self) -> Vec<&str> {
+        let filters = self.all.iter().chain(&self.any).map(Filter::column);
+        let order = self.order.iter().map(|order| &order.column);
+        let mut names: Vec<_> = self.columns.iter().chain(filters).chain(order).map(Column::as_str).collect();
+        names.extend(self.tenant.then_some(TENANT_COLUMN));
+        names
+    }
 
     /// The query for these arguments. It asks for one row more than the limit, to know whether there are more.
     fn select(&self, arguments: &Map<String, Value>, tenant: &Tenant) -> Result<Select, ToolError> {
@@ -139,18 +174,18 @@ impl TableTool {
             bound.collect::<Result<_, _>>().map_err(ToolError::Refused)
         };
         Ok(Select {
-            from: self.query.from.clone(),
-            tenant: if self.query.tenant { tenant.clone() } else { Tenant::Any },
-            columns: self.query.columns.clone(),
-            all: bind(&self.query.all)?,
-            any: bind(&self.query.any)?,
-            order: self.query.order.clone(),
-            limit: self.query.limit + 1,
+            from: self.from.clone(),
+            tenant: if self.tenant { tenant.clone() } else { Tenant::Any },
+            columns: self.columns.clone(),
+            all: bind(&self.all)?,
+            any: bind(&self.any)?,
+            order: self.order.clone(),
+            limit: self.limit + 1,
         })
     }
 
     fn answer(&self, mut rows: Vec<Row>, arguments: &Map<String, Value>) -> Value {
-        let limit = self.query.limit as usize;
+        let limit = self.limit as usize;
         let more = rows.len() > limit;
         rows.truncate(limit);
         let mut answer = Map::new();
@@ -163,7 +198,7 @@ impl TableTool {
             );
             answer.insert("note".into(), note.into());
         }
-        answer.insert(self.query.list.clone(), rows.into());
+        answer.insert(self.list.clone(), rows.into());
         Value::Object(answer)
     }
 }

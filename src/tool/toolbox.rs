@@ -6,20 +6,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jsonschema::Validator;
+use schemars::JsonSchema;
 use serde_json::{Map, Value, json};
+use tokio::task::JoinError;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument;
 
 use super::finance::FetchFinancials;
 use super::knowledge::QueryKnowledgeBase;
+use super::order::PlaceOrder;
 use super::output::{MAX_OUTPUT, cap};
 use super::table::TableTool;
 use super::tax::CheckTaxRule;
 use super::typed::{from_checked, schema_of};
+use super::write::{Attempt, Planner, Writing, offer_repeat, plan_typed, shown, unknown_output};
 use super::{
-    Effect, LONGEST_DESCRIPTION, Tool, ToolContext, ToolError, ToolOutcome, ToolSpec, ToolStatus, arguments,
-    is_phone_tool, is_tool_name,
+    Effect, LONGEST_DESCRIPTION, Tool, ToolContext, ToolError, ToolOutcome, ToolSpec, ToolStatus, WriteTool,
+    arguments, is_phone_tool, is_tool_name,
 };
 use crate::store::{Store, StoreError};
 
@@ -48,7 +52,6 @@ pub enum ToolboxError {
 #[derive(Debug)]
 struct Registered {
     spec: ToolSpec,
-    effect: Effect,
     timeout: Duration,
     schema: Validator,
     body: Body,
@@ -58,6 +61,7 @@ struct Registered {
 enum Body {
     Table(Arc<TableTool>),
     Typed(TypedRun),
+    Write(Planner),
 }
 
 type Run = Pin<Box<dyn Future<Output = Result<Value, ToolError>> + Send>>;
@@ -69,21 +73,30 @@ impl Toolbox {
     /// # Errors
     /// None in practice; a test makes it.
     pub fn builtin() -> Result<Self, ToolboxError> {
-        Self::default().with::<FetchFinancials>()?.with::<CheckTaxRule>()?.with::<QueryKnowledgeBase>()
+        Self::default()
+            .with::<FetchFinancials>()?
+            .with::<CheckTaxRule>()?
+            .with::<QueryKnowledgeBase>()?
+            .with_write::<PlaceOrder>()
     }
 
-    /// Adds a tool written in Rust.
+    /// Adds a tool written in Rust that only looks.
     ///
     /// # Errors
     /// [`ToolboxError`] when its name is taken or the model's side would not take it.
     pub fn with<T: Tool>(mut self) -> Result<Self, ToolboxError> {
-        let spec = ToolSpec {
-            name: T::NAME.to_owned(),
-            description: T::DESCRIPTION.to_owned(),
-            parameters: schema_of::<T>(),
-            filler: None,
-        };
-        self.add(spec, T::EFFECT, T::TIMEOUT, Body::Typed(run_typed::<T>))?;
+        let spec = spec::<T>(T::NAME, T::DESCRIPTION);
+        self.add(spec, T::TIMEOUT, Body::Typed(run_typed::<T>))?;
+        Ok(self)
+    }
+
+    /// Adds a tool written in Rust that changes something.
+    ///
+    /// # Errors
+    /// [`ToolboxError`] when its name is taken or the model's side would not take it.
+    pub fn with_write<T: WriteTool>(mut self) -> Result<Self, ToolboxError> {
+        let spec = spec::<T>(T::NAME, T::DESCRIPTION);
+        self.add(spec, T::TIMEOUT, Body::Write(Planner::Typed(plan_typed::<T>)))?;
         Ok(self)
     }
 
@@ -92,17 +105,16 @@ impl Toolbox {
     /// # Errors
     /// [`ToolboxError`] when its name is taken or the model's side would not take it.
     pub fn add_table(&mut self, tool: TableTool) -> Result<(), ToolboxError> {
-        let timeout = tool.timeout;
-        self.add(tool.spec(), Effect::Read, timeout, Body::Table(Arc::new(tool)))
+        let (timeout, spec, effect) = (tool.timeout, tool.spec(), tool.effect());
+        let tool = Arc::new(tool);
+        let body = match effect {
+            Effect::Read => Body::Table(tool),
+            Effect::Write => Body::Write(Planner::Table(tool)),
+        };
+        self.add(spec, timeout, body)
     }
 
-    fn add(
-        &mut self,
-        spec: ToolSpec,
-        effect: Effect,
-        timeout: Duration,
-        body: Body,
-    ) -> Result<(), ToolboxError> {
+    fn add(&mut self, mut spec: ToolSpec, timeout: Duration, body: Body) -> Result<(), ToolboxError> {
         let name = spec.name.clone();
         let unusable = |why: String| ToolboxError::Unusable { tool: name.clone(), why };
         if self.tools.contains_key(&name) || is_phone_tool(&name) {
@@ -114,9 +126,12 @@ impl Toolbox {
         if spec.description.chars().count() > LONGEST_DESCRIPTION {
             return Err(unusable(format!("its description is longer than {LONGEST_DESCRIPTION} characters")));
         }
+        if body.effect() == Effect::Write {
+            offer_repeat(&mut spec.parameters);
+        }
         let schema =
             jsonschema::validator_for(&spec.parameters).map_err(|error| unusable(error.to_string()))?;
-        self.tools.insert(name, Arc::new(Registered { spec, effect, timeout, schema, body }));
+        self.tools.insert(name, Arc::new(Registered { spec, timeout, schema, body }));
         Ok(())
     }
 
@@ -127,7 +142,7 @@ impl Toolbox {
 
     /// Whether running a tool twice does harm.
     pub fn effect(&self, name: &str) -> Option<Effect> {
-        self.tools.get(name).map(|tool| tool.effect)
+        self.tools.get(name).map(|tool| tool.body.effect())
     }
 
     /// The names of all tools, sorted.
@@ -140,7 +155,7 @@ impl Toolbox {
     pub async fn check_tables(&self, store: &Store) -> Vec<(String, String)> {
         let mut missing = Vec::new();
         for (name, tool) in &self.tools {
-            if let Body::Table(table) = &tool.body
+            if let Body::Table(table) | Body::Write(Planner::Table(table)) = &tool.body
                 && let Err(what) = table.check(store).await
             {
                 missing.push((name.clone(), what));
@@ -183,8 +198,19 @@ impl Registered {
             Ok(arguments) => arguments,
             Err(problems) => return self.refused(&problems),
         };
+        let run = match &self.body {
+            Body::Table(table) => {
+                let table = Arc::clone(table);
+                Box::pin(async move { table.run(arguments, &context).await })
+            }
+            Body::Typed(run) => run(arguments, context),
+            Body::Write(planner) => return self.write(planner.clone(), arguments, context).await,
+        };
+        self.read(run).await
+    }
+
+    async fn read(&self, run: Run) -> (String, ToolStatus) {
         // on a task of its own, so that a panic ends the tool and not the call
-        let run = self.body.start(arguments, context);
         let run = async move { run.await.map(|value| cap(value, MAX_OUTPUT)) };
         let task = AbortOnDropHandle::new(tokio::spawn(run.in_current_span()));
         match tokio::time::timeout(self.timeout, task).await {
@@ -192,20 +218,66 @@ impl Registered {
             Ok(Ok(Err(ToolError::Refused(why)))) => self.refused(&why),
             Ok(Ok(Err(ToolError::Failed(error)))) => self.failed(&error),
             Ok(Err(ended)) => {
-                // the payload of a panic may hold arguments
-                tracing::error!(
-                    tool = self.spec.name,
-                    panicked = ended.is_panic(),
-                    "tool did not end by itself"
-                );
+                self.log_end(&ended);
                 (self.apology("failed"), ToolStatus::Error)
             }
             Err(_) => {
-                let limit_ms = u64::try_from(self.timeout.as_millis()).unwrap_or(u64::MAX);
-                tracing::warn!(tool = self.spec.name, limit_ms, "tool timed out");
+                self.log_timeout();
                 (self.apology("did not answer in time"), ToolStatus::Timeout)
             }
         }
+    }
+
+    /// An effect that was begun comes to its end and is written down, also when nobody waits for it any more.
+    async fn write(
+        &self,
+        planner: Planner,
+        arguments: Map<String, Value>,
+        context: ToolContext,
+    ) -> (String, ToolStatus) {
+        let tool = self.spec.name.clone();
+        let waits = Arc::new(());
+        let attempt = Writing { planner, tool, arguments, context }.attempt(Arc::downgrade(&waits));
+        let task = tokio::spawn(attempt.in_current_span());
+        let name = &self.spec.name;
+        let ended = tokio::time::timeout(self.timeout, task).await;
+        drop(waits);
+        match ended {
+            Ok(Ok(Attempt::Done(result) | Attempt::Before(result))) => (shown(result), ToolStatus::Ok),
+            Ok(Ok(Attempt::Refused(why))) => self.refused(&why),
+            Ok(Ok(Attempt::Failed(error))) => self.failed(&error),
+            Ok(Ok(Attempt::Unknown(error))) => {
+                self.log_failure(&error);
+                let timed_out = matches!(error, StoreError::Timeout { .. });
+                let status = if timed_out { ToolStatus::Timeout } else { ToolStatus::Error };
+                (unknown_output(name), status)
+            }
+            Ok(Ok(Attempt::Abandoned)) => (unknown_output(name), ToolStatus::Timeout),
+            Ok(Err(ended)) => {
+                self.log_end(&ended);
+                (unknown_output(name), ToolStatus::Error)
+            }
+            Err(_) => {
+                self.log_timeout();
+                (unknown_output(name), ToolStatus::Timeout)
+            }
+        }
+    }
+
+    fn log_end(&self, ended: &JoinError) {
+        // the payload of a panic may hold arguments
+        let panicked = ended.is_panic();
+        tracing::error!(tool = self.spec.name, panicked, "tool did not end by itself");
+    }
+
+    fn log_timeout(&self) {
+        let limit_ms = u64::try_from(self.timeout.as_millis()).unwrap_or(u64::MAX);
+        tracing::warn!(tool = self.spec.name, limit_ms, "tool timed out");
+    }
+
+    fn log_failure(&self, error: &StoreError) {
+        let cause = std::error::Error::source(error).map(ToString::to_string);
+        tracing::error!(tool = self.spec.name, %error, cause, "tool failed");
     }
 
     fn refused(&self, why: &str) -> (String, ToolStatus) {
@@ -213,8 +285,7 @@ impl Registered {
     }
 
     fn failed(&self, error: &StoreError) -> (String, ToolStatus) {
-        let cause = std::error::Error::source(error).map(ToString::to_string);
-        tracing::error!(tool = self.spec.name, %error, cause, "tool failed");
+        self.log_failure(error);
         match error {
             StoreError::Timeout { .. } => (self.apology("did not answer in time"), ToolStatus::Timeout),
             StoreError::Unfit { .. } => {
@@ -236,14 +307,20 @@ impl Registered {
 }
 
 impl Body {
-    fn start(&self, arguments: Map<String, Value>, context: ToolContext) -> Run {
+    fn effect(&self) -> Effect {
         match self {
-            Self::Table(table) => {
-                let table = Arc::clone(table);
-                Box::pin(async move { table.run(arguments, &context).await })
-            }
-            Self::Typed(run) => run(arguments, context),
+            Self::Table(_) | Self::Typed(_) => Effect::Read,
+            Self::Write(_) => Effect::Write,
         }
+    }
+}
+
+fn spec<T: JsonSchema>(name: &str, description: &str) -> ToolSpec {
+    ToolSpec {
+        name: name.to_owned(),
+        description: description.to_owned(),
+        parameters: schema_of::<T>(),
+        filler: None,
     }
 }
 

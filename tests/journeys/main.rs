@@ -14,6 +14,7 @@ mod many;
 mod mended_files;
 mod model_trouble;
 mod order;
+mod orders;
 mod phone;
 mod phone_faults;
 mod records;

@@ -6,6 +6,7 @@ mod business;
 mod calls;
 mod compared;
 mod data;
+mod effects;
 mod knowledge;
 mod subject;
 mod tables;

@@ -6,6 +6,7 @@
 mod check;
 mod contract;
 mod door;
+mod lost_answers;
 mod migrate;
 mod outbox;
 mod stand;

@@ -199,7 +199,8 @@ impl CallData {
         if !self.phone.as_ref().is_some_and(may_be_said) {
             return;
         }
-        let words = self.running.values().find_map(|name| self.filler_of(name)).map(|(words, _)| words);
+        let words =
+            self.running.values().find_map(|running| self.filler_of(&running.name)).map(|(words, _)| words);
         if let Some(words) = words {
             self.for_session(SessionMessage::SayAside(words));
         }

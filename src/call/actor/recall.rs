@@ -3,26 +3,40 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use ractor::ActorRef;
 
 use super::record::Effect;
+use super::turns::effect_key;
 use super::{CallData, CallDependencies, CallMessage, KnownCaller, PHONE, Phase, TEXT};
 use crate::call::CallError;
 use crate::call::event::{CallEvent, Logged, PersonaCause, PhoneFacts};
 use crate::call::handoff::Handoffs;
 use crate::call::journal::Journal;
 use crate::call::phone::PhoneStart;
-use crate::call::recollection::{Conversation, Recollection};
-use crate::call::turn::Turn;
+use crate::call::recollection::{Conversation, Recollection, Settled};
+use crate::call::turn::{Turn, json_or_text};
 use crate::id::{BusinessId, CallId};
+use crate::session::Content;
 use crate::store::directory::DirectoryError;
 use crate::store::{BusinessProfile, Directory, Lookup, Store, StoreError};
+use crate::tool::ToolOutcome;
+use crate::tool::write::settle;
 use crate::transport::twilio::PhoneMessage;
 
 /// A call's journal is read within this.
 const RECALL_LIMIT: Duration = Duration::from_secs(10);
 /// Events read at once from the journal.
 const RECALL_PAGE: usize = 1_000;
+
+/// What a call that reads its journal has lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lost {
+    /// Everything, tools under way included.
+    Process,
+    /// The session with the model; its tools still run.
+    Session,
+}
 
 /// Reads the journal aside, page by page, and brings what it says as a message.
 /// `sought` is how to find out whose call it is, where nobody knows.
@@ -31,6 +45,7 @@ pub(super) fn recall(
     dependencies: &CallDependencies,
     call_id: &CallId,
     sought: Option<Lookup>,
+    lost: Lost,
 ) {
     let (store, journal) = (dependencies.store.clone(), dependencies.journal.clone());
     let directory = dependencies.directory.clone();
@@ -45,7 +60,10 @@ pub(super) fn recall(
             Ok(recollection)
         };
         let read = tokio::time::timeout(RECALL_LIMIT, reading).await;
-        let recalled = read.unwrap_or(Err(StoreError::Timeout { limit_ms }));
+        let mut recalled = read.unwrap_or(Err(StoreError::Timeout { limit_ms }));
+        if let (Lost::Process, Ok(recollection)) = (lost, &mut recalled) {
+            settle_effects(&store, &call_id, recollection).await;
+        }
         // A call that is gone needs no memory.
         let _ = myself.cast(CallMessage::Recalled(Box::new(recalled)));
     });
@@ -66,6 +84,20 @@ async fn read_journal(store: &Store, call_id: &CallId) -> Result<Recollection, S
         kept.filter_map(Logged::read).for_each(|logged| recollection.take(logged));
         recollection.last_seq = last;
     }
+}
+
+/// What was being done when the process ended is asked of the ledger, which finishes it if it was not.
+async fn settle_effects(store: &Store, call_id: &CallId, recollection: &mut Recollection) {
+    let Some(conversation) = &recollection.conversation else {
+        return;
+    };
+    let began = conversation.first_seq;
+    let settling = conversation.unanswered().into_iter().map(|(id, name, arguments)| async move {
+        let key = effect_key(call_id, began, &name, &arguments);
+        let outcome = settle(store, &key).await?;
+        Some(Settled { id, name, key, outcome })
+    });
+    recollection.settled = join_all(settling).await.into_iter().flatten().collect();
 }
 
 async fn business(
@@ -122,7 +154,7 @@ impl CallData {
                 if learned.is_none() {
                     self.remember_caller(phone, recollection.business);
                 }
-                self.go_on(conversation, learned.as_deref());
+                self.go_on(conversation, recollection.settled, learned.as_deref());
             }
             None => {
                 if self.phone.as_ref().is_some_and(|phone| phone.start.sought.is_some()) {
@@ -211,7 +243,12 @@ impl CallData {
         replies.for_each(|reply| self.hold(Effect::Ended(Some(reply))));
     }
 
-    fn go_on(&mut self, mut conversation: Conversation, learned: Option<&BusinessProfile>) {
+    fn go_on(
+        &mut self,
+        mut conversation: Conversation,
+        settled: Vec<Settled>,
+        learned: Option<&BusinessProfile>,
+    ) {
         self.first_seq = conversation.first_seq;
         self.started_at = conversation.started_at;
         self.turns = conversation.turns;
@@ -222,6 +259,13 @@ impl CallData {
             Some(handoffs) => self.handoffs = handoffs,
             // The process ended before the first persona was in force.
             None => self.activated(self.handoffs.active().clone(), PersonaCause::Start),
+        }
+        for Settled { id, name, key, outcome } in settled {
+            let ToolOutcome { output, status, duration_ms } = outcome;
+            let shown = json_or_text(&output);
+            conversation.contents.push_back(Content::ToolOutput { id: id.clone(), output });
+            self.record(CallEvent::ToolDone { name, output: shown, status, duration_ms, tool_call_id: id });
+            self.hold(Effect::Delivered(key));
         }
         if let Some(turn) = conversation.cut_turn {
             let (event, _) = Turn::cut_off(turn).finish(

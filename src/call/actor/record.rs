@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde_json::json;
 use tokio::sync::oneshot;
 
 use super::alarm::Alarm;
@@ -12,7 +13,10 @@ use crate::call::event::{CallEvent, EndReason};
 use crate::call::floor::Request;
 use crate::call::journal::to_the_millisecond;
 use crate::call::{CallError, CallState, Reply};
-use crate::id::PersonaKey;
+use crate::id::{PersonaKey, ToolCallId};
+use crate::persona::actor::PersonaMessage;
+use crate::store::EffectKey;
+use crate::tool::{ToolOutcome, ToolStatus};
 use crate::transport::twilio::PhoneMessage;
 use crate::transport::{TextCommand, TextMessage};
 
@@ -28,8 +32,20 @@ pub(super) enum Effect {
     Activated(oneshot::Sender<Result<PersonaKey, CallError>>, Result<PersonaKey, CallError>),
     Words(String),
     Phone(PhoneMessage),
+    /// A tool that changes something.
+    Run {
+        tool_call: ToolCallId,
+        run: Box<PersonaMessage>,
+    },
+    /// The output of such a tool.
+    Delivered(EffectKey),
     Quiet(oneshot::Sender<()>),
     Ended(Option<oneshot::Sender<Result<(), CallError>>>),
+}
+
+fn not_begun() -> ToolOutcome {
+    let output = json!({"error": "nothing was done: the service cannot write its journal now"}).to_string();
+    ToolOutcome { output, status: ToolStatus::Error, duration_ms: 0 }
 }
 
 impl CallData {
@@ -76,8 +92,9 @@ impl CallData {
                 }
                 Effect::Activated(reply, _) => drop(reply.send(Err(unwritten.clone()))),
                 Effect::Ended(Some(reply)) => drop(reply.send(Err(unwritten.clone()))),
-                // Dropping it says as much.
-                Effect::Quiet(_) | Effect::Words(_) | Effect::Ended(None) => {}
+                Effect::Run { tool_call, .. } => self.on_tool_done(&tool_call, &not_begun()),
+                // Dropping it says as much. The ledger is not told, and finds out when it is asked.
+                Effect::Quiet(_) | Effect::Words(_) | Effect::Ended(None) | Effect::Delivered(_) => {}
                 // The caller is on the line: what was decided is done, written or not.
                 Effect::Phone(message) => self.for_phone(message),
             }
@@ -120,6 +137,13 @@ impl CallData {
                 }
             }
             Effect::Phone(message) => self.for_phone(message),
+            // One that was given up meanwhile was answered: it must not be begun any more.
+            Effect::Run { tool_call, run } => {
+                if self.running.contains_key(&tool_call) && self.phase != Phase::Ended {
+                    self.run_tool(*run);
+                }
+            }
+            Effect::Delivered(key) => self.remember_delivery(key),
             Effect::Quiet(quiet) => drop(quiet.send(())),
             Effect::Ended(reply) => {
                 if let Some(reply) = reply {
@@ -128,6 +152,16 @@ impl CallData {
                 self.myself.stop(Some("ended".to_owned()));
             }
         }
+    }
+
+    /// The ledger is told aside; it may forget nothing by not being told.
+    fn remember_delivery(&self, key: EffectKey) {
+        let store = self.dependencies.store.clone();
+        tokio::spawn(async move {
+            if let Err(error) = store.delivered(&key).await {
+                tracing::warn!(%error, "the ledger was not told of a delivery");
+            }
+        });
     }
 
     pub(super) fn for_line(&mut self, message: TextLineMessage) {

@@ -62,7 +62,7 @@ fn a_folder_becomes_personas_and_tools() {
     assert_eq!(catalog.keys(), [PersonaKey::from("cfo"), PersonaKey::from("waiter")]);
     assert_eq!(
         catalog.toolbox().names(),
-        ["check_tax_rule", "fetch_financials", "lookup", "query_knowledge_base"]
+        ["check_tax_rule", "fetch_financials", "lookup", "place_order", "query_knowledge_base"]
     );
     let waiter = catalog.persona(&PersonaKey::from("waiter")).unwrap();
     assert_eq!(waiter.languages, ["en", "fr"]);
@@ -113,7 +113,7 @@ fn mistakes_in_the_head_are_told_with_file_and_line() {
     let unknown_key = "waiter.md:5: unknown key `greetin`, known keys are name, voice, languages, greeting, \
                        return_greeting, voicemail, tools, phone, handoffs";
     assert_eq!(only(waiter("greeting =", "greetin =")), unknown_key);
-    let unknown_tool = "waiter.md:6: unknown tool `lookpu`, known tools are check_tax_rule, end_call, fetch_financials, lookup, \
+    let unknown_tool = "waiter.md:6: unknown tool `lookpu`, known tools are check_tax_rule, end_call, fetch_financials, lookup, place_order, \
          query_knowledge_base, transfer_to_human";
     assert_eq!(only(waiter("\"lookup\"", "\"lookpu\"")), unknown_tool);
     assert_eq!(
@@ -255,6 +255,7 @@ mod shipped {
         let store = Store::Embedded(Embedded::open(folder.path()).await.unwrap());
         let context = ToolContext {
             call_id: CallId::default_call(),
+            began: 1,
             tenant: crate::store::Tenant::Any,
             knowledge: crate::knowledge::Knowledge::new(store.clone(), None),
             store,

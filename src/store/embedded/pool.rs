@@ -127,6 +127,9 @@ impl Drop for Question {
 pub(super) fn failed(error: rusqlite::Error) -> StoreError {
     match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => timeout(BUSY_LIMIT),
+        Some(code @ (ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch)) => {
+            StoreError::Unfit { code: format!("{code:?}"), detail: error.to_string() }
+        }
         _ => StoreError::Query(Box::new(error)),
     }
 }

@@ -11,6 +11,7 @@ const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../../../migrations/embedded/0004_menu_words.sql")),
     M::up(include_str!("../../../migrations/embedded/0005_records.sql")),
     M::up(include_str!("../../../migrations/embedded/0006_knowledge.sql")),
+    M::up(include_str!("../../../migrations/embedded/0007_effects.sql")),
 ];
 
 /// Demo rows that are filled in together, once in the life of a file.

@@ -173,7 +173,7 @@ async fn tools_reach_their_tables_only() {
         let said = error.to_string();
         assert!(matches!(error, StoreError::Unknown(_)), "{error:?}");
         assert!(
-            said.ends_with("there are gl_lines, menu_items, pairing_details, pairings, tax_rules"),
+            said.ends_with("there are gl_lines, menu_items, order_items, orders, pairing_details, pairings, table_bookings, tax_rules"),
             "{said}"
         );
         let select = Select { from: table.parse().unwrap(), ..items(&["id"], vec![]) };

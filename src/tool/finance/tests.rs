@@ -15,6 +15,7 @@ async fn demo() -> (tempfile::TempDir, ToolContext, Connection) {
         folder,
         ToolContext {
             call_id: CallId::default_call(),
+            began: 1,
             tenant: Tenant::Any,
             knowledge: crate::knowledge::Knowledge::new(store.clone(), None),
             store,

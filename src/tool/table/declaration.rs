@@ -7,7 +7,7 @@ use toml::Spanned;
 
 use super::filter::Filter;
 use super::parameter::Parameter;
-use super::{Query, TableTool, read_column};
+use super::{Action, Query, TableTool, read_column, write};
 use crate::store::{Column, Order, Table};
 use crate::tool::document::{Document, Mistake, Section};
 use crate::tool::{Effect, Filler, LONGEST_DESCRIPTION, is_tool_name};
@@ -41,7 +41,7 @@ fn read_tool(document: &Document<'_>, mut root: Section<'_, '_>) -> Option<Table
     let name = read_name(&mut root);
     let name_line = name.as_ref().map_or(1, |name| document.line_of(&name.span()));
     let description = root.required_text("description", LONGEST_DESCRIPTION);
-    read_effect(&mut root);
+    let effect = read_effect(&mut root);
     let timeout_ms = root.integer("timeout_ms", 1..=LONGEST_TIMEOUT_MS).unwrap_or(DEFAULT_TIMEOUT_MS);
     let filler = read_filler(&mut root);
     let parameters: Vec<_> = root
@@ -51,10 +51,21 @@ fn read_tool(document: &Document<'_>, mut root: Section<'_, '_>) -> Option<Table
         .into_iter()
         .filter_map(|(name, section)| Parameter::read(name.get_ref(), &name.span(), section))
         .collect();
-    root.require("table");
-    let table = root.section("table");
-    let table_line = table.as_ref().map_or(1, |table| document.line_of(table.place()));
-    let query = table.and_then(|table| read_query(table, &parameters));
+    let (action, table_line) = match effect {
+        Some(Effect::Read) => {
+            root.require("table");
+            let table = root.section("table");
+            let line = table.as_ref().map_or(1, |table| document.line_of(table.place()));
+            (table.and_then(|table| read_query(table, &parameters)).map(Action::Read), line)
+        }
+        Some(Effect::Write) => {
+            let write = write::read(&mut root, &parameters);
+            let line = write.as_ref().map_or(1, |(_, place)| document.line_of(place));
+            (write.map(|(write, _)| Action::Write(write)), line)
+        }
+        // Which of the sections it needs is not known.
+        None => return None,
+    };
     root.finish();
     Some(TableTool {
         name: name?.into_inner(),
@@ -64,7 +75,7 @@ fn read_tool(document: &Document<'_>, mut root: Section<'_, '_>) -> Option<Table
         name_line,
         table_line,
         parameters,
-        query: query?,
+        action: action?,
     })
 }
 
@@ -79,24 +90,16 @@ fn read_name(root: &mut Section<'_, '_>) -> Option<Spanned<String>> {
     Some(name)
 }
 
-/// `write` is a word of the format already; what makes an effect happen once is not there yet, so it is refused.
-fn read_effect(root: &mut Section<'_, '_>) {
-    let Some(effect) = root.required_text("effect", 20) else {
-        return;
-    };
-    match Effect::parse(effect.get_ref()) {
-        Some(Effect::Read) => {}
-        Some(Effect::Write) => {
-            root.mistake(
-                &effect.span(),
-                "tools with `effect = \"write\"` are not available yet: use \"read\"",
-            );
-        }
-        None => root.mistake(
+fn read_effect(root: &mut Section<'_, '_>) -> Option<Effect> {
+    let effect = root.required_text("effect", 20)?;
+    let known = Effect::parse(effect.get_ref());
+    if known.is_none() {
+        root.mistake(
             &effect.span(),
             format!("unknown effect `{}`, known effects are read, write", effect.get_ref()),
-        ),
+        );
     }
+    known
 }
 
 fn read_filler(root: &mut Section<'_, '_>) -> Option<Filler> {
@@ -126,13 +129,14 @@ fn read_query(mut table: Section<'_, '_>, parameters: &[Parameter]) -> Option<Qu
         );
     }
     let tenant = table.boolean("tenant").unwrap_or(true);
-    check_arguments(&table, parameters, all.iter().chain(&any));
+    let used: Vec<_> = all.iter().chain(&any).flat_map(Filter::arguments).collect();
+    check_arguments(&table, "filter", parameters, &used);
     table.finish();
     let limit = u32::try_from(limit).ok()?;
     Some(Query { from: from?, columns, all, any, order, limit, list, tenant })
 }
 
-fn read_table(section: &Section<'_, '_>, name: &Spanned<String>) -> Option<Table> {
+pub(super) fn read_table(section: &Section<'_, '_>, name: &Spanned<String>) -> Option<Table> {
     match name.get_ref().parse() {
         Ok(table) => Some(table),
         Err(error) => {
@@ -182,23 +186,24 @@ fn read_order(table: &mut Section<'_, '_>) -> Vec<Order> {
     names.into_iter().filter_map(order).collect()
 }
 
-/// Every argument a filter names is a parameter, and every parameter is used.
-fn check_arguments<'f>(
-    table: &Section<'_, '_>,
+/// Every argument that is named is a parameter, and every parameter is used. `user` is what may name them.
+pub(super) fn check_arguments(
+    section: &Section<'_, '_>,
+    user: &str,
     parameters: &[Parameter],
-    filters: impl Iterator<Item = &'f Filter>,
+    used: &[&str],
 ) {
-    let used: Vec<&str> = filters.flat_map(Filter::arguments).collect();
     let known: Vec<&str> = parameters.iter().map(|each| each.name.as_str()).collect();
     let mut unknown: Vec<_> = used.iter().filter(|name| !known.contains(name)).collect();
     unknown.sort_unstable();
     unknown.dedup();
     for name in unknown {
         let known = known.join(", ");
-        table.mistake(table.place(), format!("a filter uses `{{{name}}}`, but the parameters are: {known}"));
+        section
+            .mistake(section.place(), format!("a {user} uses `{{{name}}}`, but the parameters are: {known}"));
     }
     for parameter in parameters.iter().filter(|each| !used.contains(&each.name.as_str())) {
         let name = &parameter.name;
-        table.mistake(&parameter.place, format!("parameter `{name}` is used by no filter"));
+        section.mistake(&parameter.place, format!("parameter `{name}` is used by no {user}"));
     }
 }

@@ -36,8 +36,9 @@ enum Comparison {
     Gte,
 }
 
+/// A value of the file, which may name arguments.
 #[derive(Debug, Clone, PartialEq)]
-enum Operand {
+pub(super) enum Operand {
     Literal(Scalar),
     /// The whole value is one argument: it keeps its type.
     Argument(String),
@@ -122,7 +123,8 @@ impl Comparison {
 }
 
 impl Operand {
-    fn read(section: &Section<'_, '_>, value: &Spanned<DeValue<'_>>) -> Option<Self> {
+    /// Reads it; what is wrong is kept in the document.
+    pub(super) fn read(section: &Section<'_, '_>, value: &Spanned<DeValue<'_>>) -> Option<Self> {
         let literal = match value.get_ref() {
             DeValue::String(text) => {
                 return match parse_template(text) {
@@ -154,7 +156,8 @@ impl Operand {
         }
     }
 
-    fn arguments(&self) -> Vec<&str> {
+    /// The arguments it uses.
+    pub(super) fn arguments(&self) -> Vec<&str> {
         match self {
             Self::Literal(_) => Vec::new(),
             Self::Argument(name) => vec![name],
@@ -162,7 +165,11 @@ impl Operand {
         }
     }
 
-    fn bind(&self, arguments: &Map<String, Value>) -> Result<Scalar, String> {
+    /// The value for these arguments.
+    ///
+    /// # Errors
+    /// Words for the model about an argument that cannot be bound.
+    pub(super) fn bind(&self, arguments: &Map<String, Value>) -> Result<Scalar, String> {
         match self {
             Self::Literal(scalar) => Ok(scalar.clone()),
             Self::Argument(name) => scalar(arguments.get(name)).ok_or_else(|| {

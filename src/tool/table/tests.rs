@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::store::{Pattern, PatternPart, Scalar, Test};
+use crate::store::{Change, Pattern, PatternPart, Scalar, Test};
 
 const LOOKUP: &str = r#"
 name = "lookup"
@@ -27,6 +27,13 @@ as = "things"
 
 fn lookup() -> TableTool {
     TableTool::parse(LOOKUP).unwrap()
+}
+
+fn query(tool: &TableTool) -> &Query {
+    match &tool.action {
+        Action::Read(query) => query,
+        Action::Write(_) => panic!("{} writes", tool.name),
+    }
 }
 
 fn arguments(value: &Value) -> Map<String, Value> {
@@ -60,44 +67,45 @@ fn the_model_is_shown_a_schema() {
 
 #[test]
 fn arguments_are_bound_and_absent_ones_drop_their_filter() {
-    let select = lookup().select(&arguments(&json!({"query": "50%_off"})), &Tenant::Any).unwrap();
-    let query = || PatternPart::Text("50%_off".into());
+    let select = query(&lookup()).select(&arguments(&json!({"query": "50%_off"})), &Tenant::Any).unwrap();
+    let words = || PatternPart::Text("50%_off".into());
     assert_eq!(select.all, [("available".parse().unwrap(), Test::Eq(Scalar::Bool(true)))]);
     assert_eq!(
         select.any,
         [
             (
                 "title".parse().unwrap(),
-                Test::Like(Pattern(vec![PatternPart::Any, query(), PatternPart::Any]))
+                Test::Like(Pattern(vec![PatternPart::Any, words(), PatternPart::Any]))
             ),
-            ("kind".parse().unwrap(), Test::Like(Pattern(vec![query(), PatternPart::Any]))),
+            ("kind".parse().unwrap(), Test::Like(Pattern(vec![words(), PatternPart::Any]))),
         ]
     );
     assert_eq!(select.limit, 3, "one more than the limit, to know whether there are more");
-    let select = lookup().select(&arguments(&json!({"query": "x", "max_price": 9.5})), &Tenant::Any).unwrap();
+    let select =
+        query(&lookup()).select(&arguments(&json!({"query": "x", "max_price": 9.5})), &Tenant::Any).unwrap();
     assert_eq!(select.all[1].1, Test::Lte(Scalar::Decimal("9.5".parse().unwrap())));
 }
 
 #[test]
 fn a_call_of_a_business_sees_only_its_rows() {
-    let query = arguments(&json!({"query": "x"}));
+    let asked = arguments(&json!({"query": "x"}));
     let b7 = Tenant::Of("b7".into());
-    assert_eq!(lookup().select(&query, &b7).unwrap().tenant, b7);
-    assert_eq!(lookup().select(&query, &Tenant::Any).unwrap().tenant, Tenant::Any);
+    assert_eq!(query(&lookup()).select(&asked, &b7).unwrap().tenant, b7);
+    assert_eq!(query(&lookup()).select(&asked, &Tenant::Any).unwrap().tenant, Tenant::Any);
     let shared = TableTool::parse(&LOOKUP.replace("limit = 2", "limit = 2\ntenant = false")).unwrap();
-    assert_eq!(shared.select(&query, &b7).unwrap().tenant, Tenant::Any);
+    assert_eq!(query(&shared).select(&asked, &b7).unwrap().tenant, Tenant::Any);
 }
 
 #[test]
 fn the_answer_counts_its_rows_and_says_what_is_missing() {
     let row = |id: i32| arguments(&json!({"id": id}));
-    let query = arguments(&json!({"query": "x"}));
-    let answer = lookup().answer(vec![row(1), row(2)], &query);
+    let asked = arguments(&json!({"query": "x"}));
+    let answer = query(&lookup()).answer(vec![row(1), row(2)], &asked);
     assert_eq!(answer, json!({"things": [{"id": 1}, {"id": 2}], "count": 2}));
-    let answer = lookup().answer(vec![row(1), row(2), row(3)], &query);
+    let answer = query(&lookup()).answer(vec![row(1), row(2), row(3)], &asked);
     assert_eq!(answer["count"], 2);
     assert!(answer["note"].as_str().unwrap().contains("there are more"));
-    let answer = lookup().answer(Vec::new(), &query);
+    let answer = query(&lookup()).answer(Vec::new(), &asked);
     assert!(answer["note"].as_str().unwrap().contains("nothing was found for query = \"x\""), "{answer}");
 }
 
@@ -122,12 +130,6 @@ fn a_filler_is_said_after_a_while() {
 }
 
 #[test]
-fn a_tool_that_writes_is_refused_for_now() {
-    let found = changed("effect = \"read\"", "effect = \"write\"");
-    assert_eq!(found, [(4, "tools with `effect = \"write\"` are not available yet: use \"read\"".into())]);
-}
-
-#[test]
 fn mistakes_are_told_with_their_lines() {
     let line_of = |found: Vec<(usize, String)>, words: &str| {
         found.iter().find(|(_, what)| what.contains(words)).map(|(line, _)| *line).ok_or(found)
@@ -146,6 +148,86 @@ fn mistakes_are_told_with_their_lines() {
     assert_eq!(line_of(changed("from = \"things\"", ""), "`from` is missing"), Ok(13));
     assert_eq!(line_of(changed("name = \"lookup\"", "name = \"look up\""), "is no tool name"), Ok(2));
     assert_eq!(line_of(changed("name = \"lookup\"", "name = \"handoff_to_x\""), "is no tool name"), Ok(2));
+}
+
+const BOOK: &str = r#"
+name = "book"
+description = "Books."
+effect = "write"
+[parameters.name]
+type = "string"
+description = "Who"
+[parameters.guests]
+type = "integer"
+description = "How many"
+[parameters.note]
+type = "string"
+description = "What else"
+required = false
+[insert]
+into = "bookings"
+values = { guest = "{name}", guests = "{guests}", note = "note: {note}", open = true }
+returning = ["id"]
+as = "booking"
+confirm = "say so"
+"#;
+
+fn change(text: &str, given: &Value, tenant: &Tenant) -> Result<Plan, ToolError> {
+    let tool = TableTool::parse(text).unwrap();
+    match &tool.action {
+        Action::Write(write) => {
+            write.plan(&tool.with_defaults(arguments(given)), tenant).map_err(ToolError::Refused)
+        }
+        Action::Read(_) => panic!("{} reads", tool.name),
+    }
+}
+
+#[test]
+fn a_new_row_is_planned_with_bound_values_and_without_what_is_absent() {
+    let tenant = Tenant::Of("b1".into());
+    let plan = change(BOOK, &json!({"name": "A'; DROP", "guests": 4}), &tenant).unwrap();
+    let Change::Insert { table, tenant, row, .. } = &plan.changes[0] else { panic!("no insert") };
+    assert_eq!((table.as_str(), *tenant), ("bookings", true));
+    assert_eq!(json!(row), json!({"guest": "A'; DROP", "guests": 4, "open": true}));
+    assert_eq!((plan.business_id, plan.row_as.as_deref()), (Some("b1".into()), Some("booking")));
+    assert_eq!(Value::Object(plan.output), json!({"done": true, "note": "say so"}));
+}
+
+#[test]
+fn a_change_names_its_row_and_at_least_one_value() {
+    let text = "name = \"move\"\ndescription = \"Moves.\"\neffect = \"write\"\n\
+        [parameters.id]\ntype = \"string\"\ndescription = \"Which\"\n\
+        [parameters.day]\ntype = \"string\"\ndescription = \"When\"\nrequired = false\n\
+        [update]\ntable = \"bookings\"\nby = { id = \"{id}\" }\nset = { day = \"{day}\" }\n";
+    let plan = change(text, &json!({"id": "x", "day": "2026-01-02"}), &Tenant::Any).unwrap();
+    let Change::Update { by, set, .. } = &plan.changes[0] else { panic!("no update") };
+    assert_eq!((json!(by), json!(set)), (json!({"id": "x"}), json!({"day": "2026-01-02"})));
+    let nothing = change(text, &json!({"id": "x"}), &Tenant::Any).unwrap_err();
+    assert!(nothing.to_string().contains("nothing to change"));
+    let open = text.replace("\"Which\"", "\"Which\"\nrequired = false");
+    assert!(mistakes(&open)[0].1.contains("`by` uses `{id}`, which may be left out"));
+}
+
+#[test]
+fn mistakes_of_a_tool_that_writes_are_told_with_their_lines() {
+    let told = |from: &str, to: &str| {
+        assert!(BOOK.contains(from));
+        mistakes(&BOOK.replace(from, to))
+    };
+    let line_of = |found: Vec<(usize, String)>, words: &str| {
+        found.iter().find(|(_, what)| what.contains(words)).map(|(line, _)| *line).ok_or(found)
+    };
+    assert_eq!(line_of(told("into = \"bookings\"", ""), "`into` is missing"), Ok(15));
+    assert_eq!(line_of(told("[insert]", "[delete]"), "needs an `[insert]` or an `[update]`"), Ok(1));
+    assert_eq!(line_of(told("open = true", "business_id = \"b2\""), "is set by the service"), Ok(17));
+    assert_eq!(line_of(told("{note}", "{remark}"), "a column uses `{remark}`"), Ok(15));
+    assert_eq!(
+        line_of(told(", guests = \"{guests}\"", ""), "parameter `guests` is used by no column"),
+        Ok(8)
+    );
+    assert_eq!(line_of(told("as = \"booking\"", "as = \"note\""), "`as` cannot be `note`"), Ok(15));
+    assert_eq!(line_of(told("parameters.guests", "parameters.repeat"), "`repeat` already"), Ok(8));
+    assert_eq!(line_of(told("\"write\"", "\"wipe\""), "unknown effect `wipe`"), Ok(4));
 }
 
 proptest! {

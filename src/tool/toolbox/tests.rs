@@ -59,6 +59,7 @@ async fn ready(business_id: Option<&str>) -> (tempfile::TempDir, Toolbox, ToolCo
         toolbox,
         ToolContext {
             call_id: CallId::default_call(),
+            began: 1,
             tenant,
             knowledge: Knowledge::new(store.clone(), None),
             store,
@@ -111,7 +112,7 @@ async fn an_unknown_tool_is_refused_with_the_names_there_are() {
     assert_eq!(status, ToolStatus::Refused);
     assert_eq!(
         output["hint"],
-        "the tools are: all_items, check_tax_rule, echo, fetch_financials, query_knowledge_base"
+        "the tools are: all_items, check_tax_rule, echo, fetch_financials, place_order, query_knowledge_base"
     );
 }
 

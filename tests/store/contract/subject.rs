@@ -57,6 +57,11 @@ impl Subject {
         Self { store: Store::Supabase(store), business: new_business(), folder, stand: Some(stand) }
     }
 
+    /// The same business of the same project, seen from a data folder that knows nothing of it.
+    pub(crate) async fn with_another_folder(&self) -> Self {
+        Self { business: self.business.clone(), ..Self::supabase().await }
+    }
+
     pub(crate) fn is_supabase(&self) -> bool {
         self.stand.is_some()
     }
