@@ -28,7 +28,7 @@ pub enum Format {
 }
 
 /// Why no text can be read out of a file; each says what to do.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ReadError {
     /// Neither its declared type nor its name is one we know.
     #[error("this kind of file is not taken: send Markdown, plain text, HTML or PDF")]

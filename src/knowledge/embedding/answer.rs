@@ -99,7 +99,7 @@ mod tests {
     use super::*;
     use crate::store::knowledge::rank::to_bytes;
 
-    fn parsed(data: Value) -> Result<Vec<Embedding>, EmbeddingError> {
+    fn parsed(data: &Value) -> Result<Vec<Embedding>, EmbeddingError> {
         parse(json!({ "data": data }).to_string().as_bytes(), 2)
     }
 
@@ -130,7 +130,7 @@ mod tests {
             json!([good(), {"index": 1, "embedding": vec![0.0; DIMENSIONS]}]),
             json!("x"),
         ] {
-            assert!(matches!(parsed(data), Err(EmbeddingError::Answer(_))));
+            assert!(matches!(parsed(&data), Err(EmbeddingError::Answer(_))));
         }
         assert!(parse(b"{", 2).is_err());
     }

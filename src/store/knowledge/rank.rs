@@ -36,7 +36,7 @@ pub fn fuse<T: Copy + Eq + Hash>(orders: &[Vec<T>]) -> Vec<(T, f64)> {
 /// The cosine of two embeddings of length 1; the second as the store keeps it: f32, little endian. `None` when it is
 /// none.
 pub fn likeness(embedding: &[f32], stored: &[u8]) -> Option<f32> {
-    if stored.len() != embedding.len() * size_of::<f32>() {
+    if stored.len() != size_of_val(embedding) {
         return None;
     }
     let (numbers, _) = stored.as_chunks::<4>();

@@ -42,9 +42,8 @@ fn by_words(connection: &Connection, query: &PassageQuery) -> rusqlite::Result<V
     let any: Vec<String> = terms.iter().map(|term| format!("\"{term}\"")).collect();
     let sql = format!(
         "SELECT chunks.chunk FROM document_chunks_search \
-         CROSS JOIN {} AND chunks.chunk = document_chunks_search.rowid \
-         AND document_chunks_search MATCH ?2 ORDER BY bm25(document_chunks_search, 2.0, 1.0), chunks.chunk LIMIT ?3",
-        IN_FORCE
+         CROSS JOIN {IN_FORCE} AND chunks.chunk = document_chunks_search.rowid \
+         AND document_chunks_search MATCH ?2 ORDER BY bm25(document_chunks_search, 2.0, 1.0), chunks.chunk LIMIT ?3"
     );
     let mut statement = connection.prepare_cached(&sql)?;
     let bound = params![business(&query.tenant), any.join(" OR "), CANDIDATES as i64];
