@@ -42,7 +42,7 @@ const PAGE: usize = 512;
     ),
     responses(
         (status = 200, description = "A page of the log", body = CallPage),
-        (status = 400, description = "`unknown_field` or `invalid_value`: `fields` says which parameter", body = ErrorBody),
+        (status = 400, description = "`unknown_field` or `invalid_value`; its fields say which parameter", body = ErrorBody),
         (status = 503, description = "`store_unavailable`", body = ErrorBody),
         KeyRefusals,
     ),
@@ -69,7 +69,7 @@ pub(super) async fn list(
     ),
     responses(
         (status = 200, description = "The conversation", body = CallRecord),
-        (status = 400, description = "`unknown_field` or `invalid_value`: `fields` says which parameter", body = ErrorBody),
+        (status = 400, description = "`unknown_field` or `invalid_value`; its fields say which parameter", body = ErrorBody),
         (status = 503, description = "`store_unavailable`", body = ErrorBody),
         KeyRefusals, UnknownCall,
     ),

@@ -63,7 +63,7 @@ impl Supabase {
     pub(in crate::store) async fn calls(&self, query: &CallQuery) -> Result<Vec<CallLog>, StoreError> {
         let (search, after) = (query.search.as_ref(), query.after.as_ref());
         let arguments = PageArguments {
-            p_business_id: query.tenant.business().map(|business| business.as_str()),
+            p_business_id: query.tenant.business().map(crate::id::BusinessId::as_str),
             p_since: query.since,
             p_until: query.until,
             p_transport: query.transport.as_deref(),
