@@ -203,6 +203,3 @@ impl Embeddings {
 fn count(source: &'static str, embeddings: usize) {
     metrics::counter!("ai_realtime_embeddings_total", "source" => source).increment(embeddings as u64);
 }
-
-#[cfg(test)]
-mod tests;

@@ -61,6 +61,7 @@ macro_rules! demo {
 pub const MIGRATIONS: &[MigrationFile] = &[
     migration!("20261121000100", "domain"),
     migration!("20261121000200", "businesses"),
+    migration!("20261121000300", "records"),
     migration!("20261121000400", "knowledge"),
     migration!("20261121000500", "effects"),
     migration!("20261121009000", "access"),

@@ -113,7 +113,7 @@ mod tests {
     fn embeddings_are_read_packed_or_plain_in_the_order_of_the_texts() {
         let packed = STANDARD.encode_to_string(to_bytes(&direction(1, 4.0)));
         let read =
-            parsed(json!([{"index": 1, "embedding": packed}, {"index": 0, "embedding": direction(0, 1.0)}]));
+            parsed(&json!([{"index": 1, "embedding": packed}, {"index": 0, "embedding": direction(0, 1.0)}]));
         assert_eq!(read.unwrap(), [direction(0, 1.0), direction(1, 1.0)]);
     }
 

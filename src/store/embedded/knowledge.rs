@@ -2,8 +2,6 @@
 
 mod cache;
 mod search;
-#[cfg(test)]
-mod tests;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};

@@ -58,8 +58,6 @@ pub(in crate::store) struct Rest {
 /// What a write does with rows whose key is there already, and what it answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::store) enum Prefer {
-    /// A row that is there already is an error; nothing is answered.
-    Nothing,
     /// A row that is there already is an error; the rows as written are answered.
     Rows,
     /// Rows that are there stay as they are; nothing is answered.
@@ -71,7 +69,6 @@ pub(in crate::store) enum Prefer {
 impl Prefer {
     fn header(self) -> &'static str {
         match self {
-            Self::Nothing => "return=minimal",
             Self::Rows => "return=representation",
             Self::Ignore => "return=minimal,resolution=ignore-duplicates",
             Self::Merge => "return=representation,resolution=merge-duplicates",
