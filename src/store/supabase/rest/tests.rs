@@ -222,7 +222,6 @@ async fn writes_say_what_becomes_of_rows_that_are_there() {
         all.join("; ")
     });
     let wanted = [
-        "return=minimal",
         "return=representation",
         "return=minimal,resolution=ignore-duplicates",
         "return=representation,resolution=merge-duplicates",
