@@ -34,7 +34,7 @@ async fn a_socket_dropped_in_the_middle_of_an_answer_is_replaced_and_the_answer_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_socket_that_is_dropped_every_few_turns_costs_no_turn() {
-    let options = RehearsalOptions { drop_after: Some(120), ..RehearsalOptions::default() };
+    let options = RehearsalOptions { drop_after: Some(170), ..RehearsalOptions::default() };
     let model = model(options).await;
     let service = Service::start_with(with_model(&model)).await;
     for turn in 0..6 {

@@ -26,7 +26,7 @@ const QUIET_MS: u64 = 1_500;
 const SEAM: usize = 2;
 /// There the word that was being said may be begun again.
 const WORD: usize = 14;
-const QUESTION: &str = "do you have kinnie zest?";
+const QUESTION: &str = "do you have fanta citron?";
 const GOODBYE: &str = "thank you, goodbye";
 
 /// What came of a call.
@@ -106,7 +106,7 @@ async fn a_model_dropped_at_fifty_points_costs_the_caller_nothing() {
     let calls = points.into_iter().map(|at_ms| async move { (at_ms.unwrap_or(0), scripted(at_ms).await) });
     let mut outcomes: Vec<_> = stream::iter(calls).buffered(AT_ONCE).collect().await;
     let whole = outcomes.remove(0).1.unwrap();
-    for words in ["welcome!", "kinniezest", "youpressed5", "goodbye!"] {
+    for words in ["welcome!", "fantacitron", "youpressed5", "goodbye!"] {
         assert!(whole.journal.contains(words), "{words}: {whole:#?}");
     }
     assert_eq!(what_is_wrong(&whole, &whole), None, "{whole:?}");
