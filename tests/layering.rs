@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// From the lowest floor to the highest. Modules of one floor do not know each other.
 const FLOORS: &[&[&str]] = &[
-    &["at_once", "id", "secret", "tls"],
+    &["at_once", "id", "secret", "sound", "tls"],
     &["audio", "config", "telemetry", "protocol", "store", "rehearsal"],
     &["tool"],
     &["persona", "session", "transport"],

@@ -43,7 +43,8 @@ async fn no_argument_and_no_output_is_logged_at_info() {
     tracing::subscriber::set_global_default(subscriber).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let store = Store::Embedded(Embedded::open(folder.path()).await.unwrap());
-    let context = ToolContext { call_id: CallId::default_call(), tenant: ai_realtime::store::Tenant::Any, store };
+    let context =
+        ToolContext { call_id: CallId::default_call(), tenant: ai_realtime::store::Tenant::Any, store };
     let toolbox = Toolbox::default().with::<Order>().unwrap();
 
     for dish in ["caviar", "panic", "fail", "much-too-long"] {

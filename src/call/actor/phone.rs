@@ -21,6 +21,7 @@ use crate::call::prompts;
 use crate::id::{CallId, ItemId, ResponseId};
 use crate::protocol::openai::APPEND;
 use crate::session::SessionMessage;
+use crate::sound::AudioFormat;
 use crate::transport::twilio::script::{DialPlan, human, may_be_dialled};
 use crate::transport::twilio::{PhoneArguments, PhoneLine, PhoneMessage};
 
@@ -76,7 +77,7 @@ impl Phone {
         desk: &PhoneDesk,
         start: PhoneStart,
     ) -> Result<(Self, Vec<PhoneAction>), ActorProcessingErr> {
-        let lane = Arc::new(Lane::new(desk.audio_queue, APPEND));
+        let lane = Arc::new(Lane::new(desk.audio_queue, APPEND, AudioFormat::Pcmu));
         let arguments = PhoneArguments {
             call_id: call_id.clone(),
             lane: Arc::clone(&lane),

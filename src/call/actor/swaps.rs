@@ -15,8 +15,9 @@ use crate::call::{CallError, known_persona};
 use crate::id::{PersonaKey, ResponseId, ToolCallId};
 use crate::persona::actor::{PersonaEvent, PersonaMessage, Rendition, Unprepared};
 use crate::persona::{HandoffRequest, Target};
-use crate::protocol::openai::{AudioFormat, FunctionTool};
+use crate::protocol::openai::FunctionTool;
 use crate::session::{SessionArguments, SessionConfig, SessionMessage, SpeechConfig};
+use crate::sound::AudioFormat;
 use crate::tool::ToolStatus;
 
 /// A persona on its way into force.
@@ -362,7 +363,7 @@ impl CallData {
             FunctionTool::new(spec.name.clone(), spec.description.clone(), spec.parameters.clone())
         };
         let speech = self.phone.as_ref().map(|phone| SpeechConfig {
-            format: AudioFormat::MuLaw,
+            format: AudioFormat::Pcmu,
             voice: phone.start.voice().unwrap_or(&rendition.persona.voice).to_owned(),
             transcription_model: self.dependencies.phone.transcription_model.clone(),
             // Otherwise a cough would stop it.

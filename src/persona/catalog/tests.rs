@@ -250,7 +250,8 @@ mod shipped {
     async fn demo() -> (tempfile::TempDir, Catalog, ToolContext) {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::Embedded(Embedded::open(folder.path()).await.unwrap());
-        let context = ToolContext { call_id: CallId::default_call(), tenant: crate::store::Tenant::Any, store };
+        let context =
+            ToolContext { call_id: CallId::default_call(), tenant: crate::store::Tenant::Any, store };
         (folder, Catalog::load(Path::new("personas")).unwrap(), context)
     }
 

@@ -13,11 +13,11 @@ use crate::audio::{Lane, Speech, Spoken, Unheard};
 use crate::id::ResponseId;
 use crate::protocol::twilio::StreamSid;
 use crate::protocol::twilio::stream::{write_clear, write_mark, write_media};
+use crate::sound::AudioFormat;
 use crate::transport::playout::{self, MarkName, MarkOutcome, Playout};
 use crate::transport::{Cut, PhoneEvent, StreamEnd, TransportEvent};
 
-/// µ-law.
-const BYTES_PER_MS: u32 = 8;
+const FORMAT: AudioFormat = AudioFormat::Pcmu;
 /// So many frames are written with one flush. More would keep an interruption waiting.
 const MAX_TOGETHER: usize = 8;
 
@@ -94,8 +94,11 @@ impl Outgoing {
         owner: DerivedActorRef<TransportEvent>,
         stream_sid: StreamSid,
     ) -> Self {
-        let ledger =
-            Ledger { playout: Playout::new(BYTES_PER_MS), reframe: Reframe::default(), clear_due: false };
+        let ledger = Ledger {
+            playout: Playout::new(FORMAT.bytes_per_ms() as u32),
+            reframe: Reframe::default(),
+            clear_due: false,
+        };
         Self {
             lane,
             owner,

@@ -29,6 +29,7 @@ use super::{
 };
 use crate::audio::{Lane, Speech, Spoken};
 use crate::protocol::twilio::stream::Start;
+use crate::sound::AudioFormat;
 use crate::transport::{Cut, StreamEnd, TransportEvent};
 
 /// One deadline for whatever is awaited.
@@ -87,7 +88,7 @@ impl Phone {
     async fn with_api(limits: PhoneLimits, api: Option<TwilioApi>) -> Self {
         let (tell, told) = mpsc::unbounded_channel();
         let (owner, _) = Actor::spawn(None, Owner, tell).await.unwrap();
-        let lane = Arc::new(Lane::new(500, ("<", ">")));
+        let lane = Arc::new(Lane::new(500, ("<", ">"), AudioFormat::Pcmu));
         let (address, met) = serve(SOON).await;
         let arguments = PhoneArguments {
             call_id: "CA0123456789abcdef0123456789abcdef".parse().unwrap(),
