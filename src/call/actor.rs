@@ -4,13 +4,13 @@
 mod alarm;
 mod cutting;
 mod message;
-mod phone;
-mod phone_events;
-mod phone_tools;
 mod recall;
 mod record;
 mod swaps;
 mod turns;
+mod voice;
+mod voice_events;
+mod voice_tools;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -23,10 +23,11 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
 use self::alarm::Alarm;
-use self::phone::Phone;
+
 use self::recall::recall;
 use self::record::Effect;
 use self::swaps::Swapping;
+use self::voice::Voice;
 use super::conduct::Conduct;
 use super::event::EndReason;
 use super::floor::{Floor, Request};
@@ -78,8 +79,8 @@ pub struct CallData {
     line: ActorRef<TextLineMessage>,
     persona: ActorRef<PersonaMessage>,
     session: Option<ActorRef<SessionMessage>>,
-    /// The phone, if the call came by one.
-    phone: Option<Phone>,
+    /// Its voice, if it is a spoken one.
+    voice: Option<Voice>,
     /// Whose caller it is, if that is known.
     business: Option<Arc<BusinessProfile>>,
     /// Who calls, as the journal says: to be heeded once the message under way is handled.
@@ -156,14 +157,14 @@ impl Actor for CallActor {
         let CallArguments { call_id, persona, phone, business, dependencies, snapshot } = arguments;
         let started_at = snapshot.borrow().started_at;
         let line = spawn_line(&myself).await?;
-        let (phone, first_actions) = match phone {
+        let (voice, first_actions) = match phone {
             None => (None, Vec::new()),
             Some(start) => {
-                let (phone, actions) = Phone::begin(&myself, &call_id, &dependencies.phone, start).await?;
-                (Some(phone), actions)
+                let (voice, actions) = Voice::begin(&myself, &call_id, &dependencies.phone, start).await?;
+                (Some(voice), actions)
             }
         };
-        let facts = caller_facts(phone.as_ref(), business.as_ref(), &dependencies);
+        let facts = caller_facts(voice.as_ref(), business.as_ref(), &dependencies);
         let persona_actor = spawn_persona(&myself, &call_id, &dependencies, facts).await?;
         recall(&myself, &dependencies, &call_id);
         let first = persona.unwrap_or_else(|| dependencies.default_persona.clone());
@@ -177,7 +178,7 @@ impl Actor for CallActor {
             line,
             persona: persona_actor,
             session: None,
-            phone,
+            voice,
             business,
             known_caller: None,
             wanted_session: None,
@@ -209,7 +210,7 @@ impl Actor for CallActor {
             idle_alarm: Alarm::default(),
             unsent_alarm: Alarm::default(),
         };
-        first_actions.into_iter().for_each(|action| call.perform_on_phone(action));
+        first_actions.into_iter().for_each(|action| call.perform_on_line(action));
         Ok(call)
     }
 
@@ -298,12 +299,12 @@ async fn spawn_persona(
 
 /// What a persona may know of the caller.
 fn caller_facts(
-    phone: Option<&Phone>,
+    voice: Option<&Voice>,
     business: Option<&Arc<BusinessProfile>>,
     dependencies: &CallDependencies,
 ) -> CallerFacts {
-    match phone {
-        Some(phone) => phone.start.caller_facts(phone.can_transfer(&dependencies.phone)),
+    match voice {
+        Some(voice) => voice.start.caller_facts(voice.can_transfer(&dependencies.phone)),
         None => CallerFacts { business: business.cloned(), ..CallerFacts::default() },
     }
 }
@@ -313,8 +314,8 @@ impl CallData {
         match message {
             CallMessage::Line(message) => self.for_line(message),
             CallMessage::Activate { persona, reply } => self.on_activate(persona, reply),
-            CallMessage::HangUp { reply } if self.phone.is_some() && self.phase != Phase::Ended => {
-                self.hang_up_phone(reply);
+            CallMessage::HangUp { reply } if self.voice.is_some() && self.phase != Phase::Ended => {
+                self.hang_up_line(reply);
             }
             CallMessage::HangUp { reply } => self.end(EndReason::HungUp, Some(reply)),
             CallMessage::ShutDown => self.conduct(Conduct::on_shut_down),
@@ -324,7 +325,7 @@ impl CallData {
             }
             CallMessage::Retire => {}
             CallMessage::Phone(order) => self.on_phone_order(order),
-            CallMessage::Transport(TransportEvent::Phone(event)) => self.on_phone_event(event),
+            CallMessage::Transport(TransportEvent::Line(event)) => self.on_line_event(event),
             CallMessage::Transport(TransportEvent::Said { saying, text }) => {
                 self.ask(Request::Say { saying, text });
             }
@@ -344,9 +345,9 @@ impl CallData {
         let mut actions = Vec::new();
         if let Some(start) = phone {
             let facts = start.facts();
-            let (phone, first) =
-                Phone::begin(&self.myself, &self.call_id, &self.dependencies.phone, start).await?;
-            self.phone = Some(phone);
+            let (voice, first) =
+                Voice::begin(&self.myself, &self.call_id, &self.dependencies.phone, start).await?;
+            self.voice = Some(voice);
             actions = first;
             self.snapshot.send_modify(|shown| {
                 shown.transport = PHONE;
@@ -355,18 +356,18 @@ impl CallData {
         }
         let business_id = self.business.as_ref().map(|business| business.id.clone());
         self.snapshot.send_modify(|shown| shown.business_id = business_id);
-        let facts = caller_facts(self.phone.as_ref(), self.business.as_ref(), &self.dependencies);
+        let facts = caller_facts(self.voice.as_ref(), self.business.as_ref(), &self.dependencies);
         let persona = spawn_persona(&self.myself, &self.call_id, &self.dependencies, facts).await?;
         std::mem::replace(&mut self.persona, persona).stop(None);
-        actions.into_iter().for_each(|action| self.perform_on_phone(action));
+        actions.into_iter().for_each(|action| self.perform_on_line(action));
         Ok(())
     }
 
     /// A child is gone though nobody stopped it.
     async fn on_child_gone(&mut self, child: &ActorCell, why: &str) -> Result<(), ActorProcessingErr> {
         let id = child.get_id();
-        let is_phone = self.phone.as_ref().is_some_and(|phone| phone.is_line(id));
-        if id == self.line.get_id() || is_phone {
+        let is_voice = self.voice.as_ref().is_some_and(|voice| voice.is_line(id));
+        if id == self.line.get_id() || is_voice {
             // What a panic says may quote what was said: it is no line for everybody.
             tracing::debug!(why, "the line is gone");
             tracing::error!("the line is gone, and with it the caller");
@@ -391,12 +392,12 @@ impl CallData {
             self.conduct(Conduct::on_model_lost);
             self.fail_under_way(&CallError::ModelFailed { code: "session_failed".to_owned() });
             recall(&self.myself, &self.dependencies, &self.call_id);
-            if was_answering && self.phone.is_some() {
+            if was_answering && self.voice.is_some() {
                 self.ask(Request::Prompt { note: go_on_note("") });
             }
         } else {
             self.persona = {
-                let facts = caller_facts(self.phone.as_ref(), self.business.as_ref(), &self.dependencies);
+                let facts = caller_facts(self.voice.as_ref(), self.business.as_ref(), &self.dependencies);
                 spawn_persona(&self.myself, &self.call_id, &self.dependencies, facts).await?
             };
             self.on_persona_lost();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
 
-use crate::call::conduct::PhoneTimer;
+use crate::call::conduct::VoiceTimer;
 use crate::call::phone::{PhoneOrder, PhoneStart};
 use crate::call::recollection::Recollection;
 use crate::call::writer::{JournalWriter, Written};
@@ -176,7 +176,7 @@ pub enum Due {
     /// The journal cannot be closed.
     End,
     /// Of the phone's.
-    Phone(PhoneTimer),
+    Voice(VoiceTimer),
     /// No other key followed this one.
     Keys(u64),
     /// This tool takes long enough for the caller to be told something.

@@ -99,7 +99,7 @@ impl CallData {
             Some(conversation) if restarted => self.recalled = Some(Box::new(conversation)),
             Some(mut conversation) => {
                 let phone = conversation.phone.take();
-                if self.phone.is_none() && (phone.is_some() || recollection.business.is_some()) {
+                if self.voice.is_none() && (phone.is_some() || recollection.business.is_some()) {
                     let business = recollection.business;
                     let phone = phone.map(|facts| PhoneStart::recalled(facts, business.clone()));
                     self.known_caller = Some(KnownCaller { phone, business });
@@ -108,7 +108,7 @@ impl CallData {
             }
             None => {
                 self.first_seq = self.journal.last() + 1;
-                let phone = self.phone.as_ref().map(|phone| phone.start.facts());
+                let phone = self.voice.as_ref().map(|voice| voice.start.facts());
                 let transport = if phone.is_some() { PHONE } else { TEXT };
                 let business_id = self.business.as_ref().map(|business| business.id.clone());
                 self.record(CallEvent::CallStarted { transport: transport.to_owned(), business_id, phone });
@@ -127,7 +127,7 @@ impl CallData {
     /// The stream that came before the call knew what it was.
     pub(super) fn attach_early_stream(&mut self) {
         if let Some(stream) = self.early_stream.take() {
-            self.for_phone(PhoneMessage::Attach(stream));
+            self.for_voice(PhoneMessage::Attach(stream));
         }
     }
 

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use tokio::sync::oneshot;
 
 use super::alarm::Alarm;
-use super::phone::Phone;
+use super::voice::Voice;
 use super::{CallData, Due, END_LIMIT, Phase, TextLineMessage};
 use crate::call::event::{CallEvent, EndReason};
 use crate::call::floor::Request;
@@ -79,7 +79,7 @@ impl CallData {
                 // Dropping it says as much.
                 Effect::Quiet(_) | Effect::Words(_) | Effect::Ended(None) => {}
                 // The caller is on the line: what was decided is done, written or not.
-                Effect::Phone(message) => self.for_phone(message),
+                Effect::Phone(message) => self.for_voice(message),
             }
         }
     }
@@ -119,7 +119,7 @@ impl CallData {
                     replies(&words);
                 }
             }
-            Effect::Phone(message) => self.for_phone(message),
+            Effect::Phone(message) => self.for_voice(message),
             Effect::Quiet(quiet) => drop(quiet.send(())),
             Effect::Ended(reply) => {
                 if let Some(reply) = reply {
@@ -167,9 +167,9 @@ impl CallData {
 
     /// Whoever wants to stop the call is told when that costs nobody an answer.
     pub(super) fn drain(&mut self) {
-        let is_on_the_phone = self.phone.as_ref().is_some_and(Phone::needs_us) && self.phase != Phase::Ended;
+        let is_spoken_to = self.voice.as_ref().is_some_and(Voice::needs_us) && self.phase != Phase::Ended;
         if self.floor.is_quiet()
-            && !is_on_the_phone
+            && !is_spoken_to
             && let Some(quiet) = self.draining.take()
         {
             self.hold(Effect::Quiet(quiet));

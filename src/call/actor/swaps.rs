@@ -146,7 +146,7 @@ impl CallData {
             endpoint: self.dependencies.endpoint.clone(),
             config,
             history: goes_on.map(|conversation| conversation.contents.into()).unwrap_or_default(),
-            lane: self.phone.as_ref().map(|phone| Arc::clone(&phone.lane)),
+            lane: self.voice.as_ref().map(|voice| Arc::clone(&voice.lane)),
             connections: self.connections,
             owner: self.myself.get_derived(),
         });
@@ -347,7 +347,7 @@ impl CallData {
     /// The session knows who to be: requests may come.
     pub(super) fn open_floor(&mut self) {
         // Whoever is on the phone holds a place from the first ring; a text call holds one while it talks.
-        self.phase = match self.phone {
+        self.phase = match self.voice {
             Some(_) => Phase::Awake,
             None => Phase::Asleep { since: Timestamp::now() },
         };
@@ -362,9 +362,9 @@ impl CallData {
         let tool = |spec: &crate::tool::ToolSpec| {
             FunctionTool::new(spec.name.clone(), spec.description.clone(), spec.parameters.clone())
         };
-        let speech = self.phone.as_ref().map(|phone| SpeechConfig {
+        let speech = self.voice.as_ref().map(|voice| SpeechConfig {
             format: AudioFormat::Pcmu,
-            voice: phone.start.voice().unwrap_or(&rendition.persona.voice).to_owned(),
+            voice: voice.start.voice().unwrap_or(&rendition.persona.voice).to_owned(),
             transcription_model: self.dependencies.phone.transcription_model.clone(),
             // Otherwise a cough would stop it.
             stops_for_speech: rendition.persona.phone.min_speech.is_zero(),

@@ -12,7 +12,7 @@ use super::stream::Stream;
 use super::{MediaStream, PhoneArguments, PhoneLimits, PhoneMessage};
 use crate::audio::Lane;
 use crate::id::{CallId, ResponseId};
-use crate::transport::{PhoneEvent, TransportEvent};
+use crate::transport::{LineEvent, TransportEvent};
 
 /// The phone line of one call.
 #[derive(Debug, Default)]
@@ -91,14 +91,14 @@ impl PhoneState {
         }
         let mut cuts = Vec::new();
         add_unheard(&mut cuts, self.lane.interrupt(active));
-        self.report(PhoneEvent::Interrupted { asked: true, cuts });
+        self.report(LineEvent::Interrupted { asked: true, cuts });
     }
 
     fn perform(&self, effect: Effect) {
         effect.perform(self.api.as_ref(), &self.call_id, &self.owner);
     }
 
-    fn report(&self, event: PhoneEvent) {
+    fn report(&self, event: LineEvent) {
         // A call that is gone needs to know nothing.
         let _ = self.owner.cast(event.into());
     }

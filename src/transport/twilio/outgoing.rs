@@ -15,7 +15,7 @@ use crate::protocol::twilio::StreamSid;
 use crate::protocol::twilio::stream::{write_clear, write_mark, write_media};
 use crate::sound::AudioFormat;
 use crate::transport::playout::{self, MarkName, MarkOutcome, Playout};
-use crate::transport::{Cut, PhoneEvent, StreamEnd, TransportEvent};
+use crate::transport::{Cut, LineEvent, StreamEnd, TransportEvent};
 
 const FORMAT: AudioFormat = AudioFormat::Pcmu;
 /// So many frames are written with one flush. More would keep an interruption waiting.
@@ -149,7 +149,7 @@ impl Outgoing {
         let mut ledger = self.lock();
         if let MarkOutcome::Played { silent: true, .. } = ledger.playout.on_mark(name, now_ms) {
             self.lane.persona_played();
-            self.report(PhoneEvent::Played);
+            self.report(LineEvent::Played);
         }
     }
 
@@ -161,7 +161,7 @@ impl Outgoing {
         let waiting = self.lane.interrupt(active);
         let cuts = ledger.silence(now_ms, waiting);
         ledger.clear_due = true;
-        self.report(PhoneEvent::Interrupted { asked: true, cuts });
+        self.report(LineEvent::Interrupted { asked: true, cuts });
         self.wake.notify_one();
     }
 
@@ -177,16 +177,16 @@ impl Outgoing {
         if !cuts.is_empty() {
             // Half a message is not gone on with on another stream: what was cut stays as it was heard.
             add_unheard(&mut cuts, self.lane.interrupt(None));
-            self.report(PhoneEvent::Interrupted { asked: false, cuts });
+            self.report(LineEvent::Interrupted { asked: false, cuts });
         }
         if let Some(how) = over.reported() {
-            self.report(PhoneEvent::StreamDown { how });
+            self.report(LineEvent::StreamDown { how });
         }
         self.wake.notify_one();
     }
 
     /// Tells the call. A call that is gone needs to know nothing.
-    pub(super) fn report(&self, event: PhoneEvent) {
+    pub(super) fn report(&self, event: LineEvent) {
         let _ = self.owner.cast(event.into());
     }
 
@@ -212,7 +212,7 @@ impl Outgoing {
         write_media(&mut media, &self.stream_sid, &whole.payload);
         frames.push(media);
         if !ledger.playout.is_audible() {
-            self.report(PhoneEvent::Playing);
+            self.report(LineEvent::Playing);
         }
         let bytes = whole.bytes as u64;
         let mark = ledger.playout.on_audio(&of.item, &of.response, bytes, self.now_ms());

@@ -18,7 +18,7 @@ use crate::audio::Lane;
 use crate::id::CallId;
 use crate::protocol::twilio::stream::{Inbound, Media, Track, parse, payload_bytes};
 use crate::sound::AudioFormat;
-use crate::transport::PhoneEvent;
+use crate::transport::LineEvent;
 
 /// Most sound in one message, in bytes: one second.
 const MAX_PAYLOAD: usize = AudioFormat::Pcmu.bytes(1_000);
@@ -188,7 +188,7 @@ impl Reader {
             return self.complain(Bad::TooManyKeys);
         }
         self.keys += 1;
-        self.out.report(PhoneEvent::Digit(digit));
+        self.out.report(LineEvent::Digit(digit));
     }
 
     fn feed_if_starved(&mut self) {

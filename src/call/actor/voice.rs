@@ -1,4 +1,5 @@
-//! What a call does on the phone: it carries out what its conduct decides, and tells the conduct what happens.
+//! What a call does on a line that carries voices: it carries out what its conduct decides, and tells the conduct what
+//! happens.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use super::record::Effect;
 use super::{CallData, CallMessage, Due, Phase, PhoneDesk};
 use crate::audio::Lane;
 use crate::call::CallError;
-use crate::call::conduct::{Conduct, Occasion, PhoneAction, PhoneTimer};
+use crate::call::conduct::{Conduct, Occasion, VoiceAction, VoiceTimer};
 use crate::call::digits::Digits;
 use crate::call::event::{CallEvent, EndReason};
 use crate::call::floor::Request;
@@ -32,8 +33,8 @@ const APOLOGY: &str = "I am sorry, we have a technical problem. Please call agai
 const APOLOGY_BEFORE_HUMAN: &str =
     "I am sorry, we have a technical problem. I am putting you through to a colleague.";
 
-/// The phone's side of a call.
-pub(super) struct Phone {
+/// The spoken side of a call.
+pub(super) struct Voice {
     pub(super) start: PhoneStart,
     line: ActorRef<PhoneMessage>,
     pub(super) lane: Arc<Lane>,
@@ -69,14 +70,14 @@ pub(super) struct Alarms {
     pub(super) filler: Alarm,
 }
 
-impl Phone {
-    /// The phone of a call that begins, or is taken up again.
+impl Voice {
+    /// The voice of a call that begins, or is taken up again.
     pub(super) async fn begin(
         myself: &ActorRef<CallMessage>,
         call_id: &CallId,
         desk: &PhoneDesk,
         start: PhoneStart,
-    ) -> Result<(Self, Vec<PhoneAction>), ActorProcessingErr> {
+    ) -> Result<(Self, Vec<VoiceAction>), ActorProcessingErr> {
         let lane = Arc::new(Lane::new(desk.audio_queue, APPEND, AudioFormat::Pcmu));
         let arguments = PhoneArguments {
             call_id: call_id.clone(),
@@ -87,7 +88,7 @@ impl Phone {
         };
         let (line, _) = Actor::spawn_linked(None, PhoneLine, arguments, myself.get_cell()).await?;
         let (conduct, actions) = Conduct::expected();
-        let phone = Self {
+        let voice = Self {
             start,
             line,
             lane,
@@ -103,7 +104,7 @@ impl Phone {
             fillers: 0,
             alarms: Alarms::default(),
         };
-        Ok((phone, actions))
+        Ok((voice, actions))
     }
 
     pub(super) fn is_line(&self, id: ractor::ActorId) -> bool {
@@ -149,73 +150,73 @@ impl Phone {
         self.unwritten.push_back((item_id, turn));
     }
 
-    fn slot(&mut self, timer: PhoneTimer) -> &mut Alarm {
+    fn slot(&mut self, timer: VoiceTimer) -> &mut Alarm {
         match timer {
-            PhoneTimer::Speech(_) => &mut self.alarms.speech,
-            PhoneTimer::Silence(_) => &mut self.alarms.silence,
-            PhoneTimer::EndingSoon => &mut self.alarms.ending_soon,
-            PhoneTimer::MaxCall => &mut self.alarms.max_call,
-            PhoneTimer::Farewell(_) => &mut self.alarms.farewell,
-            PhoneTimer::Line(_) => &mut self.alarms.line,
+            VoiceTimer::Speech(_) => &mut self.alarms.speech,
+            VoiceTimer::Silence(_) => &mut self.alarms.silence,
+            VoiceTimer::EndingSoon => &mut self.alarms.ending_soon,
+            VoiceTimer::MaxCall => &mut self.alarms.max_call,
+            VoiceTimer::Farewell(_) => &mut self.alarms.farewell,
+            VoiceTimer::Line(_) => &mut self.alarms.line,
         }
     }
 }
 
 impl CallData {
     /// Tells the conduct what happens, and does what it says. A text call has none.
-    pub(super) fn conduct(&mut self, happens: impl FnOnce(&mut Conduct) -> Vec<PhoneAction>) {
-        let Some(phone) = &mut self.phone else {
+    pub(super) fn conduct(&mut self, happens: impl FnOnce(&mut Conduct) -> Vec<VoiceAction>) {
+        let Some(voice) = &mut self.voice else {
             return;
         };
-        for action in happens(&mut phone.conduct) {
-            self.perform_on_phone(action);
+        for action in happens(&mut voice.conduct) {
+            self.perform_on_line(action);
         }
     }
 
-    pub(super) fn perform_on_phone(&mut self, action: PhoneAction) {
-        let Some(phone) = &mut self.phone else {
+    pub(super) fn perform_on_line(&mut self, action: VoiceAction) {
+        let Some(voice) = &mut self.voice else {
             return;
         };
         match action {
-            PhoneAction::Interrupt => {
-                let active = phone.active.clone();
-                phone.heard = None;
-                phone.cutting.ask();
-                phone.tell_line(PhoneMessage::Interrupt { active });
+            VoiceAction::Interrupt => {
+                let active = voice.active.clone();
+                voice.heard = None;
+                voice.cutting.ask();
+                voice.tell_line(PhoneMessage::Interrupt { active });
             }
-            PhoneAction::Say(occasion) => self.say_on(occasion),
-            PhoneAction::Arm(timer, after) => {
-                let alarm = self.later(Due::Phone(timer), after);
-                if let Some(phone) = &mut self.phone {
-                    *phone.slot(timer) = alarm;
+            VoiceAction::Say(occasion) => self.say_on(occasion),
+            VoiceAction::Arm(timer, after) => {
+                let alarm = self.later(Due::Voice(timer), after);
+                if let Some(voice) = &mut self.voice {
+                    *voice.slot(timer) = alarm;
                 }
             }
-            PhoneAction::HangUp => self.hold(Effect::Phone(PhoneMessage::HangUp)),
-            PhoneAction::PutThrough(dial) => self.put_through(&dial),
-            PhoneAction::Apologise => {
+            VoiceAction::HangUp => self.hold(Effect::Phone(PhoneMessage::HangUp)),
+            VoiceAction::PutThrough(dial) => self.put_through(&dial),
+            VoiceAction::Apologise => {
                 let twiml = self.apology();
                 self.hold(Effect::Phone(PhoneMessage::Redirect { twiml }));
             }
-            PhoneAction::AskStatus => phone.tell_line(PhoneMessage::AskStatus),
-            PhoneAction::RestSession => self.for_session(SessionMessage::Sleep),
-            PhoneAction::End(reason) => {
-                let mut enders = std::mem::take(&mut phone.enders).into_iter();
+            VoiceAction::AskStatus => voice.tell_line(PhoneMessage::AskStatus),
+            VoiceAction::RestSession => self.for_session(SessionMessage::Sleep),
+            VoiceAction::End(reason) => {
+                let mut enders = std::mem::take(&mut voice.enders).into_iter();
                 self.end(reason, enders.next());
                 enders.for_each(|ender| self.hold(Effect::Ended(Some(ender))));
             }
         }
     }
 
-    pub(super) fn for_phone(&self, message: PhoneMessage) {
-        if let Some(phone) = &self.phone {
-            phone.tell_line(message);
+    pub(super) fn for_voice(&self, message: PhoneMessage) {
+        if let Some(voice) = &self.voice {
+            voice.tell_line(message);
         }
     }
 
     fn say_on(&mut self, occasion: Occasion) {
-        let business = self.phone.as_ref().and_then(|phone| phone.start.business.clone());
+        let business = self.voice.as_ref().and_then(|voice| voice.start.business.clone());
         let greeting = business.as_ref().and_then(|business| business.greeting.as_deref());
-        let heard = self.phone.as_mut().and_then(|phone| phone.heard.take());
+        let heard = self.voice.as_mut().and_then(|voice| voice.heard.take());
         let speaking = self.rendition.as_ref().map(|rendition| Arc::clone(&rendition.persona));
         if let Some(note) =
             speaking.and_then(|persona| prompts::prompt(occasion, &persona, greeting, heard.as_deref()))
@@ -235,7 +236,7 @@ impl CallData {
     /// What the caller hears when the model cannot be had: from Twilio, since nobody else can speak.
     fn apology(&self) -> String {
         let desk = &self.dependencies.phone;
-        let Some(to) = self.phone.as_ref().and_then(|phone| phone.human(desk)) else {
+        let Some(to) = self.voice.as_ref().and_then(|voice| voice.human(desk)) else {
             return desk.script.say_and_hang_up(APOLOGY);
         };
         let plan = DialPlan::new(&to, self.our_number());
@@ -243,7 +244,7 @@ impl CallData {
     }
 
     fn our_number(&self) -> Option<&str> {
-        self.phone.as_ref().and_then(|phone| phone.start.called.as_deref())
+        self.voice.as_ref().and_then(|voice| voice.start.called.as_deref())
     }
 
     pub(super) fn on_phone_order(&mut self, order: PhoneOrder) {
@@ -252,20 +253,20 @@ impl CallData {
         }
         match order {
             PhoneOrder::Attach(stream) if !self.knows_itself() => self.early_stream = Some(stream),
-            PhoneOrder::Attach(stream) => self.for_phone(PhoneMessage::Attach(stream)),
+            PhoneOrder::Attach(stream) => self.for_voice(PhoneMessage::Attach(stream)),
             PhoneOrder::Next { dialled, reply } => {
-                let Some(phone) = &mut self.phone else {
+                let Some(voice) = &mut self.voice else {
                     return;
                 };
-                let (next, actions) = phone.conduct.on_next(dialled);
+                let (next, actions) = voice.conduct.on_next(dialled);
                 // Whoever asks may have gone; what follows does not depend on it.
                 let _ = reply.send(next);
-                actions.into_iter().for_each(|action| self.perform_on_phone(action));
+                actions.into_iter().for_each(|action| self.perform_on_line(action));
             }
             PhoneOrder::Status(status) => self.conduct(|conduct| conduct.on_status(status)),
             PhoneOrder::AnsweredBy(who) => {
-                if let Some(phone) = &mut self.phone {
-                    phone.answered_by = Some(who);
+                if let Some(voice) = &mut self.voice {
+                    voice.answered_by = Some(who);
                 }
                 self.heed_who_answered();
             }
@@ -273,8 +274,8 @@ impl CallData {
                 let _ = reply.send(self.transfer(to, summary, true));
             }
             PhoneOrder::Whisper { reply } => {
-                let phone = self.phone.as_ref().filter(|phone| phone.conduct.human().is_some());
-                let _ = reply.send(phone.and_then(|phone| phone.summary.clone()));
+                let voice = self.voice.as_ref().filter(|voice| voice.conduct.human().is_some());
+                let _ = reply.send(voice.and_then(|voice| voice.summary.clone()));
             }
         }
     }
@@ -300,38 +301,38 @@ impl CallData {
         announce: bool,
     ) -> Result<(), CallError> {
         let desk = Arc::clone(&self.dependencies.phone);
-        let Some(phone) = &mut self.phone else {
+        let Some(voice) = &mut self.voice else {
             return Err(CallError::NoPhone);
         };
         let to = match to {
-            Some(to) => Some(to).filter(|to| phone.may_dial(to)),
-            None => phone.human(&desk),
+            Some(to) => Some(to).filter(|to| voice.may_dial(to)),
+            None => voice.human(&desk),
         };
         let dial =
-            Dial { to: to.ok_or(CallError::NobodyToTransferTo)?, caller_id: phone.start.called.clone() };
-        phone.summary = summary;
+            Dial { to: to.ok_or(CallError::NobodyToTransferTo)?, caller_id: voice.start.called.clone() };
+        voice.summary = summary;
         self.conduct(|conduct| conduct.on_transfer(dial, announce));
         Ok(())
     }
 
     /// Someone outside ends the call: Twilio is told first.
-    pub(super) fn hang_up_phone(&mut self, reply: oneshot::Sender<Result<(), CallError>>) {
-        if let Some(phone) = &mut self.phone {
-            phone.enders.push(reply);
+    pub(super) fn hang_up_line(&mut self, reply: oneshot::Sender<Result<(), CallError>>) {
+        if let Some(voice) = &mut self.voice {
+            voice.enders.push(reply);
         }
         self.conduct(|conduct| conduct.on_hang_up(EndReason::HungUp));
     }
 
     /// Who took the call up matters once there are both someone to speak to them and a line.
     pub(super) fn heed_who_answered(&mut self) {
-        let (Some(rendition), Some(phone)) = (&self.rendition, &mut self.phone) else {
+        let (Some(rendition), Some(voice)) = (&self.rendition, &mut self.voice) else {
             return;
         };
-        if !phone.conduct.is_line_up() {
+        if !voice.conduct.is_line_up() {
             return;
         }
         let has_message = rendition.persona.voicemail.is_some();
-        if let Some(who) = phone.answered_by.take() {
+        if let Some(who) = voice.answered_by.take() {
             self.conduct(|conduct| conduct.on_answered_by(who, has_message));
         }
     }
