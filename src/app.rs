@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::call::writer::JournalWriter;
-use crate::call::{CallDependencies, CallLimits, PhoneDesk, ReplySink};
+use crate::call::{BrowserDesk, CallDependencies, CallLimits, PhoneDesk, ReplySink};
 use crate::config::{Config, StartUpLine, SupabaseSettings};
 use crate::edge::listener::{self, ListenerLimits};
 use crate::edge::{self, EdgeSettings, EdgeState, Phone};
@@ -24,6 +24,7 @@ use crate::session::endpoint::EndpointError;
 use crate::store::{Embedded, Store, StoreError, Supabase};
 use crate::switchboard::Switchboard;
 use crate::telemetry::Figures;
+use crate::transport::browser::BrowserLimits;
 use crate::transport::twilio::rest::ApiSetupError;
 
 /// Words of replies that wait for stdout; when it does not keep up, the newest are dropped and counted.
@@ -130,6 +131,7 @@ impl App {
             node: node_name().into(),
             replies: config.log_replies.then(print_replies),
             phone: Arc::new(phone_desk(&config, &phone)),
+            browser: browser_desk(&config),
         };
         let switchboard = Switchboard::start(dependencies, config.max_calls).await?;
         let start_up_line = StartUpLine {
@@ -238,6 +240,11 @@ fn phone_desk(config: &Config, phone: &Phone) -> PhoneDesk {
         api: phone.api.clone(),
         ..PhoneDesk::new(phone.script.clone())
     }
+}
+
+fn browser_desk(config: &Config) -> BrowserDesk {
+    let frames = config.browser.audio_queue_frames;
+    BrowserDesk { audio_queue: frames, limits: BrowserLimits { waiting: frames, ..BrowserLimits::default() } }
 }
 
 fn node_name() -> String {

@@ -155,6 +155,11 @@ impl Lane {
         self.persona_came.notified().await;
     }
 
+    /// How many pieces of the persona's speech wait for the line.
+    pub fn persona_waiting(&self) -> usize {
+        lock(&self.from_persona).waiting()
+    }
+
     /// The next of the persona's audio, if any waits.
     pub fn try_next_persona(&self) -> Option<Speech> {
         lock(&self.from_persona).next()

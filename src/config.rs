@@ -1,6 +1,7 @@
 //! The settings: read once, from the environment (and `.env`, which `main` has loaded into it), checked as a
 //! whole, and never read again. Every name is explained in `.env.example`.
 
+mod browser;
 mod database;
 mod mistake;
 mod phone;
@@ -17,6 +18,7 @@ use tracing_subscriber::EnvFilter;
 use url::Url;
 use validator::{Validate, ValidationErrors};
 
+pub use browser::{AllowedOrigins, BrowserSettings};
 pub use database::{DatabaseSettings, SupabaseSettings};
 pub use mistake::{ConfigError, ConfigMistake};
 pub use phone::{PhoneSettings, WebhookTrust, is_e164, is_loopback_host};
@@ -83,6 +85,8 @@ pub struct Config {
     model_connect_seconds: f64,
     /// The settings of the database: all that begin with `SUPABASE_`.
     pub database: DatabaseSettings,
+    /// The settings of browsers: `ALLOWED_ORIGINS` and `WEBSOCKET_AUDIO_QUEUE_SIZE`.
+    pub browser: BrowserSettings,
     /// The settings of the phone: `PUBLIC_URL`, `TRANSFER_NUMBER`, and all that begin with `TWILIO_`.
     pub phone: PhoneSettings,
     /// What is in force although it may not be what was meant; one line each.
@@ -159,6 +163,7 @@ impl Config {
             turn_timeout_seconds: read_seconds(source, "TURN_TIMEOUT_SECONDS", 60.0),
             model_connect_seconds: read_seconds(source, "MODEL_CONNECT_SECONDS", 10.0),
             database: DatabaseSettings::read(source),
+            browser: BrowserSettings::read(source),
             phone: PhoneSettings::read(source),
             warnings: Vec::new(),
         }

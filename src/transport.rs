@@ -1,12 +1,15 @@
 //! Lines: how a caller's words get in and the persona's words get out. A line knows nothing of the model.
 
+pub mod browser;
+mod cut;
 pub mod playout;
 pub mod text;
 pub mod twilio;
 
+pub use cut::Cut;
 pub use text::{TextCommand, TextLine, TextMessage};
 
-use crate::id::{ItemId, ResponseId};
+use crate::id::{PersonaKey, ResponseId};
 
 /// What a line reports to its call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +43,10 @@ pub enum LineEvent {
     },
     /// The caller pressed a key.
     Digit(char),
+    /// The caller wrote something, and wants an answer to it.
+    Wrote(String),
+    /// The caller wants to speak with this persona.
+    Wants(PersonaKey),
     /// The persona can be heard: the first audio after silence was written.
     Playing,
     /// Everything that was written has been played, as far as the line knows.
@@ -64,19 +71,6 @@ pub enum StreamEnd {
     Lost,
     /// We closed it.
     Closed,
-}
-
-/// A message that was not heard to its end.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cut {
-    /// Of which response.
-    pub response: ResponseId,
-    /// Which message.
-    pub item: ItemId,
-    /// How much of it was heard, in milliseconds; never more than was sent.
-    pub played_ms: u64,
-    /// How much of it was handed over, in milliseconds.
-    pub sent_ms: u64,
 }
 
 /// What a call tells the line that carries its voice, whatever kind it is.

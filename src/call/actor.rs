@@ -3,9 +3,11 @@
 
 mod alarm;
 mod cutting;
+mod line;
 mod message;
 mod recall;
 mod record;
+mod screen;
 mod swaps;
 mod turns;
 mod voice;
@@ -27,7 +29,7 @@ use self::alarm::Alarm;
 use self::recall::recall;
 use self::record::Effect;
 use self::swaps::Swapping;
-use self::voice::Voice;
+use self::voice::{LineOrder, Voice};
 use super::conduct::Conduct;
 use super::event::EndReason;
 use super::floor::{Floor, Request};
@@ -36,6 +38,7 @@ use super::journal::Journal;
 use super::phone::PhoneStart;
 use super::recollection::Conversation;
 use super::turn::Turn;
+use super::voice::VoiceStart;
 use super::writer::Written;
 use super::{CallError, CallSnapshot};
 use crate::id::{CallId, PersonaKey, ToolCallId};
@@ -43,17 +46,13 @@ use crate::persona::CallerFacts;
 use crate::persona::actor::{PersonaActor, PersonaArguments, PersonaMessage, Rendition};
 use crate::session::{SessionActor, SessionArguments, SessionMessage, go_on_note};
 use crate::store::BusinessProfile;
-use crate::transport::twilio::MediaStream;
+use crate::transport::browser::BrowserMessage;
 use crate::transport::{TextLine, TransportEvent};
 
 pub use self::message::{
-    CallArguments, CallDependencies, CallLimits, CallMessage, Due, PhoneDesk, ReplySink, TextLineMessage,
+    BrowserDesk, CallArguments, CallDependencies, CallLimits, CallMessage, Due, PhoneDesk, ReplySink,
+    TextLineMessage,
 };
-
-/// The kind of line of a call by phone.
-pub(crate) const PHONE: &str = "twilio";
-/// The kind of line of a text call.
-const TEXT: &str = "text";
 
 /// A child that fails may be started again so often in one call; then the call ends.
 const MAX_RESTARTS: u32 = 3;
@@ -101,7 +100,7 @@ pub struct CallData {
     recalled: Option<Box<Conversation>>,
     phase: Phase,
     /// A stream that came before the call knew what it was; the newest wins.
-    early_stream: Option<Box<MediaStream>>,
+    early_stream: Option<LineOrder>,
     /// The call is to end as soon as it knows what it was; who waits for that.
     early_end: Option<(EndReason, Vec<EndReply>)>,
     started_at: Timestamp,
@@ -132,7 +131,7 @@ impl fmt::Debug for CallData {
 
 /// Who calls, as far as the journal says.
 struct KnownCaller {
-    phone: Option<PhoneStart>,
+    voice: Option<VoiceStart>,
     business: Option<Arc<BusinessProfile>>,
 }
 
@@ -154,13 +153,13 @@ impl Actor for CallActor {
         myself: ActorRef<CallMessage>,
         arguments: CallArguments,
     ) -> Result<CallData, ActorProcessingErr> {
-        let CallArguments { call_id, persona, phone, business, dependencies, snapshot } = arguments;
+        let CallArguments { call_id, persona, voice, business, dependencies, snapshot } = arguments;
         let started_at = snapshot.borrow().started_at;
         let line = spawn_line(&myself).await?;
-        let (voice, first_actions) = match phone {
+        let (voice, first_actions) = match voice {
             None => (None, Vec::new()),
             Some(start) => {
-                let (voice, actions) = Voice::begin(&myself, &call_id, &dependencies.phone, start).await?;
+                let (voice, actions) = Voice::begin(&myself, &call_id, &dependencies, start).await?;
                 (Some(voice), actions)
             }
         };
@@ -325,10 +324,12 @@ impl CallData {
             }
             CallMessage::Retire => {}
             CallMessage::Phone(order) => self.on_phone_order(order),
+            CallMessage::Browser(stream) => self.attach(LineOrder::Browser(BrowserMessage::Attach(stream))),
             CallMessage::Transport(TransportEvent::Line(event)) => self.on_line_event(event),
             CallMessage::Transport(TransportEvent::Said { saying, text }) => {
                 self.ask(Request::Say { saying, text });
             }
+            CallMessage::Refused(error) => self.show_refusal(&error),
             CallMessage::Session(event) => self.on_session(event),
             CallMessage::Persona(event) => self.on_persona(event),
             CallMessage::Written(Written { through }) => self.on_written(through),
@@ -340,18 +341,18 @@ impl CallData {
     /// The journal says who calls: a call by phone is one again, and the persona and its tools know whose caller
     /// they serve.
     async fn know_caller(&mut self, known: KnownCaller) -> Result<(), ActorProcessingErr> {
-        let KnownCaller { phone, business } = known;
+        let KnownCaller { voice, business } = known;
         self.business = business;
         let mut actions = Vec::new();
-        if let Some(start) = phone {
-            let facts = start.facts();
-            let (voice, first) =
-                Voice::begin(&self.myself, &self.call_id, &self.dependencies.phone, start).await?;
+        if let Some(start) = voice {
+            let transport = start.transport();
+            let facts = start.phone().map(PhoneStart::facts);
+            let (voice, first) = Voice::begin(&self.myself, &self.call_id, &self.dependencies, start).await?;
             self.voice = Some(voice);
             actions = first;
             self.snapshot.send_modify(|shown| {
-                shown.transport = PHONE;
-                (shown.from, shown.to) = (facts.from, facts.to);
+                shown.transport = transport;
+                (shown.from, shown.to) = facts.map_or((None, None), |facts| (facts.from, facts.to));
             });
         }
         let business_id = self.business.as_ref().map(|business| business.id.clone());

@@ -274,6 +274,23 @@ pub enum EndReason {
 }
 
 impl EndReason {
+    /// As the journal writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::HungUp => "hung_up",
+            Self::Failed => "failed",
+            Self::Assistant => "assistant",
+            Self::Silence => "silence",
+            Self::MaxDuration => "max_duration",
+            Self::Transferred => "transferred",
+            Self::NotTaken => "not_taken",
+            Self::Voicemail => "voicemail",
+            Self::ModelUnavailable => "model_unavailable",
+            Self::LineLost => "line_lost",
+            Self::Shutdown => "shutdown",
+        }
+    }
+
     /// The reason in words.
     pub fn told(self) -> &'static str {
         match self {

@@ -54,6 +54,8 @@ pub struct Conversation {
     pub cut_turn: Option<u64>,
     /// Sockets the call has had.
     pub connections: u64,
+    /// The kind of line.
+    pub transport: String,
     /// What is known of it if it came by phone.
     pub phone: Option<PhoneFacts>,
     /// Whose caller it is, if that is known.
@@ -73,8 +75,9 @@ impl Recollection {
         let Logged { seq, at, event, .. } = logged;
         self.last_seq = seq;
         match event {
-            CallEvent::CallStarted { phone, business_id, .. } => {
-                self.conversation = Some(Conversation { phone, business_id, ..Conversation::new(seq, at) });
+            CallEvent::CallStarted { transport, phone, business_id } => {
+                let begun = Conversation::new(seq, at);
+                self.conversation = Some(Conversation { transport, phone, business_id, ..begun });
             }
             CallEvent::CallEnded { .. } => self.conversation = None,
             event => {
@@ -96,6 +99,7 @@ impl Conversation {
             turns: 0,
             cut_turn: None,
             connections: 0,
+            transport: String::new(),
             phone: None,
             business_id: None,
             spoken: VecDeque::new(),

@@ -6,16 +6,16 @@ use std::time::Duration;
 use ractor::ActorRef;
 
 use super::record::Effect;
-use super::{CallData, CallDependencies, CallMessage, KnownCaller, PHONE, Phase, TEXT};
+use super::{CallData, CallDependencies, CallMessage, KnownCaller, Phase};
 use crate::call::CallError;
 use crate::call::event::{CallEvent, Logged, PersonaCause};
 use crate::call::journal::Journal;
 use crate::call::phone::PhoneStart;
 use crate::call::recollection::{Conversation, Recollection};
 use crate::call::turn::Turn;
+use crate::call::voice::{TEXT, VoiceStart};
 use crate::id::CallId;
 use crate::store::{BusinessProfile, Store, StoreError};
-use crate::transport::twilio::PhoneMessage;
 
 /// A call's journal is read within this.
 const RECALL_LIMIT: Duration = Duration::from_secs(10);
@@ -98,18 +98,19 @@ impl CallData {
         match recollection.conversation {
             Some(conversation) if restarted => self.recalled = Some(Box::new(conversation)),
             Some(mut conversation) => {
+                let business = recollection.business;
                 let phone = conversation.phone.take();
-                if self.voice.is_none() && (phone.is_some() || recollection.business.is_some()) {
-                    let business = recollection.business;
-                    let phone = phone.map(|facts| PhoneStart::recalled(facts, business.clone()));
-                    self.known_caller = Some(KnownCaller { phone, business });
+                let voice = VoiceStart::recalled(&conversation.transport, phone, business.clone());
+                if self.voice.is_none() && (voice.is_some() || business.is_some()) {
+                    self.known_caller = Some(KnownCaller { voice, business });
                 }
                 self.go_on(conversation);
             }
             None => {
                 self.first_seq = self.journal.last() + 1;
-                let phone = self.voice.as_ref().map(|voice| voice.start.facts());
-                let transport = if phone.is_some() { PHONE } else { TEXT };
+                let start = self.voice.as_ref().map(|voice| &voice.start);
+                let phone = start.and_then(VoiceStart::phone).map(PhoneStart::facts);
+                let transport = start.map_or(TEXT, VoiceStart::transport);
                 let business_id = self.business.as_ref().map(|business| business.id.clone());
                 self.record(CallEvent::CallStarted { transport: transport.to_owned(), business_id, phone });
             }
@@ -126,8 +127,8 @@ impl CallData {
 
     /// The stream that came before the call knew what it was.
     pub(super) fn attach_early_stream(&mut self) {
-        if let Some(stream) = self.early_stream.take() {
-            self.for_voice(PhoneMessage::Attach(stream));
+        if let Some(attach) = self.early_stream.take() {
+            self.for_voice(attach);
         }
     }
 

@@ -6,14 +6,14 @@ use jiff::Timestamp;
 use tokio::sync::oneshot;
 
 use super::alarm::Alarm;
-use super::voice::Voice;
+use super::screen::NOBODY_WAITS;
+use super::voice::{LineOrder, Voice};
 use super::{CallData, Due, END_LIMIT, Phase, TextLineMessage};
 use crate::call::event::{CallEvent, EndReason};
 use crate::call::floor::Request;
 use crate::call::journal::to_the_millisecond;
 use crate::call::{CallError, CallState, Reply};
 use crate::id::PersonaKey;
-use crate::transport::twilio::PhoneMessage;
 use crate::transport::{TextCommand, TextMessage};
 
 /// What waits for the journal is given up after this long without anything written.
@@ -27,7 +27,7 @@ pub(super) enum Effect {
     Line(TextCommand<Reply, CallError>),
     Activated(oneshot::Sender<Result<PersonaKey, CallError>>, Result<PersonaKey, CallError>),
     Words(String),
-    Phone(PhoneMessage),
+    Voice(LineOrder),
     Quiet(oneshot::Sender<()>),
     Ended(Option<oneshot::Sender<Result<(), CallError>>>),
 }
@@ -35,8 +35,10 @@ pub(super) enum Effect {
 impl CallData {
     /// Numbers an event and hands it to the writer.
     pub(super) fn record(&mut self, event: CallEvent) -> u64 {
+        let shown = self.to_show(&event);
         let seq = self.journal.record(event, to_the_millisecond(Timestamp::now()));
         self.send_unsent();
+        self.show_event(shown);
         seq
     }
 
@@ -79,7 +81,7 @@ impl CallData {
                 // Dropping it says as much.
                 Effect::Quiet(_) | Effect::Words(_) | Effect::Ended(None) => {}
                 // The caller is on the line: what was decided is done, written or not.
-                Effect::Phone(message) => self.for_voice(message),
+                Effect::Voice(order) => self.for_voice(order),
             }
         }
     }
@@ -119,7 +121,7 @@ impl CallData {
                     replies(&words);
                 }
             }
-            Effect::Phone(message) => self.for_voice(message),
+            Effect::Voice(order) => self.for_voice(order),
             Effect::Quiet(quiet) => drop(quiet.send(())),
             Effect::Ended(reply) => {
                 if let Some(reply) = reply {
@@ -190,6 +192,9 @@ impl CallData {
     pub(super) fn refuse(&mut self, request: &Request, error: CallError) {
         match *request {
             Request::Say { saying, .. } => {
+                if saying == NOBODY_WAITS {
+                    self.show_refusal(&error);
+                }
                 self.for_line(TextMessage::Command(TextCommand::Done { saying, outcome: Err(error) }));
             }
             // Nobody waits for an answer to it.

@@ -17,7 +17,6 @@ use crate::persona::actor::{PersonaEvent, PersonaMessage, Rendition, Unprepared}
 use crate::persona::{HandoffRequest, Target};
 use crate::protocol::openai::FunctionTool;
 use crate::session::{SessionArguments, SessionConfig, SessionMessage, SpeechConfig};
-use crate::sound::AudioFormat;
 use crate::tool::ToolStatus;
 
 /// A persona on its way into force.
@@ -363,7 +362,7 @@ impl CallData {
             FunctionTool::new(spec.name.clone(), spec.description.clone(), spec.parameters.clone())
         };
         let speech = self.voice.as_ref().map(|voice| SpeechConfig {
-            format: AudioFormat::Pcmu,
+            format: voice.lane.format(),
             voice: voice.start.voice().unwrap_or(&rendition.persona.voice).to_owned(),
             transcription_model: self.dependencies.phone.transcription_model.clone(),
             // Otherwise a cough would stop it.

@@ -4,27 +4,29 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use ractor::{Actor, ActorProcessingErr, ActorRef};
+use ractor::{ActorProcessingErr, ActorRef};
 use tokio::sync::oneshot;
 
 use super::alarm::Alarm;
 use super::cutting::Cutting;
+use super::line::Line;
+pub(super) use super::line::LineOrder;
 use super::record::Effect;
-use super::{CallData, CallMessage, Due, Phase, PhoneDesk};
+use super::{CallData, CallDependencies, CallMessage, Due, Phase, PhoneDesk};
 use crate::audio::Lane;
 use crate::call::CallError;
 use crate::call::conduct::{Conduct, Occasion, VoiceAction, VoiceTimer};
 use crate::call::digits::Digits;
 use crate::call::event::{CallEvent, EndReason};
 use crate::call::floor::Request;
-use crate::call::phone::{AnsweredBy, Dial, PhoneOrder, PhoneStart};
+use crate::call::phone::{AnsweredBy, Dial, PhoneOrder};
 use crate::call::prompts;
+use crate::call::voice::VoiceStart;
 use crate::id::{CallId, ItemId, ResponseId};
-use crate::protocol::openai::APPEND;
 use crate::session::SessionMessage;
-use crate::sound::AudioFormat;
+use crate::transport::twilio::PhoneMessage;
 use crate::transport::twilio::script::{DialPlan, human, may_be_dialled};
-use crate::transport::twilio::{PhoneArguments, PhoneLine, PhoneMessage};
+use crate::transport::{Goodbye, GoodbyeKind, LineCommand};
 
 /// So many of the caller's sayings wait for their words to be written down.
 const MAX_UNWRITTEN: usize = 32;
@@ -35,8 +37,8 @@ const APOLOGY_BEFORE_HUMAN: &str =
 
 /// The spoken side of a call.
 pub(super) struct Voice {
-    pub(super) start: PhoneStart,
-    line: ActorRef<PhoneMessage>,
+    pub(super) start: VoiceStart,
+    line: Line,
     pub(super) lane: Arc<Lane>,
     pub(super) conduct: Conduct,
     pub(super) digits: Digits,
@@ -75,18 +77,10 @@ impl Voice {
     pub(super) async fn begin(
         myself: &ActorRef<CallMessage>,
         call_id: &CallId,
-        desk: &PhoneDesk,
-        start: PhoneStart,
+        dependencies: &CallDependencies,
+        start: VoiceStart,
     ) -> Result<(Self, Vec<VoiceAction>), ActorProcessingErr> {
-        let lane = Arc::new(Lane::new(desk.audio_queue, APPEND, AudioFormat::Pcmu));
-        let arguments = PhoneArguments {
-            call_id: call_id.clone(),
-            lane: Arc::clone(&lane),
-            api: desk.api.clone(),
-            limits: desk.limits,
-            owner: myself.get_derived(),
-        };
-        let (line, _) = Actor::spawn_linked(None, PhoneLine, arguments, myself.get_cell()).await?;
+        let (line, lane) = Line::begin(myself, call_id, dependencies, &start).await?;
         let (conduct, actions) = Conduct::expected();
         let voice = Self {
             start,
@@ -108,7 +102,7 @@ impl Voice {
     }
 
     pub(super) fn is_line(&self, id: ractor::ActorId) -> bool {
-        self.line.get_id() == id
+        self.line.id() == id
     }
 
     /// Whether the caller would miss us: they would not while a human speaks with them.
@@ -122,19 +116,14 @@ impl Voice {
 
     /// The human callers are put through to.
     fn human(&self, desk: &PhoneDesk) -> Option<String> {
-        let of_business =
-            self.start.business.as_ref().and_then(|business| business.transfer_number.as_deref());
-        human(of_business, desk.transfer_number.as_deref(), self.start.caller.as_deref())
-            .map(ToOwned::to_owned)
+        let phone = self.start.phone()?;
+        let of_business = phone.business.as_ref().and_then(|business| business.transfer_number.as_deref());
+        human(of_business, desk.transfer_number.as_deref(), phone.caller.as_deref()).map(ToOwned::to_owned)
     }
 
-    fn may_dial(&self, to: &str) -> bool {
-        may_be_dialled(self.start.caller.as_deref(), to)
-    }
-
-    fn tell_line(&self, message: PhoneMessage) {
-        // A line that is gone ends the call by itself.
-        let _ = self.line.cast(message);
+    /// What the caller sees of the call, where they can see anything.
+    pub(super) fn has_screen(&self) -> bool {
+        matches!(self.line, Line::Browser(_))
     }
 
     /// The turn in which this was said.
@@ -162,6 +151,23 @@ impl Voice {
     }
 }
 
+/// How a call that is left for this reason takes its leave.
+fn goodbye(reason: EndReason) -> Goodbye {
+    let kind = match reason {
+        EndReason::Shutdown => GoodbyeKind::GoingDown,
+        EndReason::ModelUnavailable | EndReason::Failed => GoodbyeKind::Failed,
+        EndReason::HungUp
+        | EndReason::Assistant
+        | EndReason::Silence
+        | EndReason::MaxDuration
+        | EndReason::Transferred
+        | EndReason::NotTaken
+        | EndReason::Voicemail
+        | EndReason::LineLost => GoodbyeKind::Done,
+    };
+    Goodbye { reason: reason.as_str(), kind }
+}
+
 impl CallData {
     /// Tells the conduct what happens, and does what it says. A text call has none.
     pub(super) fn conduct(&mut self, happens: impl FnOnce(&mut Conduct) -> Vec<VoiceAction>) {
@@ -182,7 +188,7 @@ impl CallData {
                 let active = voice.active.clone();
                 voice.heard = None;
                 voice.cutting.ask();
-                voice.tell_line(PhoneMessage::Interrupt { active });
+                voice.line.tell(LineOrder::Any(LineCommand::Interrupt { active }));
             }
             VoiceAction::Say(occasion) => self.say_on(occasion),
             VoiceAction::Arm(timer, after) => {
@@ -191,13 +197,21 @@ impl CallData {
                     *voice.slot(timer) = alarm;
                 }
             }
-            VoiceAction::HangUp => self.hold(Effect::Phone(PhoneMessage::HangUp)),
+            VoiceAction::HangUp => {
+                let goodbye = goodbye(voice.conduct.left_for());
+                self.hold(Effect::Voice(LineOrder::Any(LineCommand::HangUp(goodbye))));
+            }
             VoiceAction::PutThrough(dial) => self.put_through(&dial),
+            // Whoever has a screen has been told in writing.
+            VoiceAction::Apologise if voice.has_screen() => {
+                let goodbye = goodbye(voice.conduct.left_for());
+                self.hold(Effect::Voice(LineOrder::Any(LineCommand::HangUp(goodbye))));
+            }
             VoiceAction::Apologise => {
                 let twiml = self.apology();
-                self.hold(Effect::Phone(PhoneMessage::Redirect { twiml }));
+                self.hold(Effect::Voice(LineOrder::Phone(PhoneMessage::Redirect { twiml })));
             }
-            VoiceAction::AskStatus => voice.tell_line(PhoneMessage::AskStatus),
+            VoiceAction::AskStatus => voice.line.tell(LineOrder::Any(LineCommand::AskStatus)),
             VoiceAction::RestSession => self.for_session(SessionMessage::Sleep),
             VoiceAction::End(reason) => {
                 let mut enders = std::mem::take(&mut voice.enders).into_iter();
@@ -207,14 +221,22 @@ impl CallData {
         }
     }
 
-    pub(super) fn for_voice(&self, message: PhoneMessage) {
+    pub(super) fn for_voice(&self, order: LineOrder) {
         if let Some(voice) = &self.voice {
-            voice.tell_line(message);
+            voice.line.tell(order);
         }
     }
 
+    /// A caller's stream is there. One that comes before the call knows what it is waits for that.
+    pub(super) fn attach(&mut self, attach: LineOrder) {
+        if self.phase == Phase::Ended {
+            return;
+        }
+        if self.knows_itself() { self.for_voice(attach) } else { self.early_stream = Some(attach) }
+    }
+
     fn say_on(&mut self, occasion: Occasion) {
-        let business = self.voice.as_ref().and_then(|voice| voice.start.business.clone());
+        let business = self.voice.as_ref().and_then(|voice| voice.start.business().cloned());
         let greeting = business.as_ref().and_then(|business| business.greeting.as_deref());
         let heard = self.voice.as_mut().and_then(|voice| voice.heard.take());
         let speaking = self.rendition.as_ref().map(|rendition| Arc::clone(&rendition.persona));
@@ -230,7 +252,7 @@ impl CallData {
         let call = self.call_id.clone();
         let plan = DialPlan::new(&dial.to, dial.caller_id.as_deref()).whispering(&call);
         let twiml = self.dependencies.phone.script.dial(plan);
-        self.hold(Effect::Phone(PhoneMessage::Redirect { twiml }));
+        self.hold(Effect::Voice(LineOrder::Phone(PhoneMessage::Redirect { twiml })));
     }
 
     /// What the caller hears when the model cannot be had: from Twilio, since nobody else can speak.
@@ -244,7 +266,7 @@ impl CallData {
     }
 
     fn our_number(&self) -> Option<&str> {
-        self.voice.as_ref().and_then(|voice| voice.start.called.as_deref())
+        self.voice.as_ref()?.start.phone()?.called.as_deref()
     }
 
     pub(super) fn on_phone_order(&mut self, order: PhoneOrder) {
@@ -252,8 +274,7 @@ impl CallData {
             return self.refuse_order(order);
         }
         match order {
-            PhoneOrder::Attach(stream) if !self.knows_itself() => self.early_stream = Some(stream),
-            PhoneOrder::Attach(stream) => self.for_voice(PhoneMessage::Attach(stream)),
+            PhoneOrder::Attach(stream) => self.attach(LineOrder::Phone(PhoneMessage::Attach(stream))),
             PhoneOrder::Next { dialled, reply } => {
                 let Some(voice) = &mut self.voice else {
                     return;
@@ -301,21 +322,22 @@ impl CallData {
         announce: bool,
     ) -> Result<(), CallError> {
         let desk = Arc::clone(&self.dependencies.phone);
-        let Some(voice) = &mut self.voice else {
+        let Some((voice, phone)) =
+            self.voice.as_mut().and_then(|voice| voice.start.phone().cloned().map(|phone| (voice, phone)))
+        else {
             return Err(CallError::NoPhone);
         };
         let to = match to {
-            Some(to) => Some(to).filter(|to| voice.may_dial(to)),
+            Some(to) => Some(to).filter(|to| may_be_dialled(phone.caller.as_deref(), to)),
             None => voice.human(&desk),
         };
-        let dial =
-            Dial { to: to.ok_or(CallError::NobodyToTransferTo)?, caller_id: voice.start.called.clone() };
+        let dial = Dial { to: to.ok_or(CallError::NobodyToTransferTo)?, caller_id: phone.called };
         voice.summary = summary;
         self.conduct(|conduct| conduct.on_transfer(dial, announce));
         Ok(())
     }
 
-    /// Someone outside ends the call: Twilio is told first.
+    /// Someone outside ends the call: its line is told first.
     pub(super) fn hang_up_line(&mut self, reply: oneshot::Sender<Result<(), CallError>>) {
         if let Some(voice) = &mut self.voice {
             voice.enders.push(reply);

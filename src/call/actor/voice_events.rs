@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::voice::Voice;
+use super::voice::{LineOrder, Voice};
 use super::{CallData, Due, Phase};
 use crate::call::conduct::{Conduct, VoiceTimer};
 use crate::call::digits::{PAUSE, Pressed};
@@ -13,7 +13,7 @@ use crate::call::prompts;
 use crate::id::{ItemId, ResponseId};
 use crate::session::{HeardPart, SessionMessage};
 use crate::transport::twilio::PhoneMessage;
-use crate::transport::{Cut, EffectDone, LineEvent, StreamEnd};
+use crate::transport::{Cut, EffectDone, LineCommand, LineEvent, StreamEnd};
 
 /// How far back the caller's audio is looked at for words: what the server's detection needs to notice them.
 const LOOK_BACK: Duration = Duration::from_millis(500);
@@ -26,6 +26,7 @@ impl CallData {
         match event {
             LineEvent::StreamUp => {
                 self.record(CallEvent::LineUp {});
+                self.show_persona();
                 self.conduct(Conduct::on_line_up);
                 self.heed_who_answered();
             }
@@ -39,6 +40,8 @@ impl CallData {
                 self.conduct(|conduct| conduct.on_line_down(how));
             }
             LineEvent::Digit(key) => self.on_key(key),
+            LineEvent::Wrote(text) => self.on_wrote(text),
+            LineEvent::Wants(persona) => self.on_wants(persona),
             LineEvent::Playing => self.conduct(|conduct| conduct.on_audible(true)),
             LineEvent::Played => {
                 let is_audible = self.is_sounding();
@@ -68,9 +71,9 @@ impl CallData {
             EffectDone::HungUp(Ok(())) | EffectDone::Redirected(Ok(())) => {}
             EffectDone::HungUp(Err(why)) | EffectDone::Redirected(Err(why)) => {
                 tracing::warn!(why, "Twilio's REST API did not take it: it will be told when it asks");
-                self.for_voice(PhoneMessage::CloseStream);
+                self.for_voice(LineOrder::Phone(PhoneMessage::CloseStream));
                 // It may be over already.
-                self.for_voice(PhoneMessage::AskStatus);
+                self.for_voice(LineOrder::Any(LineCommand::AskStatus));
             }
             EffectDone::Status(Ok(goes_on)) => {
                 let status = if goes_on { PhoneStatus::GoesOn } else { PhoneStatus::Completed };

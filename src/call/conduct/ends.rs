@@ -48,6 +48,14 @@ impl Conduct {
         self.settle(actions)
     }
 
+    /// Why the call is left, or would be if it were left now.
+    pub fn left_for(&self) -> EndReason {
+        match &self.plan {
+            Plan::Leave(reason) | Plan::Left(reason) => *reason,
+            Plan::Talk | Plan::PutThrough(_) | Plan::WithHuman(_) | Plan::Over => EndReason::HungUp,
+        }
+    }
+
     /// The human who is, or is to be, on the line.
     pub fn human(&self) -> Option<&Dial> {
         match &self.plan {

@@ -62,6 +62,7 @@ impl House {
         let model = Rehearsal::start(loopback, RehearsalOptions::default()).await.unwrap();
         let library = Library::fixed(Catalog::load(Path::new("personas")).unwrap());
         let dependencies = CallDependencies {
+            browser: Default::default(),
             store: store.clone(),
             library: library.clone(),
             endpoint: Endpoint::new(&model.url(), "gpt-realtime-2.1", None, DEADLINE).unwrap(),

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use ractor::{Actor, ActorProcessingErr, ActorRef, DerivedActorRef};
 
 use super::effect::Effect;
-use super::outgoing::{Over, add_unheard};
+use super::outgoing::Over;
 use super::rest::TwilioApi;
 use super::stream::Stream;
 use super::{MediaStream, PhoneArguments, PhoneLimits, PhoneMessage};
 use crate::audio::Lane;
 use crate::id::{CallId, ResponseId};
+use crate::transport::cut::add_unheard;
 use crate::transport::{LineEvent, TransportEvent};
 
 /// The phone line of one call.

@@ -14,7 +14,8 @@ use crate::id::ResponseId;
 use crate::protocol::twilio::StreamSid;
 use crate::protocol::twilio::stream::{write_clear, write_mark, write_media};
 use crate::sound::AudioFormat;
-use crate::transport::playout::{self, MarkName, MarkOutcome, Playout};
+use crate::transport::cut::add_unheard;
+use crate::transport::playout::{MarkName, MarkOutcome, Playout};
 use crate::transport::{Cut, LineEvent, StreamEnd, TransportEvent};
 
 const FORMAT: AudioFormat = AudioFormat::Pcmu;
@@ -254,22 +255,5 @@ impl Ledger {
         self.reframe.clear();
         add_unheard(&mut cuts, carried.into_iter().chain(waiting));
         cuts
-    }
-}
-
-/// Messages that never left us. One that did in part is there already.
-pub(super) fn add_unheard(cuts: &mut Vec<Cut>, unheard: impl IntoIterator<Item = Unheard>) {
-    for Unheard { of } in unheard {
-        if cuts.iter().all(|cut| cut.item != of.item) {
-            let (response, item) = (of.response.clone(), of.item.clone());
-            cuts.push(Cut { response, item, played_ms: 0, sent_ms: 0 });
-        }
-    }
-}
-
-impl From<playout::Cut> for Cut {
-    fn from(cut: playout::Cut) -> Self {
-        let playout::Cut { item, response, played_ms, sent_ms, ended: _ } = cut;
-        Self { response, item, played_ms, sent_ms }
     }
 }

@@ -24,13 +24,11 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{WebSocketStream, client_async};
 
 use super::rest::TwilioApi;
-use super::{
-    LineEvent, MediaStream, MeetError, PhoneArguments, PhoneLimits, PhoneLine, PhoneMessage, meet, tuned,
-};
+use super::{MediaStream, MeetError, PhoneArguments, PhoneLimits, PhoneLine, PhoneMessage, meet, tuned};
 use crate::audio::{Lane, Speech, Spoken};
 use crate::protocol::twilio::stream::Start;
 use crate::sound::AudioFormat;
-use crate::transport::{Cut, StreamEnd, TransportEvent};
+use crate::transport::{Cut, LineEvent, StreamEnd, TransportEvent};
 
 /// One deadline for whatever is awaited.
 const SOON: Duration = Duration::from_secs(20);
