@@ -16,7 +16,7 @@ use crate::call::writer::JournalWriter;
 use crate::call::{BrowserDesk, CallDependencies, CallLimits, PhoneDesk, ReplySink};
 use crate::config::{Config, StartUpLine, SupabaseSettings};
 use crate::edge::listener::{self, ListenerLimits};
-use crate::edge::{self, EdgeSettings, EdgeState, Phone};
+use crate::edge::{self, EdgeSettings, EdgeState, Origins, Phone};
 use crate::persona::{Catalog, CatalogErrors, Library};
 use crate::rehearsal::{Rehearsal, RehearsalOptions};
 use crate::session::Endpoint;
@@ -143,7 +143,9 @@ impl App {
         }
         .to_string();
         let settings = EdgeSettings::from(&config);
-        let state = EdgeState { switchboard: switchboard.clone(), library, store, figures, phone, settings };
+        let origins = Origins::new(&config, address);
+        let state =
+            EdgeState { switchboard: switchboard.clone(), library, store, figures, phone, origins, settings };
         let router = edge::router(state);
         Ok(Self { listener, router, switchboard, writer, rehearsal, config, start_up_line })
     }

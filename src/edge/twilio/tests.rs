@@ -21,7 +21,7 @@ use tower::ServiceExt;
 use crate::call::writer::JournalWriter;
 use crate::call::{CallDependencies, CallLimits, PhoneDesk};
 use crate::config::Config;
-use crate::edge::{EdgeSettings, EdgeState, Phone, router};
+use crate::edge::{EdgeSettings, EdgeState, Origins, Phone, router};
 use crate::persona::{Catalog, Library};
 use crate::protocol::twilio::signature::{SIGNATURE_HEADER, sign_form};
 use crate::rehearsal::{Rehearsal, RehearsalOptions};
@@ -85,6 +85,7 @@ impl House {
             store,
             figures: Figures::detached().unwrap(),
             phone,
+            origins: Origins::new(&config, "127.0.0.1:7070".parse().unwrap()),
             settings: EdgeSettings::from(&config),
         };
         Self { router: router(state), switchboard, store: kept, model: Some(model), home }
