@@ -4,12 +4,15 @@
 PYTHON ?= python3
 PEERS_VENV := target/peers-venv
 PEERS_NEEDS := tests/peers/python/requirements.txt
+CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
 .PHONY: test-services
-test-services: $(PEERS_VENV)/installed ## Tests against other people's software, which it installs first (needs Python 3.11)
+test-services: $(PEERS_VENV)/installed ## Tests against other people's software, which it installs first (needs Python 3.11 and Chromium)
+	@test -n '$(CHROMIUM)' || { \
+		echo 'test-services needs Chromium: on Debian `apt install chromium`, or name one by CHROMIUM=…' >&2; exit 1; }
 	@if cargo nextest --version >/dev/null 2>&1; then run='nextest run --locked --test peers --run-ignored all'; \
 	else run='test --locked --test peers -- --include-ignored'; fi; \
-	PEERS_PYTHON="$(CURDIR)/$(PEERS_VENV)/bin/python" cargo $$run
+	PEERS_CHROMIUM="$(CHROMIUM)" PEERS_PYTHON="$(CURDIR)/$(PEERS_VENV)/bin/python" cargo $$run
 
 # Made anew when the pinned versions change, and after an attempt that broke off.
 $(PEERS_VENV)/installed: $(PEERS_NEEDS)

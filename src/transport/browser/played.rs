@@ -153,9 +153,9 @@ mod tests {
             wrote(&mut played, "a", 500, 0);
             played.on_item_end(&"a".into());
             if by_clock {
-                played.on_time(650)
+                played.on_time(650);
             } else {
-                played.on_told(500, None, 300)
+                played.on_told(500, None, 300);
             }
             assert!(!played.is_audible() && played.silent_in_ms(700).is_none());
             assert_eq!(played.interrupt(700).0, []);

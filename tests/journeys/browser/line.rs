@@ -39,7 +39,7 @@ pub async fn open(client: &Client, path: &str, headers: &[(&str, &str)]) -> Resu
         let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
         request.headers_mut().insert(name, HeaderValue::from_str(value).unwrap());
     }
-    let (socket, answer) = soon(connect_async(request)).await?;
+    let (socket, answer) = Box::pin(soon(connect_async(request))).await?;
     let (samples, seen) = (Vec::new(), Vec::new());
     Ok(Browser { socket, answer, samples, received_ms: 0, plays: true, seen })
 }
@@ -55,7 +55,7 @@ pub async fn over(service: Service) {
 
 /// The status with which a connection is refused.
 pub async fn refusal(client: &Client, path: &str, headers: &[(&str, &str)]) -> (u16, Value) {
-    match open(client, path, headers).await {
+    match Box::pin(open(client, path, headers)).await {
         Err(Error::Http(answer)) => {
             let body = answer.body().clone().unwrap_or_default();
             (answer.status().as_u16(), serde_json::from_slice(&body).unwrap_or_default())
@@ -68,12 +68,12 @@ pub async fn refusal(client: &Client, path: &str, headers: &[(&str, &str)]) -> (
 impl Browser {
     /// A connection to a session.
     pub async fn connect(client: &Client, session: &str) -> Self {
-        open(client, &format!("/ws/audio/{session}"), &[]).await.unwrap()
+        Box::pin(open(client, &format!("/ws/audio/{session}"), &[])).await.unwrap()
     }
 
     /// A connection whose caller has been greeted.
     pub async fn greeted(client: &Client, session: &str) -> Self {
-        let mut browser = Self::connect(client, session).await;
+        let mut browser = Box::pin(Self::connect(client, session)).await;
         browser.hears("today?").await;
         browser.listen_afresh();
         browser
@@ -144,7 +144,7 @@ impl Browser {
         loop {
             let message = self.next().await.unwrap_or_else(|close| panic!("{close:?} {:?}", self.seen));
             // Hearing takes time: not after each piece.
-            let is_worth_it = message["type"] != "audio" || self.samples.len() % 5 == 0;
+            let is_worth_it = message["type"] != "audio" || self.samples.len().is_multiple_of(5);
             if is_worth_it && self.heard().contains(&words) {
                 return self.heard();
             }
@@ -180,10 +180,6 @@ impl Browser {
                 return frame.map(|frame| frame.code.into());
             }
         }
-    }
-
-    pub fn kinds(&self) -> Vec<&str> {
-        self.seen.iter().map(|message| message["type"].as_str().unwrap()).collect()
     }
 
     /// The caller hangs up.
