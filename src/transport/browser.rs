@@ -8,8 +8,6 @@ mod over;
 mod played;
 mod reader;
 mod stream;
-#[cfg(test)]
-mod tests;
 mod writer;
 
 use std::fmt;

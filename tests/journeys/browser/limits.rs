@@ -1,13 +1,11 @@
 //! What a connection may use of the service's patience.
 
-use std::fs;
-
 use futures_util::SinkExt;
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
 use super::line::{Browser, over};
-use crate::house::{Service, personas, soon};
+use crate::house::{Service, soon};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn garbage_is_answered_and_the_talk_goes_on_until_there_is_too_much_of_it() {
@@ -68,27 +66,19 @@ async fn more_than_a_mebibyte_at_once_is_too_much() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_browser_that_does_not_read_is_cut_off_and_told_so() {
-    let home = tempfile::tempdir().unwrap();
-    let file = personas(home.path()).join("waiter.md");
-    let long = "Welcome! We have very many things to tell you about today, so please listen. ".repeat(6);
-    let text =
-        fs::read_to_string(&file).unwrap().replacen("Welcome! What can I get you today?", long.trim(), 1);
-    fs::write(file, text).unwrap();
-    let service = Service::start_at(home, vec![("WEBSOCKET_AUDIO_QUEUE_SIZE", "5".to_owned())]).await;
-    let mut browser = Browser::connect(&service.client, "visitor-4").await;
-    let mut journal = service.client.follow_when_there("visitor-4").await;
-    browser.plays = false;
-    browser.until_kind("audio").await;
-    // It reads no more, and asks for more and more to be said.
-    let asks = async {
-        loop {
-            browser.send(json!({"type": "text", "text": "what drinks do you have?"})).await;
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::select! {
-        events = journal.until("line.down") => assert_eq!(events.last().unwrap()["how"], "lost"),
-        () = asks => {}
+    let service = Service::start_with(vec![("WEBSOCKET_AUDIO_QUEUE_SIZE", "5".to_owned())]).await;
+    let mut browser = Browser::connect_narrowly(&service.client, "visitor-4").await;
+    browser.hears("today?").await;
+    let mut journal = service.client.follow("visitor-4", None).await;
+    // Minutes of answers, one after the other, of which it reads nothing.
+    for _ in 0..12 {
+        let ask = json!({"text": "what drinks do you have?", "call_id": "visitor-4"});
+        assert_eq!(service.client.post("/ai/say", ask).await.0, 200);
     }
+    let down = journal.until("line.down").await.pop().unwrap();
+    assert_eq!(down["how"], "lost");
+    browser.plays = false;
+    assert_eq!(browser.closes().await, Some(1013));
+    assert_eq!(browser.seen.last().unwrap()["code"], "too_slow");
     over(service).await;
 }

@@ -3,12 +3,12 @@
 use ai_realtime::rehearsal::speech::{normal_form, speak, understand};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue, Response};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async, connect_async};
 
 use crate::house::{Client, Service, soon};
 
@@ -40,8 +40,7 @@ pub async fn open(client: &Client, path: &str, headers: &[(&str, &str)]) -> Resu
         request.headers_mut().insert(name, HeaderValue::from_str(value).unwrap());
     }
     let (socket, answer) = Box::pin(soon(connect_async(request))).await?;
-    let (samples, seen) = (Vec::new(), Vec::new());
-    Ok(Browser { socket, answer, samples, received_ms: 0, plays: true, seen })
+    Ok(Browser::of(socket, answer))
 }
 
 /// Ends all calls, then the service.
@@ -69,6 +68,22 @@ impl Browser {
     /// A connection to a session.
     pub async fn connect(client: &Client, session: &str) -> Self {
         Box::pin(open(client, &format!("/ws/audio/{session}"), &[])).await.unwrap()
+    }
+
+    /// A connection that takes little more than it reads.
+    pub async fn connect_narrowly(client: &Client, session: &str) -> Self {
+        let line = TcpSocket::new_v4().unwrap();
+        line.set_recv_buffer_size(16 << 10).unwrap();
+        let host = client.base.strip_prefix("http://").unwrap();
+        let stream = MaybeTlsStream::Plain(line.connect(host.parse().unwrap()).await.unwrap());
+        let opening = client_async(format!("ws://{host}/ws/audio/{session}"), stream);
+        let (socket, answer) = Box::pin(soon(opening)).await.unwrap();
+        Self::of(socket, answer)
+    }
+
+    fn of(socket: WebSocketStream<MaybeTlsStream<TcpStream>>, answer: Response<Option<Vec<u8>>>) -> Self {
+        let (samples, seen) = (Vec::new(), Vec::new());
+        Self { socket, answer, samples, received_ms: 0, plays: true, seen }
     }
 
     /// A connection whose caller has been greeted.
