@@ -18,9 +18,13 @@ DEBIAN_POSTGRES := /usr/lib/postgresql/15/bin/postgres
 RUN_IGNORED = $(if $(shell cargo nextest --version 2>/dev/null),\
 	cargo nextest run --locked $(1) --run-ignored all,cargo test --locked $(1) -- --include-ignored)
 
-.PHONY: test-services stand stand-installed python-fits
-test-services: $(PEERS_VENV)/installed $(PEERS_NODE)/installed stand-installed $(DEBIAN_POSTGRES) ## Tests against other people's software, which it installs first (needs Python 3.11 and npm)
+# Looked for when it is needed: it may just have been installed.
+CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
+
+.PHONY: test-services stand stand-installed python-fits chromium-fits
+test-services: $(PEERS_VENV)/installed $(PEERS_NODE)/installed stand-installed $(DEBIAN_POSTGRES) chromium-fits ## Tests against other people's software, which it installs first (needs Python 3.11 and npm)
 	@PEERS_PYTHON="$(CURDIR)/$(PEERS_VENV)/bin/python" PEERS_NODE="$(CURDIR)/$(PEERS_NODE)" \
+		PEERS_CHROMIUM="$(CHROMIUM)" \
 		$(STAND) -- $(call RUN_IGNORED,--test peers --test store)
 	@$(STAND) --plain -- $(call RUN_IGNORED,--test store)
 
@@ -77,3 +81,9 @@ $(DEBIAN_POSTGRES):
 	@DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends postgresql-common openssl
 	@sed -ri 's/^#?(create_main_cluster) .*/\1 = false/' $(CREATE_CLUSTER)
 	@DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends postgresql-15
+
+chromium-fits:
+	@test -n '$(CHROMIUM)' || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && \
+		{ apt-get install -y -qq chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq chromium >/dev/null; }; } } || { \
+		echo 'test-services needs Chromium: as root `apt-get install chromium` (Debian), or name one by CHROMIUM=…' >&2; \
+		exit 1; }

@@ -13,10 +13,10 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::call::writer::JournalWriter;
-use crate::call::{CallDependencies, CallLimits, PhoneDesk, ReplySink};
+use crate::call::{BrowserDesk, CallDependencies, CallLimits, PhoneDesk, ReplySink};
 use crate::config::{Config, StartUpLine, SupabaseSettings};
 use crate::edge::listener::{self, ListenerLimits};
-use crate::edge::{self, EdgeSettings, EdgeState, Phone};
+use crate::edge::{self, EdgeSettings, EdgeState, Origins, Phone};
 use crate::knowledge::{EmbeddingError, Embeddings, Knowledge};
 use crate::outbox::Outbox;
 use crate::persona::{Catalog, CatalogErrors, Library};
@@ -26,6 +26,7 @@ use crate::session::endpoint::EndpointError;
 use crate::store::{Directory, Embedded, Store, StoreError, Supabase};
 use crate::switchboard::Switchboard;
 use crate::telemetry::Figures;
+use crate::transport::browser::BrowserLimits;
 use crate::transport::twilio::rest::ApiSetupError;
 use crate::usage::prices::{Prices, PricesError, REHEARSAL_MODEL};
 
@@ -163,6 +164,7 @@ impl App {
             node: node_name().into(),
             replies: config.log_replies.then(print_replies),
             phone: Arc::new(phone_desk(&config, &phone)),
+            browser: browser_desk(&config),
         };
         let switchboard = Switchboard::start(dependencies, config.max_calls).await?;
         let start_up_line = StartUpLine {
@@ -174,6 +176,7 @@ impl App {
         }
         .to_string();
         let settings = EdgeSettings::from(&config);
+        let origins = Origins::new(&config, address);
         let state = EdgeState {
             switchboard: switchboard.clone(),
             library,
@@ -182,6 +185,7 @@ impl App {
             knowledge,
             figures,
             phone,
+            origins,
             prices,
             settings,
         };
@@ -309,6 +313,11 @@ fn phone_desk(config: &Config, phone: &Phone) -> PhoneDesk {
         api: phone.api.clone(),
         ..PhoneDesk::new(phone.script.clone())
     }
+}
+
+fn browser_desk(config: &Config) -> BrowserDesk {
+    let frames = config.browser.audio_queue_frames;
+    BrowserDesk { audio_queue: frames, limits: BrowserLimits { waiting: frames, ..BrowserLimits::default() } }
 }
 
 fn node_name() -> String {

@@ -12,18 +12,21 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-use self::caller::CallerQueue;
+use self::caller::{CallerQueue, Measure};
 use self::persona::PersonaQueue;
 use crate::id::{ItemId, ResponseId};
+use crate::sound::AudioFormat;
 
 pub use self::persona::{Speech, Spoken, Unheard};
 
-/// What one frame of a phone's usually holds, in milliseconds.
-const FRAME_MS: u128 = 20;
+/// Audio that is given again to another socket though nobody was heard to speak in it: the beginning of a word that
+/// the model had not noticed yet.
+const PRE_ROLL_MS: usize = 1_000;
 
 /// Both ways of a call's audio. Allocated when the call begins, shared by its line and its session.
 #[derive(Debug)]
 pub struct Lane {
+    format: AudioFormat,
     /// What is written before and after a payload to make it a frame of the model's.
     envelope: (&'static str, &'static str),
     from_caller: Mutex<CallerQueue>,
@@ -35,10 +38,15 @@ pub struct Lane {
 impl Lane {
     /// A lane that holds at most `capacity` frames each way. What the caller says is put into `envelope` once,
     /// when it arrives.
-    pub fn new(capacity: usize, envelope: (&'static str, &'static str)) -> Self {
+    pub fn new(capacity: usize, envelope: (&'static str, &'static str), format: AudioFormat) -> Self {
+        let measure = Measure {
+            envelope: envelope.0.len() + envelope.1.len(),
+            pre_roll: format.base64_chars(PRE_ROLL_MS),
+        };
         Self {
+            format,
             envelope,
-            from_caller: Mutex::new(CallerQueue::new(capacity)),
+            from_caller: Mutex::new(CallerQueue::new(capacity, measure)),
             caller_came: Notify::new(),
             from_persona: Mutex::new(PersonaQueue::new(capacity)),
             persona_came: Notify::new(),
@@ -62,13 +70,18 @@ impl Lane {
     /// How much of the caller's newest audio is loud enough to be words, looking back so far.
     pub fn voiced(&self, back: Duration) -> Duration {
         let (before, after) = self.envelope;
-        let frames = usize::try_from(back.as_millis() / FRAME_MS).unwrap_or(usize::MAX);
-        let frames = lock(&self.from_caller).newest(frames);
+        let back_ms = usize::try_from(back.as_millis()).unwrap_or(usize::MAX / 64);
+        let frames = lock(&self.from_caller).newest(self.format.base64_chars(back_ms));
         let bare = |frame: &Utf8Bytes| {
             frame.as_str().strip_prefix(before).and_then(|rest| rest.strip_suffix(after)).map(str::to_owned)
         };
         let payloads: Vec<_> = frames.iter().filter_map(bare).collect();
-        loudness::voiced(payloads.iter().map(String::as_str))
+        loudness::voiced(self.format, payloads.iter().map(String::as_str))
+    }
+
+    /// How its audio is written.
+    pub fn format(&self) -> AudioFormat {
+        self.format
     }
 
     /// The next frame of the caller's for the model.
@@ -142,6 +155,11 @@ impl Lane {
         self.persona_came.notified().await;
     }
 
+    /// How many pieces of the persona's speech wait for the line.
+    pub fn persona_waiting(&self) -> usize {
+        lock(&self.from_persona).waiting()
+    }
+
     /// The next of the persona's audio, if any waits.
     pub fn try_next_persona(&self) -> Option<Speech> {
         lock(&self.from_persona).next()
@@ -191,7 +209,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_callers_audio_is_put_into_its_envelope_once() {
-        let lane = Lane::new(4, ("{\"audio\":\"", "\"}"));
+        let lane = Lane::new(4, ("{\"audio\":\"", "\"}"), AudioFormat::Pcmu);
         lane.push_caller("AAAA");
         assert_eq!(lane.next_caller().await.as_str(), "{\"audio\":\"AAAA\"}");
         assert!(lane.try_next_caller().is_none());
@@ -199,7 +217,7 @@ mod tests {
 
     #[tokio::test]
     async fn whoever_waits_is_woken_by_what_comes() {
-        let lane = std::sync::Arc::new(Lane::new(4, ("", "")));
+        let lane = std::sync::Arc::new(Lane::new(4, ("", ""), AudioFormat::Pcmu));
         let waiting = tokio::spawn({
             let lane = std::sync::Arc::clone(&lane);
             async move { lane.next_caller().await }

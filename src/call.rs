@@ -15,6 +15,7 @@ pub mod prompts;
 pub mod recollection;
 pub mod transcript;
 pub mod turn;
+pub mod voice;
 pub mod writer;
 
 use std::sync::Arc;
@@ -26,14 +27,18 @@ use serde_json::Value;
 use tokio::sync::{oneshot, watch};
 
 pub use crate::usage::Usage;
-pub use actor::{CallActor, CallArguments, CallDependencies, CallLimits, CallMessage, PhoneDesk, ReplySink};
+pub use actor::{
+    BrowserDesk, CallActor, CallArguments, CallDependencies, CallLimits, CallMessage, PhoneDesk, ReplySink,
+};
 pub use event::{CallEvent, EndReason, Logged, PersonaCause, PhoneFacts, TurnStatus};
 pub use phone::{AnsweredBy, Dial, Dialled, Direction, Next, PhoneOrder, PhoneStart, PhoneStatus};
+pub use voice::{BrowserStart, VoiceStart};
 
 use crate::id::{BusinessId, CallId, PersonaKey};
 use crate::persona::Catalog;
 use crate::store::BusinessProfile;
 use crate::tool::ToolStatus;
+use crate::transport::browser::BrowserStream;
 use crate::transport::text::{TextMessage, TextTaken};
 use crate::transport::twilio::MediaStream;
 
@@ -125,6 +130,14 @@ impl CallHandle {
         self.tell(CallMessage::Phone(PhoneOrder::Attach(Box::new(stream))))
     }
 
+    /// Hands a browser's connection to the call. It takes the place of the one before, if that is still there.
+    ///
+    /// # Errors
+    /// The call is gone.
+    pub fn attach_browser(&self, stream: BrowserStream) -> Result<(), CallError> {
+        self.tell(CallMessage::Browser(Box::new(stream)))
+    }
+
     /// What Twilio shall do next: the stream has ended, or a human who was dialled has (`dialled`).
     ///
     /// # Errors
@@ -135,7 +148,7 @@ impl CallHandle {
         answer.await.map_err(|_| self.gone())
     }
 
-    /// Has a phone call end politely: the service goes down.
+    /// Has a spoken call end politely: the service goes down.
     pub fn shut_down(&self) {
         // A call that is gone needs no farewell.
         let _ = self.tell(CallMessage::ShutDown);
@@ -207,7 +220,7 @@ impl CallHandle {
 pub struct CallSnapshot {
     /// The call.
     pub call_id: CallId,
-    /// The kind of line: `text` or `twilio`.
+    /// The kind of line: `text`, `twilio` or `browser`.
     pub transport: &'static str,
     /// Who speaks.
     pub persona: PersonaKey,

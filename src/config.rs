@@ -1,6 +1,7 @@
 //! The settings: read once, from the environment (and `.env`, which `main` has loaded into it), checked as a
 //! whole, and never read again. Every name is explained in `.env.example`.
 
+mod browser;
 mod database;
 mod knowledge;
 mod mistake;
@@ -18,6 +19,7 @@ use tracing_subscriber::EnvFilter;
 use url::Url;
 use validator::{Validate, ValidationErrors};
 
+pub use browser::{AllowedOrigins, BrowserSettings};
 pub use database::{DatabaseSettings, SupabaseSettings};
 pub use knowledge::KnowledgeSettings;
 pub use mistake::{ConfigError, ConfigMistake};
@@ -91,6 +93,8 @@ pub struct Config {
     pub database: DatabaseSettings,
     /// The settings of the documents: all that begin with `EMBEDDING_`.
     pub knowledge: KnowledgeSettings,
+    /// The settings of browsers: `ALLOWED_ORIGINS` and `WEBSOCKET_AUDIO_QUEUE_SIZE`.
+    pub browser: BrowserSettings,
     /// The settings of the phone: `PUBLIC_URL`, `TRANSFER_NUMBER`, and all that begin with `TWILIO_`.
     pub phone: PhoneSettings,
     /// What is in force although it may not be what was meant; one line each.
@@ -176,6 +180,7 @@ impl Config {
             model_connect_seconds: read_seconds(source, "MODEL_CONNECT_SECONDS", 10.0),
             database: DatabaseSettings::read(source),
             knowledge: KnowledgeSettings::read(source),
+            browser: BrowserSettings::read(source),
             phone: PhoneSettings::read(source),
             warnings: Vec::new(),
         }

@@ -4,6 +4,7 @@
 mod ai;
 mod auth;
 mod body;
+mod browser;
 mod businesses;
 mod calls;
 mod docs;
@@ -46,6 +47,7 @@ use error::ApiError;
 use events::Streams;
 use twilio::Desk;
 
+pub use browser::Origins;
 pub use twilio::Phone;
 
 /// How many streams of events may be open for each call the node may hold.
@@ -70,6 +72,8 @@ pub struct EdgeState {
     pub figures: Figures,
     /// How Twilio and we reach and believe each other.
     pub phone: Phone,
+    /// Whose pages may connect.
+    pub origins: Origins,
     /// What the settings say of the edge.
     pub settings: EdgeSettings,
 }
@@ -161,13 +165,17 @@ fn routes(keys: Arc<ApiKeys>) -> OpenApiRouter<Arc<Edge>> {
         .routes(routes!(records::show))
         .routes(routes!(health::metrics))
         .merge(documents())
-        .route_layer(from_fn_with_state(keys, auth::require_key));
+        .route_layer(from_fn_with_state(Arc::clone(&keys), auth::require_key));
+    let sockets = OpenApiRouter::new()
+        .routes(routes!(browser::audio))
+        .route_layer(from_fn_with_state(keys, auth::require_key_of_socket));
     let open = OpenApiRouter::new()
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
         .routes(routes!(docs::openapi))
-        .routes(routes!(docs::page));
-    behind_a_key.merge(open).merge(webhooks())
+        .routes(routes!(docs::page))
+        .routes(routes!(browser::page));
+    behind_a_key.merge(sockets).merge(open).merge(webhooks())
 }
 
 /// What callers are answered from. Documents may be larger than other bodies.

@@ -21,6 +21,7 @@ pub mod protocol;
 pub mod rehearsal;
 pub mod secret;
 pub mod session;
+pub mod sound;
 pub mod store;
 pub mod switchboard;
 pub mod telemetry;

@@ -13,7 +13,9 @@ use arc_swap::ArcSwap;
 use ractor::{Actor, ActorRef, SpawnErr};
 use tokio::sync::oneshot;
 
-use crate::call::{CallDependencies, CallError, CallHandle, CallSnapshot, CallState, PhoneStart};
+use crate::call::{
+    BrowserStart, CallDependencies, CallError, CallHandle, CallSnapshot, CallState, PhoneStart, VoiceStart,
+};
 use crate::id::{CallId, PersonaKey};
 use crate::store::{BusinessProfile, StoreError};
 use actor::{Opening, SwitchboardActor, SwitchboardArguments, SwitchboardMessage};
@@ -152,7 +154,31 @@ impl Switchboard {
         if let Some(handle) = self.live(id) {
             return Ok(handle);
         }
-        let opening = Opening::Phone(start);
+        let opening = Opening::Voice(VoiceStart::Phone(start));
+        self.ask(|reply| SwitchboardMessage::Start { id: id.clone(), opening, reply }).await
+    }
+
+    /// The call of this id from a browser: the live one, the one the journal remembers, or else a new one, whose
+    /// session connects at once. A call of another kind is given as it is: its snapshot tells.
+    ///
+    /// # Errors
+    /// As [`Switchboard::phone_call`].
+    pub async fn browser_call(
+        &self,
+        id: &CallId,
+        start: BrowserStart,
+    ) -> Result<CallHandle, SwitchboardError> {
+        // A call that is there goes on, also while the service drains.
+        if self.is_draining() {
+            return self.live(id).ok_or(SwitchboardError::Draining);
+        }
+        // One that the journal remembers is what it was.
+        match self.find(id).await {
+            Ok(handle) => return Ok(handle),
+            Err(SwitchboardError::UnknownCall(_)) => {}
+            Err(error) => return Err(error),
+        }
+        let opening = Opening::Voice(VoiceStart::Browser(start));
         self.ask(|reply| SwitchboardMessage::Start { id: id.clone(), opening, reply }).await
     }
 

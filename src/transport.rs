@@ -1,12 +1,15 @@
 //! Lines: how a caller's words get in and the persona's words get out. A line knows nothing of the model.
 
+pub mod browser;
+mod cut;
 pub mod playout;
 pub mod text;
 pub mod twilio;
 
+pub use cut::Cut;
 pub use text::{TextCommand, TextLine, TextMessage};
 
-use crate::id::{ItemId, ResponseId};
+use crate::id::{PersonaKey, ResponseId};
 
 /// What a line reports to its call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,18 +21,21 @@ pub enum TransportEvent {
         /// What.
         text: String,
     },
-    /// The phone line has something to tell.
-    Phone(PhoneEvent),
+    /// A line that carries voices has something to tell.
+    Line(LineEvent),
 }
 
-/// What a phone line reports to its call. Audio is not among it: that flows through the lane.
+impl From<LineEvent> for TransportEvent {
+    fn from(event: LineEvent) -> Self {
+        Self::Line(event)
+    }
+}
+
+/// What a line that carries voices reports to its call. Audio is not among it: that flows through the lane.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PhoneEvent {
+pub enum LineEvent {
     /// A stream of this call is up: the caller can hear and be heard. A later one takes the place of an earlier.
-    StreamUp {
-        /// Twilio's id of it.
-        stream_sid: String,
-    },
+    StreamUp,
     /// The stream is gone, and no other has taken its place.
     StreamDown {
         /// How it went.
@@ -37,9 +43,13 @@ pub enum PhoneEvent {
     },
     /// The caller pressed a key.
     Digit(char),
+    /// The caller wrote something, and wants an answer to it.
+    Wrote(String),
+    /// The caller wants to speak with this persona.
+    Wants(PersonaKey),
     /// The persona can be heard: the first audio after silence was written.
     Playing,
-    /// Everything that was written has been played, by the marks.
+    /// Everything that was written has been played, as far as the line knows.
     Played,
     /// Nothing of what was said before will be heard any more.
     Interrupted {
@@ -48,14 +58,14 @@ pub enum PhoneEvent {
         /// What was left unheard, oldest first. Messages that were heard to their end are not among it.
         cuts: Vec<Cut>,
     },
-    /// A call was ended, or given other instructions, by Twilio's REST API, or could not be.
+    /// What came of something that the call wanted of its line.
     Effect(EffectDone),
 }
 
 /// How a stream ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StreamEnd {
-    /// Twilio said so: the caller hung up, or the call was given other instructions.
+    /// The far end said so: the caller hung up, or the call was given other instructions.
     Stopped,
     /// The socket closed or broke without a word, or nothing came through it for too long.
     Lost,
@@ -63,26 +73,48 @@ pub enum StreamEnd {
     Closed,
 }
 
-/// A message that was not heard to its end.
+/// What a call tells the line that carries its voice, whatever kind it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cut {
-    /// Of which response.
-    pub response: ResponseId,
-    /// Which message.
-    pub item: ItemId,
-    /// How much of it was heard, in milliseconds; never more than was sent.
-    pub played_ms: u64,
-    /// How much of it was handed over, in milliseconds.
-    pub sent_ms: u64,
+pub enum LineCommand {
+    /// The caller spoke: nothing of what was said so far shall be heard any more. Answered by
+    /// [`LineEvent::Interrupted`].
+    Interrupt {
+        /// The response under way, of which nothing may have come yet.
+        active: Option<ResponseId>,
+    },
+    /// The call is over: so is the line.
+    HangUp(Goodbye),
+    /// Tell whether the call goes on as far as the far end is concerned. Answered by [`LineEvent::Effect`].
+    AskStatus,
 }
 
-/// What came of an effect on the phone call itself.
+/// How a call takes its leave of a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Goodbye {
+    /// Why, in the call's own word.
+    pub reason: &'static str,
+    /// Of which kind that is.
+    pub kind: GoodbyeKind,
+}
+
+/// What a far end is to make of a goodbye.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GoodbyeKind {
+    /// All was said.
+    Done,
+    /// The service goes down: it will be back.
+    GoingDown,
+    /// Something of ours failed.
+    Failed,
+}
+
+/// What came of an effect on the call itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EffectDone {
     /// The call was ended.
     HungUp(Result<(), String>),
     /// The call was given other instructions.
     Redirected(Result<(), String>),
-    /// Whether the call goes on, as Twilio says; asked when a stream stopped and nobody said why.
+    /// Whether the call goes on, as the far end says; asked when a stream stopped and nobody said why.
     Status(Result<bool, String>),
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// From the lowest floor to the highest. Modules of one floor do not know each other.
 const FLOORS: &[&[&str]] = &[
-    &["at_once", "id", "secret", "tls", "usage"],
+    &["at_once", "id", "secret", "sound", "tls", "usage"],
     &["audio", "config", "migrate", "telemetry", "protocol", "store", "rehearsal"],
     &["knowledge", "outbox"],
     &["tool"],

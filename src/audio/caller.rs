@@ -6,19 +6,33 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::id::ItemId;
 
-/// Frames that are given again to another socket though nobody was heard to speak in them: the beginning of a word
-/// that the model had not noticed yet. One second.
-const PRE_ROLL: usize = 50;
-
 /// So many sayings wait to be understood at most.
 const MAX_SAYINGS: usize = 16;
+
+/// By what frames are measured: characters of base64, of which so many are a time.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Measure {
+    /// Characters of each frame that are no audio.
+    pub(super) envelope: usize,
+    /// What is given again to another socket though nobody was heard to speak in it.
+    pub(super) pre_roll: usize,
+}
+
+impl Measure {
+    fn chars(self, frame: &Utf8Bytes) -> usize {
+        frame.len().saturating_sub(self.envelope)
+    }
+}
 
 /// Frames that wait, and frames that were given to the model but that it would not remember if its socket broke now.
 #[derive(Debug)]
 pub(super) struct CallerQueue {
+    measure: Measure,
     frames: VecDeque<Utf8Bytes>,
     /// So many of the oldest have been given to the present socket.
     given: usize,
+    /// How much audio these hold.
+    given_chars: usize,
     /// Of those, how many were taken as which of the caller's sayings, oldest first, that are not understood yet.
     sayings: VecDeque<(ItemId, usize)>,
     capacity: usize,
@@ -26,10 +40,12 @@ pub(super) struct CallerQueue {
 }
 
 impl CallerQueue {
-    pub(super) fn new(capacity: usize) -> Self {
+    pub(super) fn new(capacity: usize, measure: Measure) -> Self {
         Self {
+            measure,
             frames: VecDeque::new(),
             given: 0,
+            given_chars: 0,
             sayings: VecDeque::new(),
             capacity: capacity.max(1),
             is_speaking: false,
@@ -40,9 +56,8 @@ impl CallerQueue {
     pub(super) fn push(&mut self, frame: Utf8Bytes) -> bool {
         let mut lost = false;
         if self.frames.len() == self.capacity {
-            self.frames.pop_front();
             lost = self.given == 0;
-            self.given = self.given.saturating_sub(1);
+            self.drop_oldest();
             while self.sayings.front().is_some_and(|(_, frames)| *frames == 0) {
                 self.sayings.pop_front();
             }
@@ -58,13 +73,33 @@ impl CallerQueue {
     pub(super) fn next(&mut self) -> Option<Utf8Bytes> {
         let frame = self.frames.get(self.given)?.clone();
         self.given += 1;
+        self.given_chars += self.measure.chars(&frame);
         self.forget_silence();
         Some(frame)
     }
 
-    /// The newest frames that are still here, in order.
-    pub(super) fn newest(&self, frames: usize) -> Vec<Utf8Bytes> {
-        self.frames.iter().skip(self.frames.len().saturating_sub(frames)).cloned().collect()
+    /// The newest frames that are still here, in order, as many as hold so many characters.
+    pub(super) fn newest(&self, chars: usize) -> Vec<Utf8Bytes> {
+        let mut left = chars;
+        let is_wanted = |frame: &&Utf8Bytes| {
+            let is_wanted = left > 0;
+            left = left.saturating_sub(self.measure.chars(frame));
+            is_wanted
+        };
+        let mut frames: Vec<_> = self.frames.iter().rev().take_while(is_wanted).cloned().collect();
+        frames.reverse();
+        frames
+    }
+
+    /// Forgets the oldest frame, whether it was given or not.
+    fn drop_oldest(&mut self) {
+        let Some(frame) = self.frames.pop_front() else {
+            return;
+        };
+        if self.given > 0 {
+            self.given -= 1;
+            self.given_chars -= self.measure.chars(&frame);
+        }
     }
 
     /// The model has noticed that the caller speaks.
@@ -92,8 +127,7 @@ impl CallerQueue {
         };
         let done: usize = self.sayings.drain(..=at).map(|(_, frames)| frames).sum();
         let done = done.min(self.given);
-        self.frames.drain(..done);
-        self.given -= done;
+        (0..done).for_each(|_| self.drop_oldest());
         self.forget_silence();
     }
 
@@ -104,20 +138,19 @@ impl CallerQueue {
     /// There is another socket, which was given nothing yet.
     pub(super) fn rewind(&mut self) {
         self.is_speaking |= !self.sayings.is_empty();
-        self.given = 0;
+        (self.given, self.given_chars) = (0, 0);
         self.sayings.clear();
     }
 
     fn forget_silence(&mut self) {
-        if !self.is_speaking && self.sayings.is_empty() {
-            self.keep_at_most(PRE_ROLL);
+        if self.is_speaking || !self.sayings.is_empty() {
+            return;
         }
-    }
-
-    fn keep_at_most(&mut self, given: usize) {
-        let over = self.given.saturating_sub(given);
-        self.frames.drain(..over);
-        self.given -= over;
+        let keep = self.measure.pre_roll;
+        let chars = |queue: &Self| queue.frames.front().map_or(0, |frame| queue.measure.chars(frame));
+        while self.given > 0 && self.given_chars - chars(self) >= keep {
+            self.drop_oldest();
+        }
     }
 }
 
@@ -127,8 +160,15 @@ mod tests {
 
     use super::*;
 
+    /// The numbers that the tests have for frames have two digits where it matters.
+    const PRE_ROLL: usize = 50;
+
+    fn queue_of(capacity: usize) -> CallerQueue {
+        CallerQueue::new(capacity, Measure { envelope: 0, pre_roll: 2 * PRE_ROLL })
+    }
+
     fn filled(capacity: usize, frames: std::ops::Range<usize>) -> CallerQueue {
-        let mut queue = CallerQueue::new(capacity);
+        let mut queue = queue_of(capacity);
         for n in frames {
             queue.push(n.to_string().into());
         }
@@ -204,7 +244,7 @@ mod tests {
     proptest! {
         #[test]
         fn every_frame_is_given_in_order_or_counted_as_lost(ops in proptest::collection::vec(0u8..8, 0..400)) {
-            let mut queue = CallerQueue::new(20);
+            let mut queue = queue_of(20);
             let (mut pushed, mut last) = (0_usize, None);
             let (mut given, mut lost) = (std::collections::BTreeSet::new(), std::collections::BTreeSet::new());
             for op in ops.into_iter().chain([2; 20]) {
@@ -237,6 +277,8 @@ mod tests {
                 }
                 prop_assert!(queue.frames.len() <= 20 && queue.given <= queue.frames.len());
                 prop_assert!(queue.committed_frames() <= queue.given);
+                let given_chars: usize = queue.frames.iter().take(queue.given).map(|frame| frame.len()).sum();
+                prop_assert_eq!(queue.given_chars, given_chars);
             }
             given.extend(lost);
             prop_assert_eq!(given.len(), pushed);

@@ -3,15 +3,15 @@
 
 use std::time::Duration;
 
+use crate::sound::AudioFormat;
+
 /// The mean level that words have at least, of 32,767: quiet speech on a phone is well above, line noise below.
 const WORDS: u32 = 250;
-/// G.711 at 8 kHz.
-const BYTES_PER_MS: usize = 8;
 /// Judged in pieces of this.
-const PIECE: usize = 20 * BYTES_PER_MS;
+const PIECE_MS: usize = 20;
 
-/// How much of these payloads (base64 of G.711 µ-law) is loud enough to be words.
-pub(super) fn voiced<'a>(payloads: impl Iterator<Item = &'a str>) -> Duration {
+/// How much of these payloads (base64) is loud enough to be words.
+pub(super) fn voiced<'a>(format: AudioFormat, payloads: impl Iterator<Item = &'a str>) -> Duration {
     let mut audio = Vec::new();
     for payload in payloads {
         if let Ok(bytes) = base64_simd::STANDARD.decode_to_vec(payload) {
@@ -19,16 +19,10 @@ pub(super) fn voiced<'a>(payloads: impl Iterator<Item = &'a str>) -> Duration {
         }
     }
     let is_loud = |piece: &&[u8]| {
-        let sum: u32 = piece.iter().map(|&byte| u32::from(level(byte))).sum();
-        sum / piece.len() as u32 >= WORDS
+        let samples = (piece.len() / format.bytes_per_sample()).max(1) as u32;
+        format.levels(piece).map(u32::from).sum::<u32>() / samples >= WORDS
     };
-    let bytes: usize = audio.chunks(PIECE).filter(is_loud).map(<[u8]>::len).sum();
-    Duration::from_millis((bytes / BYTES_PER_MS) as u64)
-}
-
-/// How far a µ-law sample is from silence.
-fn level(byte: u8) -> u16 {
-    audio_codec_algorithms::decode_ulaw(byte).unsigned_abs()
+    format.duration(audio.chunks(format.bytes(PIECE_MS)).filter(is_loud).map(<[u8]>::len).sum())
 }
 
 #[cfg(test)]
@@ -37,10 +31,13 @@ mod tests {
 
     #[test]
     fn silence_is_not_voiced_and_a_tone_is() {
-        let payload = |byte: u8| base64_simd::STANDARD.encode_to_string([byte; 160]);
-        let (silence, tone) = (payload(0xFF), payload(0x90));
-        let stretch = [silence.as_str(), &tone, &tone, "no base64", &silence];
-        assert_eq!(voiced(stretch.into_iter()), Duration::from_millis(40));
-        assert_eq!(voiced(std::iter::empty()), Duration::ZERO);
+        for (format, loud) in [(AudioFormat::Pcmu, 0x90), (AudioFormat::Pcm24k, 0x20)] {
+            let payload = |bytes: &[u8]| base64_simd::STANDARD.encode_to_string(bytes);
+            let silence = payload(&format.silence(20));
+            let tone = payload(&vec![loud; format.bytes(20)]);
+            let stretch = [silence.as_str(), &tone, &tone, "no base64", &silence];
+            assert_eq!(voiced(format, stretch.into_iter()), Duration::from_millis(40));
+            assert_eq!(voiced(format, std::iter::empty()), Duration::ZERO);
+        }
     }
 }

@@ -116,6 +116,10 @@ impl PersonaQueue {
         Some(speech)
     }
 
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
     fn count(&mut self, speech: &Speech) {
         let Speech::Audio { of, payload, .. } = speech else {
             return;

@@ -3,14 +3,16 @@
 
 mod alarm;
 mod cutting;
+mod line;
 mod message;
-mod phone;
-mod phone_events;
-mod phone_tools;
 mod recall;
 mod record;
+mod screen;
 mod swaps;
 mod turns;
+mod voice;
+mod voice_events;
+mod voice_tools;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -23,11 +25,11 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
 use self::alarm::Alarm;
-use self::phone::Phone;
 use self::recall::{Lost, recall};
 use self::record::Effect;
 use self::swaps::Swapping;
 use self::turns::Running;
+use self::voice::{LineOrder, Voice};
 use super::conduct::Conduct;
 use super::event::EndReason;
 use super::floor::{Floor, Request};
@@ -36,6 +38,7 @@ use super::journal::Journal;
 use super::phone::PhoneStart;
 use super::recollection::Conversation;
 use super::turn::Turn;
+use super::voice::VoiceStart;
 use super::writer::Written;
 use super::{CallError, CallSnapshot};
 use crate::id::{CallId, PersonaKey, ToolCallId};
@@ -43,17 +46,13 @@ use crate::persona::CallerFacts;
 use crate::persona::actor::{PersonaActor, PersonaArguments, PersonaMessage, Rendition};
 use crate::session::{SessionActor, SessionArguments, SessionMessage, go_on_note};
 use crate::store::BusinessProfile;
-use crate::transport::twilio::MediaStream;
+use crate::transport::browser::BrowserMessage;
 use crate::transport::{TextLine, TransportEvent};
 
 pub use self::message::{
-    CallArguments, CallDependencies, CallLimits, CallMessage, Due, PhoneDesk, ReplySink, TextLineMessage,
+    BrowserDesk, CallArguments, CallDependencies, CallLimits, CallMessage, Due, PhoneDesk, ReplySink,
+    TextLineMessage,
 };
-
-/// The kind of line of a call by phone.
-pub(crate) const PHONE: &str = "twilio";
-/// The kind of line of a text call.
-const TEXT: &str = "text";
 
 /// A child that fails may be started again so often in one call; then the call ends.
 const MAX_RESTARTS: u32 = 3;
@@ -79,8 +78,8 @@ pub struct CallData {
     line: ActorRef<TextLineMessage>,
     persona: ActorRef<PersonaMessage>,
     session: Option<ActorRef<SessionMessage>>,
-    /// The phone, if the call came by one.
-    phone: Option<Phone>,
+    /// Its voice, if it is a spoken one.
+    voice: Option<Voice>,
     /// Whose caller it is, if that is known.
     business: Option<Arc<BusinessProfile>>,
     /// Who calls, as the journal says: to be heeded once the message under way is handled.
@@ -101,7 +100,7 @@ pub struct CallData {
     recalled: Option<Box<Conversation>>,
     phase: Phase,
     /// A stream that came before the call knew what it was; the newest wins.
-    early_stream: Option<Box<MediaStream>>,
+    early_stream: Option<LineOrder>,
     /// The call is to end as soon as it knows what it was; who waits for that.
     early_end: Option<(EndReason, Vec<EndReply>)>,
     started_at: Timestamp,
@@ -132,7 +131,7 @@ impl fmt::Debug for CallData {
 
 /// Who calls, as far as the journal says.
 struct KnownCaller {
-    phone: Option<PhoneStart>,
+    voice: Option<VoiceStart>,
     business: Option<Arc<BusinessProfile>>,
 }
 
@@ -154,19 +153,19 @@ impl Actor for CallActor {
         myself: ActorRef<CallMessage>,
         arguments: CallArguments,
     ) -> Result<CallData, ActorProcessingErr> {
-        let CallArguments { call_id, persona, phone, business, dependencies, snapshot } = arguments;
+        let CallArguments { call_id, persona, voice, business, dependencies, snapshot } = arguments;
         let started_at = snapshot.borrow().started_at;
         let line = spawn_line(&myself).await?;
-        let (phone, first_actions) = match phone {
+        let (voice, first_actions) = match voice {
             None => (None, Vec::new()),
             Some(start) => {
-                let (phone, actions) = Phone::begin(&myself, &call_id, &dependencies.phone, start).await?;
-                (Some(phone), actions)
+                let (voice, actions) = Voice::begin(&myself, &call_id, &dependencies, start).await?;
+                (Some(voice), actions)
             }
         };
-        let facts = caller_facts(phone.as_ref(), business.as_ref(), &dependencies);
+        let facts = caller_facts(voice.as_ref(), business.as_ref(), &dependencies);
         let persona_actor = spawn_persona(&myself, &call_id, &dependencies, facts).await?;
-        let sought = phone.as_ref().and_then(|phone| phone.start.sought.clone());
+        let sought = voice.as_ref().and_then(|voice| voice.start.sought().cloned());
         recall(&myself, &dependencies, &call_id, sought, Lost::Process);
         let first = persona.unwrap_or_else(|| dependencies.default_persona.clone());
         let mut call = CallData {
@@ -179,7 +178,7 @@ impl Actor for CallActor {
             line,
             persona: persona_actor,
             session: None,
-            phone,
+            voice,
             business,
             known_caller: None,
             wanted_session: None,
@@ -211,7 +210,7 @@ impl Actor for CallActor {
             idle_alarm: Alarm::default(),
             unsent_alarm: Alarm::default(),
         };
-        first_actions.into_iter().for_each(|action| call.perform_on_phone(action));
+        first_actions.into_iter().for_each(|action| call.perform_on_line(action));
         Ok(call)
     }
 
@@ -303,12 +302,12 @@ async fn spawn_persona(
 
 /// What a persona may know of the caller.
 fn caller_facts(
-    phone: Option<&Phone>,
+    voice: Option<&Voice>,
     business: Option<&Arc<BusinessProfile>>,
     dependencies: &CallDependencies,
 ) -> CallerFacts {
-    match phone {
-        Some(phone) => phone.start.caller_facts(phone.can_transfer(&dependencies.phone)),
+    match voice {
+        Some(voice) => voice.start.caller_facts(voice.can_transfer(&dependencies.phone)),
         None => CallerFacts {
             language: business.and_then(|business| business.language.clone()),
             business: business.cloned(),
@@ -322,8 +321,8 @@ impl CallData {
         match message {
             CallMessage::Line(message) => self.for_line(message),
             CallMessage::Activate { persona, reply } => self.on_activate(persona, reply),
-            CallMessage::HangUp { reply } if self.phone.is_some() && self.phase != Phase::Ended => {
-                self.hang_up_phone(reply);
+            CallMessage::HangUp { reply } if self.voice.is_some() && self.phase != Phase::Ended => {
+                self.hang_up_line(reply);
             }
             CallMessage::HangUp { reply } => self.end(EndReason::HungUp, Some(reply)),
             CallMessage::ShutDown => self.conduct(Conduct::on_shut_down),
@@ -334,10 +333,12 @@ impl CallData {
             CallMessage::Retire => {}
             CallMessage::BelongsTo(business) => self.on_belongs_to(business),
             CallMessage::Phone(order) => self.on_phone_order(order),
-            CallMessage::Transport(TransportEvent::Phone(event)) => self.on_phone_event(event),
+            CallMessage::Browser(stream) => self.attach(LineOrder::Browser(BrowserMessage::Attach(stream))),
+            CallMessage::Transport(TransportEvent::Line(event)) => self.on_line_event(event),
             CallMessage::Transport(TransportEvent::Said { saying, text }) => {
                 self.ask(Request::Say { saying, text });
             }
+            CallMessage::Refused(error) => self.show_refusal(&error),
             CallMessage::Session(event) => self.on_session(event),
             CallMessage::Persona(event) => self.on_persona(event),
             CallMessage::Written(Written { through }) => self.on_written(through),
@@ -349,34 +350,34 @@ impl CallData {
     /// The journal says who calls: a call by phone is one again, and the persona and its tools know whose caller
     /// they serve.
     async fn know_caller(&mut self, known: KnownCaller) -> Result<(), ActorProcessingErr> {
-        let KnownCaller { phone, business } = known;
+        let KnownCaller { voice, business } = known;
         self.business = business;
         let mut actions = Vec::new();
-        if let Some(start) = phone {
-            let facts = start.facts();
-            let (phone, first) =
-                Phone::begin(&self.myself, &self.call_id, &self.dependencies.phone, start).await?;
-            self.phone = Some(phone);
+        if let Some(start) = voice {
+            let transport = start.transport();
+            let facts = start.phone().map(PhoneStart::facts);
+            let (voice, first) = Voice::begin(&self.myself, &self.call_id, &self.dependencies, start).await?;
+            self.voice = Some(voice);
             actions = first;
             self.snapshot.send_modify(|shown| {
-                shown.transport = PHONE;
-                (shown.from, shown.to) = (facts.from, facts.to);
+                shown.transport = transport;
+                (shown.from, shown.to) = facts.map_or((None, None), |facts| (facts.from, facts.to));
             });
         }
         let business_id = self.business.as_ref().and_then(|business| business.known_id().cloned());
         self.snapshot.send_modify(|shown| shown.business_id = business_id);
-        let facts = caller_facts(self.phone.as_ref(), self.business.as_ref(), &self.dependencies);
+        let facts = caller_facts(self.voice.as_ref(), self.business.as_ref(), &self.dependencies);
         let persona = spawn_persona(&self.myself, &self.call_id, &self.dependencies, facts).await?;
         std::mem::replace(&mut self.persona, persona).stop(None);
-        actions.into_iter().for_each(|action| self.perform_on_phone(action));
+        actions.into_iter().for_each(|action| self.perform_on_line(action));
         Ok(())
     }
 
     /// A child is gone though nobody stopped it.
     async fn on_child_gone(&mut self, child: &ActorCell, why: &str) -> Result<(), ActorProcessingErr> {
         let id = child.get_id();
-        let is_phone = self.phone.as_ref().is_some_and(|phone| phone.is_line(id));
-        if id == self.line.get_id() || is_phone {
+        let is_voice = self.voice.as_ref().is_some_and(|voice| voice.is_line(id));
+        if id == self.line.get_id() || is_voice {
             // What a panic says may quote what was said: it is no line for everybody.
             tracing::debug!(why, "the line is gone");
             tracing::error!("the line is gone, and with it the caller");
@@ -401,12 +402,12 @@ impl CallData {
             self.conduct(Conduct::on_model_lost);
             self.fail_under_way(&CallError::ModelFailed { code: "session_failed".to_owned() });
             recall(&self.myself, &self.dependencies, &self.call_id, None, Lost::Session);
-            if was_answering && self.phone.is_some() {
+            if was_answering && self.voice.is_some() {
                 self.ask(Request::Prompt { note: go_on_note("") });
             }
         } else {
             self.persona = {
-                let facts = caller_facts(self.phone.as_ref(), self.business.as_ref(), &self.dependencies);
+                let facts = caller_facts(self.voice.as_ref(), self.business.as_ref(), &self.dependencies);
                 spawn_persona(&self.myself, &self.call_id, &self.dependencies, facts).await?
             };
             self.on_persona_lost();

@@ -16,7 +16,7 @@ use crate::transport::StreamEnd;
 
 use self::line::Line;
 
-pub use self::action::{Occasion, PhoneAction, PhoneTimer};
+pub use self::action::{Occasion, VoiceAction, VoiceTimer};
 
 /// A call is announced to end so long ahead.
 const ANNOUNCED_AHEAD: Duration = Duration::from_secs(30);
@@ -82,7 +82,7 @@ pub struct Conduct {
 
 impl Conduct {
     /// A call whose stream is expected.
-    pub fn expected() -> (Self, Vec<PhoneAction>) {
+    pub fn expected() -> (Self, Vec<VoiceAction>) {
         let (line, action) = Line::expected();
         let conduct = Self {
             manners: PhoneManners::default(),
@@ -110,7 +110,7 @@ impl Conduct {
 
     /// A persona is there to speak. `has_met`: the caller was greeted before, since the call goes on from its
     /// journal. Said again, it is only another persona.
-    pub fn on_ready(&mut self, manners: PhoneManners, has_met: bool) -> Vec<PhoneAction> {
+    pub fn on_ready(&mut self, manners: PhoneManners, has_met: bool) -> Vec<VoiceAction> {
         self.manners = manners;
         if std::mem::replace(&mut self.is_ready, true) {
             return Vec::new();
@@ -119,22 +119,22 @@ impl Conduct {
         self.has_met |= has_met || self.plan != Plan::Talk;
         let announced = self.manners.max_call.saturating_sub(ANNOUNCED_AHEAD);
         let mut actions = vec![
-            PhoneAction::Arm(PhoneTimer::EndingSoon, announced),
-            PhoneAction::Arm(PhoneTimer::MaxCall, self.manners.max_call),
+            VoiceAction::Arm(VoiceTimer::EndingSoon, announced),
+            VoiceAction::Arm(VoiceTimer::MaxCall, self.manners.max_call),
         ];
         actions.extend(self.meet());
         self.settle(actions)
     }
 
     /// The first words, once there are both someone to say them and someone to hear them.
-    fn meet(&mut self) -> Option<PhoneAction> {
+    fn meet(&mut self) -> Option<VoiceAction> {
         if !self.is_ready || !self.line.is_up() {
             return None;
         }
         let occasion = self.first_words()?;
         // Until it has been said, or turns out to be nothing.
         self.is_busy = true;
-        Some(PhoneAction::Say(occasion))
+        Some(VoiceAction::Say(occasion))
     }
 
     fn first_words(&mut self) -> Option<Occasion> {
@@ -159,7 +159,7 @@ impl Conduct {
     }
 
     /// A stream is up.
-    pub fn on_line_up(&mut self) -> Vec<PhoneAction> {
+    pub fn on_line_up(&mut self) -> Vec<VoiceAction> {
         if self.line.is_up() {
             // It takes the place of one that was up, and what that one had not played is lost with it.
             self.speech = None;
@@ -168,8 +168,8 @@ impl Conduct {
         self.line.up();
         let actions = match self.plan {
             // When it was told there was no stream to be ended by.
-            Plan::Left(EndReason::ModelUnavailable) => vec![PhoneAction::Apologise],
-            Plan::Left(_) => vec![PhoneAction::HangUp],
+            Plan::Left(EndReason::ModelUnavailable) => vec![VoiceAction::Apologise],
+            Plan::Left(_) => vec![VoiceAction::HangUp],
             Plan::Talk | Plan::Leave(_) | Plan::PutThrough(_) | Plan::WithHuman(_) | Plan::Over => {
                 self.meet().into_iter().collect()
             }
@@ -178,7 +178,7 @@ impl Conduct {
     }
 
     /// The stream is gone.
-    pub fn on_line_down(&mut self, how: StreamEnd) -> Vec<PhoneAction> {
+    pub fn on_line_down(&mut self, how: StreamEnd) -> Vec<VoiceAction> {
         self.speech = None;
         self.was_cut_off |= self.is_audible && self.plan == Plan::Talk;
         self.is_audible = false;
@@ -187,11 +187,11 @@ impl Conduct {
             Plan::Talk | Plan::Leave(_) | Plan::PutThrough(_) => actions.push(self.line.down(how)),
             Plan::WithHuman(_) => {
                 actions.push(self.line.down_for_long());
-                actions.push(PhoneAction::RestSession);
+                actions.push(VoiceAction::RestSession);
             }
             // It is as we wanted it.
             Plan::Left(reason) if how == StreamEnd::Stopped => {
-                actions.push(PhoneAction::End(*reason));
+                actions.push(VoiceAction::End(*reason));
                 self.plan = Plan::Over;
             }
             Plan::Left(_) | Plan::Over => {}
@@ -200,7 +200,7 @@ impl Conduct {
     }
 
     /// The caller speaks.
-    pub fn on_caller_speaks(&mut self) -> Vec<PhoneAction> {
+    pub fn on_caller_speaks(&mut self) -> Vec<VoiceAction> {
         self.speeches += 1;
         self.nudged = 0;
         let number = self.speeches;
@@ -208,7 +208,7 @@ impl Conduct {
         let must_last = speaks_over && !self.manners.min_speech.is_zero();
         self.speech = Some(Speech { number, counts: !must_last });
         let actions = if must_last {
-            vec![PhoneAction::Arm(PhoneTimer::Speech(number), self.manners.min_speech)]
+            vec![VoiceAction::Arm(VoiceTimer::Speech(number), self.manners.min_speech)]
         } else if speaks_over {
             self.stop_for_caller()
         } else {
@@ -225,31 +225,31 @@ impl Conduct {
     }
 
     /// The caller did something else that wants the persona's attention: pressed a key.
-    pub fn on_caller_acts(&mut self) -> Vec<PhoneAction> {
+    pub fn on_caller_acts(&mut self) -> Vec<VoiceAction> {
         self.nudged = 0;
         let actions = if self.is_answering || self.is_audible { self.stop_for_caller() } else { Vec::new() };
         self.settle(actions)
     }
 
     /// A speech has lasted for a while, `voiced` of it loud enough to be words.
-    pub fn on_speech_lasts(&mut self, number: u64, voiced: Duration) -> Vec<PhoneAction> {
+    pub fn on_speech_lasts(&mut self, number: u64, voiced: Duration) -> Vec<VoiceAction> {
         let min_speech = self.manners.min_speech;
         let Some(speech) = self.speech.as_mut().filter(|speech| speech.number == number && !speech.counts)
         else {
             return Vec::new();
         };
         if voiced < min_speech {
-            return self.settle(vec![PhoneAction::Arm(PhoneTimer::Speech(number), LISTEN_AGAIN)]);
+            return self.settle(vec![VoiceAction::Arm(VoiceTimer::Speech(number), LISTEN_AGAIN)]);
         }
         speech.counts = true;
         let actions = if self.is_answering || self.is_audible { self.stop_for_caller() } else { Vec::new() };
         self.settle(actions)
     }
 
-    fn stop_for_caller(&mut self) -> Vec<PhoneAction> {
+    fn stop_for_caller(&mut self) -> Vec<VoiceAction> {
         self.is_audible = false;
         self.listen_again();
-        vec![PhoneAction::Interrupt]
+        vec![VoiceAction::Interrupt]
     }
 
     /// A caller who speaks during the farewell is not hung up on.
@@ -260,14 +260,14 @@ impl Conduct {
     }
 
     /// A response began, or ended.
-    pub fn on_answering(&mut self, is_answering: bool) -> Vec<PhoneAction> {
+    pub fn on_answering(&mut self, is_answering: bool) -> Vec<VoiceAction> {
         self.is_answering = is_answering;
         let actions = if is_answering { self.yield_to_caller() } else { Vec::new() };
         self.settle(actions)
     }
 
     /// The persona can be heard, or all it said has been.
-    pub fn on_audible(&mut self, is_audible: bool) -> Vec<PhoneAction> {
+    pub fn on_audible(&mut self, is_audible: bool) -> Vec<VoiceAction> {
         self.is_audible = is_audible;
         let actions = if is_audible { self.yield_to_caller() } else { Vec::new() };
         self.settle(actions)
@@ -275,14 +275,14 @@ impl Conduct {
 
     /// Nothing of what was said before is to be heard any more, as the line tells. `unasked`: since it broke, in the
     /// middle of something.
-    pub fn on_cut(&mut self, unasked: bool) -> Vec<PhoneAction> {
+    pub fn on_cut(&mut self, unasked: bool) -> Vec<VoiceAction> {
         self.is_audible = false;
         self.was_cut_off |= unasked && self.plan == Plan::Talk;
         self.settle(Vec::new())
     }
 
     /// The caller speaks, and the persona begins to: what it was asked for before they spoke is out of date.
-    fn yield_to_caller(&mut self) -> Vec<PhoneAction> {
+    fn yield_to_caller(&mut self) -> Vec<VoiceAction> {
         let speaks = self.speech.is_some_and(|speech| speech.counts);
         let yields = matches!(self.plan, Plan::Talk | Plan::Leave(EndReason::Silence | EndReason::Assistant));
         if speaks && yields { self.stop_for_caller() } else { Vec::new() }
@@ -294,7 +294,7 @@ impl Conduct {
     }
 
     /// A turn or a swap is under way, or nothing is.
-    pub fn on_busy(&mut self, is_busy: bool) -> Vec<PhoneAction> {
+    pub fn on_busy(&mut self, is_busy: bool) -> Vec<VoiceAction> {
         if self.is_busy == is_busy {
             return Vec::new();
         }
@@ -303,44 +303,44 @@ impl Conduct {
     }
 
     /// An answer was given up: what there is of it is not heard to its end.
-    pub fn on_given_up(&mut self) -> Vec<PhoneAction> {
+    pub fn on_given_up(&mut self) -> Vec<VoiceAction> {
         let actions = if self.is_answering || self.is_audible { self.stop_for_caller() } else { Vec::new() };
         self.settle(actions)
     }
 
     /// The model's socket is gone, and with it what it was hearing and saying.
-    pub fn on_model_lost(&mut self) -> Vec<PhoneAction> {
+    pub fn on_model_lost(&mut self) -> Vec<VoiceAction> {
         self.speech = None;
         self.is_answering = false;
         self.settle(Vec::new())
     }
 
     /// A timer has come.
-    pub fn on_timer(&mut self, timer: PhoneTimer) -> Vec<PhoneAction> {
+    pub fn on_timer(&mut self, timer: VoiceTimer) -> Vec<VoiceAction> {
         let actions = match timer {
             // The shell brings how long it was, too.
-            PhoneTimer::Speech(_) => Vec::new(),
-            PhoneTimer::Silence(number) => self.on_silence(number),
-            PhoneTimer::EndingSoon if self.plan == Plan::Talk => vec![PhoneAction::Say(Occasion::EndingSoon)],
-            PhoneTimer::MaxCall if self.plan == Plan::Talk => {
+            VoiceTimer::Speech(_) => Vec::new(),
+            VoiceTimer::Silence(number) => self.on_silence(number),
+            VoiceTimer::EndingSoon if self.plan == Plan::Talk => vec![VoiceAction::Say(Occasion::EndingSoon)],
+            VoiceTimer::MaxCall if self.plan == Plan::Talk => {
                 self.is_busy = true;
-                let mut actions = vec![PhoneAction::Say(Occasion::Goodbye)];
+                let mut actions = vec![VoiceAction::Say(Occasion::Goodbye)];
                 actions.extend(self.plan_to_leave(EndReason::MaxDuration));
                 actions
             }
-            PhoneTimer::EndingSoon => Vec::new(),
-            PhoneTimer::MaxCall => {
+            VoiceTimer::EndingSoon => Vec::new(),
+            VoiceTimer::MaxCall => {
                 self.is_overdue = !self.is_leaving_for_good() || self.is_with_human();
                 Vec::new()
             }
-            PhoneTimer::Farewell(number) if number == self.farewells => self.on_farewell_over(),
-            PhoneTimer::Farewell(_) => Vec::new(),
-            PhoneTimer::Line(number) => self.on_line_missing(number),
+            VoiceTimer::Farewell(number) if number == self.farewells => self.on_farewell_over(),
+            VoiceTimer::Farewell(_) => Vec::new(),
+            VoiceTimer::Line(number) => self.on_line_missing(number),
         };
         self.settle(actions)
     }
 
-    fn on_silence(&mut self, number: u64) -> Vec<PhoneAction> {
+    fn on_silence(&mut self, number: u64) -> Vec<VoiceAction> {
         if number != self.silences || !self.is_silence_timed {
             return Vec::new();
         }
@@ -348,14 +348,14 @@ impl Conduct {
         self.is_busy = true;
         if self.nudged < self.manners.nudges {
             self.nudged += 1;
-            return vec![PhoneAction::Say(Occasion::Nudge)];
+            return vec![VoiceAction::Say(Occasion::Nudge)];
         }
-        let mut actions = vec![PhoneAction::Say(Occasion::Goodbye)];
+        let mut actions = vec![VoiceAction::Say(Occasion::Goodbye)];
         actions.extend(self.plan_to_leave(EndReason::Silence));
         actions
     }
 
-    fn on_line_missing(&mut self, number: u64) -> Vec<PhoneAction> {
+    fn on_line_missing(&mut self, number: u64) -> Vec<VoiceAction> {
         let Some(what) = self.line.on_timer(number) else {
             return Vec::new();
         };
@@ -364,11 +364,11 @@ impl Conduct {
                 Plan::Talk | Plan::Leave(_) | Plan::PutThrough(_) | Plan::WithHuman(_),
                 line::Missing::Ask(wait),
             ) => {
-                vec![PhoneAction::AskStatus, wait]
+                vec![VoiceAction::AskStatus, wait]
             }
             (Plan::Talk | Plan::Leave(_) | Plan::PutThrough(_), line::Missing::Gone(reason)) => {
                 self.plan = Plan::Over;
-                vec![PhoneAction::End(reason)]
+                vec![VoiceAction::End(reason)]
             }
             (Plan::WithHuman(_), line::Missing::Gone(_)) | (Plan::Left(_) | Plan::Over, _) => Vec::new(),
         }
@@ -385,21 +385,21 @@ impl Conduct {
     }
 
     /// What follows from how things stand now.
-    fn settle(&mut self, mut actions: Vec<PhoneAction>) -> Vec<PhoneAction> {
+    fn settle(&mut self, mut actions: Vec<VoiceAction>) -> Vec<VoiceAction> {
         match self.plan {
             Plan::Talk | Plan::Leave(_) | Plan::PutThrough(_) => {}
             // Nobody is there to hear it.
             Plan::WithHuman(_) | Plan::Left(_) => {
-                actions.retain(|action| !matches!(action, PhoneAction::Say(_)));
+                actions.retain(|action| !matches!(action, VoiceAction::Say(_)));
             }
-            Plan::Over => actions.retain(|action| matches!(action, PhoneAction::End(_))),
+            Plan::Over => actions.retain(|action| matches!(action, VoiceAction::End(_))),
         }
         if !self.is_still() {
             self.is_silence_timed = false;
             return actions;
         }
         // Something that was just asked for will be said first.
-        if actions.iter().any(|action| matches!(action, PhoneAction::Say(_))) {
+        if actions.iter().any(|action| matches!(action, VoiceAction::Say(_))) {
             return actions;
         }
         match self.plan.clone() {
@@ -408,7 +408,7 @@ impl Conduct {
             Plan::Talk if !self.is_silence_timed => {
                 self.is_silence_timed = true;
                 self.silences += 1;
-                actions.push(PhoneAction::Arm(PhoneTimer::Silence(self.silences), self.manners.idle));
+                actions.push(VoiceAction::Arm(VoiceTimer::Silence(self.silences), self.manners.idle));
             }
             Plan::Talk | Plan::WithHuman(_) | Plan::Left(_) | Plan::Over => {}
         }

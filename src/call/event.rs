@@ -434,3 +434,27 @@ impl CallEvent {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_told_as_the_journal_writes_it() {
+        for reason in [
+            EndReason::HungUp,
+            EndReason::Failed,
+            EndReason::Assistant,
+            EndReason::Silence,
+            EndReason::MaxDuration,
+            EndReason::Transferred,
+            EndReason::NotTaken,
+            EndReason::Voicemail,
+            EndReason::ModelUnavailable,
+            EndReason::LineLost,
+            EndReason::Shutdown,
+        ] {
+            assert_eq!(serde_json::to_value(reason).unwrap(), reason.as_str());
+        }
+    }
+}

@@ -68,11 +68,6 @@ impl PhoneStart {
         Self { direction, caller, called, persona: None, business, sought: None }
     }
 
-    /// The voice the business chose.
-    pub fn voice(&self) -> Option<&str> {
-        self.business.as_ref().and_then(|business| business.voice.as_deref())
-    }
-
     /// What the journal shall remember.
     pub fn facts(&self) -> PhoneFacts {
         PhoneFacts {

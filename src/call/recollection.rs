@@ -71,6 +71,8 @@ pub struct Conversation {
     pub cut_turn: Option<u64>,
     /// Sockets the call has had.
     pub connections: u64,
+    /// The kind of line.
+    pub transport: String,
     /// What is known of it if it came by phone.
     pub phone: Option<PhoneFacts>,
     /// Whose caller it is, if that is known.
@@ -90,9 +92,10 @@ impl Recollection {
         let Logged { seq, at, event, .. } = logged;
         self.last_seq = seq;
         match event {
-            CallEvent::CallStarted { phone, business_id, nobodys, .. } => {
+            CallEvent::CallStarted { transport, phone, business_id, nobodys } => {
                 let business_id = business_id.or_else(|| nobodys.then(BusinessId::nobody));
-                self.conversation = Some(Conversation { phone, business_id, ..Conversation::new(seq, at) });
+                let begun = Conversation::new(seq, at);
+                self.conversation = Some(Conversation { transport, phone, business_id, ..begun });
             }
             CallEvent::CallEnded { .. } => self.conversation = None,
             CallEvent::CallResumed { business_id: Some(business), .. } => self.belongs_to(business),
@@ -140,6 +143,7 @@ impl Conversation {
             turns: 0,
             cut_turn: None,
             connections: 0,
+            transport: String::new(),
             phone: None,
             business_id: None,
             spoken: VecDeque::new(),

@@ -14,9 +14,26 @@ const ASK: HeaderValue = HeaderValue::from_static("Bearer realm=\"ai-realtime\""
 const ASK_AGAIN: HeaderValue =
     HeaderValue::from_static("Bearer realm=\"ai-realtime\", error=\"invalid_token\"");
 
+/// What stands before a key that is shown as a subprotocol, as OpenAI's clients write it.
+const KEY_SUBPROTOCOL: &str = "openai-insecure-api-key.";
+
 /// Lets a request pass that shows a key, or every one when there are no keys.
 pub(super) async fn require_key(State(keys): State<Arc<ApiKeys>>, request: Request, next: Next) -> Response {
     let shown = bearer(request.headers());
+    admit(&keys, shown.map(ToOwned::to_owned).as_deref(), request, next).await
+}
+
+/// The same for a WebSocket, which may show its key as a subprotocol: a browser's can send no header.
+pub(super) async fn require_key_of_socket(
+    State(keys): State<Arc<ApiKeys>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let shown = bearer(request.headers()).or_else(|| offered(request.headers()));
+    admit(&keys, shown.map(ToOwned::to_owned).as_deref(), request, next).await
+}
+
+async fn admit(keys: &ApiKeys, shown: Option<&str>, request: Request, next: Next) -> Response {
     if keys.is_empty() || shown.is_some_and(|key| keys.admits(key)) {
         return next.run(request).await;
     }
@@ -25,6 +42,13 @@ pub(super) async fn require_key(State(keys): State<Arc<ApiKeys>>, request: Reque
                     AI_REALTIME_API_KEYS";
     let refused = ApiError::new(StatusCode::UNAUTHORIZED, "unauthorized", sentence);
     ([(header::WWW_AUTHENTICATE, ask)], refused).into_response()
+}
+
+/// The key among the subprotocols that are offered.
+fn offered(headers: &HeaderMap) -> Option<&str> {
+    let lists = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter();
+    let offers = lists.filter_map(|list| list.to_str().ok()).flat_map(|list| list.split(','));
+    offers.map(str::trim).find_map(|offer| offer.strip_prefix(KEY_SUBPROTOCOL))
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {

@@ -115,6 +115,8 @@ fn the_routes_are_these_and_only_these_are_open() {
             "GET /metrics",
             "GET /openapi.json open",
             "GET /readyz open",
+            "GET /try open",
+            "GET /ws/audio/{session_id}",
             "POST /ai/calls",
             "POST /ai/calls/{call_id}/transfer",
             "POST /ai/persona",

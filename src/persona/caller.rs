@@ -34,6 +34,8 @@ pub enum Transport {
     Text,
     /// The caller speaks and hears.
     Phone,
+    /// The caller speaks, hears and reads.
+    Browser,
 }
 
 impl Transport {
@@ -42,6 +44,7 @@ impl Transport {
         match self {
             Self::Text => "text",
             Self::Phone => "phone",
+            Self::Browser => "browser",
         }
     }
 }

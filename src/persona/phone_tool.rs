@@ -55,7 +55,9 @@ struct TransferToHuman {
 pub fn phone_tools(persona: &Persona, caller: &CallerFacts) -> Vec<ToolSpec> {
     match caller.transport {
         Transport::Text => Vec::new(),
-        Transport::Phone => persona.tools.iter().filter_map(|name| spec(name, caller.can_transfer)).collect(),
+        Transport::Phone | Transport::Browser => {
+            persona.tools.iter().filter_map(|name| spec(name, caller.can_transfer)).collect()
+        }
     }
 }
 

@@ -10,8 +10,8 @@ mod server;
 
 pub use audio::{APPEND, SpeechFrame, speech};
 pub use client::{
-    AudioFormat, AudioInputPatch, AudioOutputPatch, AudioPatch, ClientEvent, ContentPart, FunctionTool,
-    Modality, NewItem, ResponseMetadata, ResponseParams, Role, SessionPatch, Transcription, TurnDetection,
+    AudioInputPatch, AudioOutputPatch, AudioPatch, ClientEvent, ContentPart, FunctionTool, Modality, NewItem,
+    ResponseMetadata, ResponseParams, Role, SessionPatch, Transcription, TurnDetection,
 };
 pub use parts::{
     ApiError, EchoedSession, EchoedTool, Item, ItemPart, Metadata, Response, StatusDetails, TokenDetails,

@@ -1,9 +1,10 @@
 //! What a session is told to be, and the update that makes it so. Pure.
 
 use crate::protocol::openai::{
-    AudioFormat, AudioInputPatch, AudioOutputPatch, AudioPatch, EchoedSession, FunctionTool, Modality,
-    SessionPatch, Transcription, TurnDetection,
+    AudioInputPatch, AudioOutputPatch, AudioPatch, EchoedSession, FunctionTool, Modality, SessionPatch,
+    Transcription, TurnDetection,
 };
+use crate::sound::AudioFormat;
 
 /// How loud the caller must be, 0 to 1; the server's own default.
 const THRESHOLD: f64 = 0.5;
@@ -165,7 +166,7 @@ pub(super) mod tests {
 
     pub(in crate::session) fn spoken(instructions: &str, voice: &str) -> SessionConfig {
         let speech = SpeechConfig {
-            format: AudioFormat::MuLaw,
+            format: AudioFormat::Pcmu,
             voice: voice.into(),
             transcription_model: "gpt-transcribe".into(),
             stops_for_speech: true,

@@ -13,7 +13,7 @@ use super::{Shared, SwitchboardError};
 use crate::call::journal::to_the_millisecond;
 use crate::call::{
     CallActor, CallArguments, CallDependencies, CallError, CallHandle, CallSnapshot, CallState, PhoneStart,
-    known_persona,
+    VoiceStart, known_persona,
 };
 use crate::id::{CallId, PersonaKey};
 use crate::store::{BusinessProfile, Store, StoreError};
@@ -47,8 +47,8 @@ pub(super) enum Opening {
         /// Whose caller it is.
         business: Option<Arc<BusinessProfile>>,
     },
-    /// A ringing phone.
-    Phone(PhoneStart),
+    /// A ringing phone, or someone at a browser.
+    Voice(VoiceStart),
 }
 
 #[derive(Debug)]
@@ -138,7 +138,7 @@ impl Opening {
     fn persona(&self) -> Option<&PersonaKey> {
         match self {
             Self::Text { persona, .. } => persona.as_ref(),
-            Self::Phone(start) => start.persona.as_ref(),
+            Self::Voice(start) => start.persona(),
         }
     }
 }
@@ -179,19 +179,19 @@ impl SwitchboardArguments {
         opening: Opening,
     ) -> Result<CallHandle, CallError> {
         let persona = opening.persona().cloned();
-        let (phone, business) = match opening {
+        let (voice, business) = match opening {
             Opening::Text { business, .. } => (None, business),
-            Opening::Phone(start) => {
-                let business = start.business.clone();
+            Opening::Voice(start) => {
+                let business = start.business().cloned();
                 (Some(start), business)
             }
         };
-        let facts = phone.as_ref().map(PhoneStart::facts);
+        let facts = voice.as_ref().and_then(VoiceStart::phone).map(PhoneStart::facts);
         let (from, to) = facts.map_or((None, None), |facts| (facts.from, facts.to));
         let business_id = business.as_ref().and_then(|business| business.known_id().cloned());
         let (snapshot, shown) = watch::channel(CallSnapshot {
             call_id: id.clone(),
-            transport: if phone.is_some() { "twilio" } else { "text" },
+            transport: voice.as_ref().map_or("text", VoiceStart::transport),
             persona: persona.clone().unwrap_or_else(|| self.dependencies.default_persona.clone()),
             state: CallState::Starting,
             from,
@@ -206,7 +206,7 @@ impl SwitchboardArguments {
         });
         let dependencies = Arc::clone(&self.dependencies);
         let arguments =
-            CallArguments { call_id: id.clone(), persona, phone, business, dependencies, snapshot };
+            CallArguments { call_id: id.clone(), persona, voice, business, dependencies, snapshot };
         let spawned = Actor::spawn_linked(None, CallActor, arguments, myself.get_cell()).await;
         match spawned {
             Ok((call, _)) => Ok(CallHandle::new(id, call, shown)),

@@ -30,6 +30,7 @@ async fn house(max_calls: u32) -> House {
     let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
     let model = Rehearsal::start(loopback, RehearsalOptions::default()).await.unwrap();
     let dependencies = CallDependencies {
+        browser: Default::default(),
         store: store.clone(),
         directory: Directory::new(store.clone(), None),
         knowledge: crate::knowledge::Knowledge::new(store.clone(), None),

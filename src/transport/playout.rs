@@ -11,14 +11,14 @@
 //! place of the newest.
 
 mod marks;
+mod pieces;
 #[cfg(test)]
 mod tests;
-
-use std::collections::VecDeque;
 
 use marks::{Echo, Marks};
 
 pub use marks::MarkName;
+pub(in crate::transport) use pieces::Pieces;
 
 use crate::id::{ItemId, ResponseId};
 
@@ -28,27 +28,6 @@ pub const MARK_EVERY_MS: u64 = 400;
 pub const MAX_MARKS: usize = 256;
 /// How many pieces of sound are kept. An item is one piece, unless another's sound came in between.
 pub const MAX_PIECES: usize = 64;
-
-/// Sound of one item, without a break.
-#[derive(Debug)]
-struct Piece {
-    item: ItemId,
-    response: ResponseId,
-    /// Where it begins and ends in the generation's sound, in bytes.
-    start: u64,
-    end: u64,
-    /// How much of the item came before this piece, in bytes.
-    before: u64,
-    /// Whether the item's last byte is in it, as far as we know.
-    ended: bool,
-}
-
-impl Piece {
-    /// How much of the item lies before a place, in bytes.
-    fn up_to(&self, place: u64) -> u64 {
-        self.before + place.clamp(self.start, self.end) - self.start
-    }
-}
 
 /// An item the caller has not heard to its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,9 +66,7 @@ pub enum MarkOutcome {
 pub struct Playout {
     bytes_per_ms: u64,
     marks: Marks,
-    pieces: VecDeque<Piece>,
-    /// All that was written in this generation, in bytes.
-    sent: u64,
+    pieces: Pieces,
     /// What the playhead is counted from: a place, and when it was there.
     anchor: u64,
     anchor_ms: u64,
@@ -98,11 +75,11 @@ pub struct Playout {
 impl Playout {
     /// An empty ledger for sound of so many bytes in a millisecond: 8 for G.711.
     pub fn new(bytes_per_ms: u32) -> Self {
+        let bytes_per_ms = u64::from(bytes_per_ms.max(1));
         Self {
-            bytes_per_ms: u64::from(bytes_per_ms.max(1)),
+            bytes_per_ms,
             marks: Marks::default(),
-            pieces: VecDeque::new(),
-            sent: 0,
+            pieces: Pieces::new(bytes_per_ms),
             anchor: 0,
             anchor_ms: 0,
         }
@@ -120,24 +97,20 @@ impl Playout {
         if bytes == 0 {
             return None;
         }
-        if self.playhead(now_ms) == self.sent {
-            (self.anchor, self.anchor_ms) = (self.sent, now_ms);
+        let sent = self.pieces.sent();
+        if self.playhead(now_ms) == sent {
+            (self.anchor, self.anchor_ms) = (sent, now_ms);
         }
-        self.sent += bytes;
-        match self.pieces.back_mut() {
-            Some(last) if last.item == *item => (last.end, last.ended) = (self.sent, false),
-            Some(_) | None => self.begin(item, response, bytes),
-        }
-        let due = self.sent - self.marks.newest() >= MARK_EVERY_MS * self.bytes_per_ms;
-        (due && !self.marks.is_full()).then(|| self.marks.put(self.sent))
+        let sent = self.pieces.push(item, response, bytes, self.marks.acknowledged());
+        let due = sent - self.marks.newest() >= MARK_EVERY_MS * self.bytes_per_ms;
+        (due && !self.marks.is_full()).then(|| self.marks.put(sent))
     }
 
     /// The item's last byte was written. Gives a mark to be written now, unless one stands there already.
     pub fn on_item_end(&mut self, item: &ItemId) -> Option<MarkName> {
-        if let Some(piece) = self.pieces.iter_mut().rev().find(|piece| piece.item == *item) {
-            piece.ended = true;
-        }
-        (self.sent > self.marks.newest()).then(|| self.marks.put(self.sent))
+        self.pieces.end(item);
+        let sent = self.pieces.sent();
+        (sent > self.marks.newest()).then(|| self.marks.put(sent))
     }
 
     /// The far end sent a mark back.
@@ -148,31 +121,15 @@ impl Playout {
             Echo::Unknown => return MarkOutcome::Unknown,
         };
         (self.anchor, self.anchor_ms) = (position, now_ms);
-        MarkOutcome::Played { heard: self.forget_heard(position), silent: !self.is_audible() }
+        MarkOutcome::Played { heard: self.pieces.forget_heard(position), silent: !self.is_audible() }
     }
 
     /// The caller interrupts, and the far end is told to clear: what was not played will not be. Gives every item that
     /// was not heard to its end, in order; a new generation begins, to which echoes of old marks say nothing.
     pub fn interrupt(&mut self, now_ms: u64) -> Vec<Cut> {
-        let playhead = self.playhead(now_ms);
-        let mut cuts: Vec<Cut> = Vec::new();
-        for piece in self.pieces.iter().filter(|piece| playhead < piece.end || !piece.ended) {
-            let sent_ms = piece.up_to(piece.end) / self.bytes_per_ms;
-            match cuts.iter_mut().find(|cut| cut.item == piece.item) {
-                // The playhead is in an earlier piece of the item.
-                Some(cut) => (cut.sent_ms, cut.ended) = (sent_ms, piece.ended),
-                None => cuts.push(Cut {
-                    item: piece.item.clone(),
-                    response: piece.response.clone(),
-                    played_ms: piece.up_to(playhead) / self.bytes_per_ms,
-                    sent_ms,
-                    ended: piece.ended,
-                }),
-            }
-        }
-        self.pieces.clear();
+        let cuts = self.pieces.cut(self.playhead(now_ms));
         self.marks.begin_generation();
-        (self.sent, self.anchor, self.anchor_ms) = (0, 0, now_ms);
+        (self.anchor, self.anchor_ms) = (0, now_ms);
         cuts
     }
 
@@ -183,57 +140,23 @@ impl Playout {
 
     /// Whether anything was written that is not known to have been played.
     pub fn is_audible(&self) -> bool {
-        self.marks.acknowledged() < self.sent
+        self.marks.acknowledged() < self.pieces.sent()
     }
 
     /// How much is still to be played, by estimate, rounded up.
     pub fn unplayed_ms(&self, now_ms: u64) -> u64 {
-        (self.sent - self.playhead(now_ms)).div_ceil(self.bytes_per_ms)
+        (self.pieces.sent() - self.playhead(now_ms)).div_ceil(self.bytes_per_ms)
     }
 
     /// How much of an item was heard, by estimate. `None` for one that is not kept: it was heard to its end, cut off,
     /// or never written.
     pub fn played_ms(&self, item: &ItemId, now_ms: u64) -> Option<u64> {
-        let playhead = self.playhead(now_ms);
-        let mut pieces = self.pieces.iter().filter(|piece| piece.item == *item);
-        let first = pieces.next()?;
-        let piece = pieces.rfind(|piece| piece.start < playhead).unwrap_or(first);
-        Some(piece.up_to(playhead) / self.bytes_per_ms)
+        self.pieces.played_ms(item, self.playhead(now_ms))
     }
 
     fn playhead(&self, now_ms: u64) -> u64 {
         let elapsed = now_ms.saturating_sub(self.anchor_ms).saturating_mul(self.bytes_per_ms);
-        let limit = self.marks.oldest().unwrap_or(self.sent);
+        let limit = self.marks.oldest().unwrap_or(self.pieces.sent());
         self.anchor.saturating_add(elapsed).min(limit)
-    }
-
-    fn begin(&mut self, item: &ItemId, response: &ResponseId, bytes: u64) {
-        // Items follow one another: where the next one begins, the last one has ended.
-        if let Some(last) = self.pieces.back_mut() {
-            last.ended = true;
-        }
-        let earlier = self.pieces.iter().rfind(|piece| piece.item == *item);
-        let before = earlier.map_or(0, |piece| piece.up_to(piece.end));
-        if self.pieces.len() == MAX_PIECES {
-            let oldest = self.pieces.pop_front();
-            if oldest.is_some_and(|piece| piece.end > self.marks.acknowledged()) {
-                metrics::counter!("ai_realtime_playout_items_forgotten_total").increment(1);
-            }
-        }
-        let (item, response) = (item.clone(), response.clone());
-        let start = self.sent - bytes;
-        self.pieces.push_back(Piece { item, response, start, end: self.sent, before, ended: false });
-    }
-
-    /// Forgets the pieces that end at or before this place, and names the items that ended with them.
-    fn forget_heard(&mut self, position: u64) -> Vec<ItemId> {
-        let mut heard = Vec::new();
-        while self.pieces.front().is_some_and(|piece| piece.ended && piece.end <= position) {
-            let Some(piece) = self.pieces.pop_front() else { break };
-            if self.pieces.iter().all(|later| later.item != piece.item) {
-                heard.push(piece.item);
-            }
-        }
-        heard
     }
 }

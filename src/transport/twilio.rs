@@ -21,7 +21,7 @@ use std::time::Duration;
 use axum::extract::ws::WebSocket;
 use ractor::DerivedActorRef;
 
-use super::{PhoneEvent, TransportEvent};
+use super::{LineCommand, TransportEvent};
 use crate::audio::Lane;
 use crate::id::{CallId, ResponseId};
 use crate::protocol::twilio::StreamSid;
@@ -37,21 +37,24 @@ pub enum PhoneMessage {
     /// A stream of this call is there. It takes the place of the one before, if that is still there.
     Attach(Box<MediaStream>),
     /// The caller spoke: nothing of what was said so far shall be heard any more. Answered by
-    /// [`PhoneEvent::Interrupted`].
+    /// [`LineEvent::Interrupted`](super::LineEvent::Interrupted).
     Interrupt {
         /// The response under way, of which nothing may have come yet.
         active: Option<ResponseId>,
     },
     /// Close the stream: Twilio then asks what to do next.
     CloseStream,
-    /// End the call by Twilio's REST API. Answered by [`PhoneEvent::Effect`].
+    /// End the call by Twilio's REST API. Answered by
+    /// [`LineEvent::Effect`](super::LineEvent::Effect).
     HangUp,
-    /// Give the call other instructions by Twilio's REST API. Answered by [`PhoneEvent::Effect`].
+    /// Give the call other instructions by Twilio's REST API. Answered by
+    /// [`LineEvent::Effect`](super::LineEvent::Effect).
     Redirect {
         /// The instructions, as TwiML.
         twiml: String,
     },
-    /// Ask Twilio whether the call goes on. Answered by [`PhoneEvent::Effect`].
+    /// Ask Twilio whether the call goes on. Answered by
+    /// [`LineEvent::Effect`](super::LineEvent::Effect).
     AskStatus,
 }
 
@@ -99,8 +102,12 @@ impl Default for PhoneLimits {
     }
 }
 
-impl From<PhoneEvent> for TransportEvent {
-    fn from(event: PhoneEvent) -> Self {
-        Self::Phone(event)
+impl From<LineCommand> for PhoneMessage {
+    fn from(command: LineCommand) -> Self {
+        match command {
+            LineCommand::Interrupt { active } => Self::Interrupt { active },
+            LineCommand::HangUp(_) => Self::HangUp,
+            LineCommand::AskStatus => Self::AskStatus,
+        }
     }
 }

@@ -5,6 +5,7 @@
 #![allow(unreachable_pub)] // the journeys share one crate
 
 mod asleep;
+mod browser;
 mod configuration;
 mod doors;
 mod hang_up;

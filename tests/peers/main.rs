@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)] // helpers of a test are not seen as tests
 
 mod bench;
+mod browser;
 mod http_description;
 mod official_client;
 mod phone;

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
 
-use crate::call::conduct::PhoneTimer;
-use crate::call::phone::{PhoneOrder, PhoneStart};
+use crate::call::conduct::VoiceTimer;
+use crate::call::phone::PhoneOrder;
 use crate::call::recollection::Recollection;
+use crate::call::voice::VoiceStart;
 use crate::call::writer::{JournalWriter, Written};
 use crate::call::{CallError, CallSnapshot, Reply};
 use crate::id::{CallId, PersonaKey};
@@ -17,6 +18,7 @@ use crate::persona::Library;
 use crate::persona::actor::PersonaEvent;
 use crate::session::{Endpoint, SessionEvent};
 use crate::store::{BusinessProfile, Directory, Store, StoreError};
+use crate::transport::browser::{BrowserLimits, BrowserStream};
 use crate::transport::twilio::PhoneLimits;
 use crate::transport::twilio::rest::TwilioApi;
 use crate::transport::twilio::script::Script;
@@ -52,6 +54,21 @@ pub struct PhoneDesk {
     pub api: Option<TwilioApi>,
     /// How long a line may be silent or stuck.
     pub limits: PhoneLimits,
+}
+
+/// What calls from browsers stand on.
+#[derive(Debug, Clone, Copy)]
+pub struct BrowserDesk {
+    /// Frames of audio that may wait each way.
+    pub audio_queue: usize,
+    /// What a connection may use of our patience.
+    pub limits: BrowserLimits,
+}
+
+impl Default for BrowserDesk {
+    fn default() -> Self {
+        Self { audio_queue: AUDIO_QUEUE, limits: BrowserLimits::default() }
+    }
 }
 
 /// Frames of audio that may wait each way: ten seconds of a phone's.
@@ -98,6 +115,8 @@ pub struct CallDependencies {
     pub replies: Option<ReplySink>,
     /// What calls by phone stand on.
     pub phone: Arc<PhoneDesk>,
+    /// What calls from browsers stand on.
+    pub browser: BrowserDesk,
 }
 
 impl fmt::Debug for CallDependencies {
@@ -113,8 +132,8 @@ pub struct CallArguments {
     pub call_id: CallId,
     /// Who speaks first, if the journal knows no better.
     pub persona: Option<PersonaKey>,
-    /// What it begins with if it comes by phone.
-    pub phone: Option<PhoneStart>,
+    /// What it begins with if it is spoken.
+    pub voice: Option<VoiceStart>,
     /// Whose caller it is, if that is known.
     pub business: Option<Arc<BusinessProfile>>,
     /// What it stands on.
@@ -145,7 +164,7 @@ pub enum CallMessage {
         /// Told, or dropped when the call ends first.
         quiet: oneshot::Sender<()>,
     },
-    /// The service goes down: end politely. Only a phone call has to be told.
+    /// The service goes down: end politely. Only a spoken call has to be told.
     ShutDown,
     /// Whose text call you are, if you do not know and sleep.
     BelongsTo(Arc<BusinessProfile>),
@@ -153,6 +172,10 @@ pub enum CallMessage {
     Retire,
     /// From the phone network, or about it.
     Phone(PhoneOrder),
+    /// A browser's connection is there.
+    Browser(Box<BrowserStream>),
+    /// Something that was asked for from a screen could not be done.
+    Refused(CallError),
     /// From the session.
     Session(SessionEvent),
     /// From the line.
@@ -182,8 +205,8 @@ pub enum Due {
     Unsent,
     /// The journal cannot be closed.
     End,
-    /// Of the phone's.
-    Phone(PhoneTimer),
+    /// Of the conduct's.
+    Voice(VoiceTimer),
     /// No other key followed this one.
     Keys(u64),
     /// This tool takes long enough for the caller to be told something.

@@ -8,7 +8,7 @@ use ractor::ActorRef;
 
 use super::record::Effect;
 use super::turns::effect_key;
-use super::{CallData, CallDependencies, CallMessage, KnownCaller, PHONE, Phase, TEXT};
+use super::{CallData, CallDependencies, CallMessage, KnownCaller, Phase};
 use crate::call::CallError;
 use crate::call::event::{CallEvent, Logged, PersonaCause, PhoneFacts};
 use crate::call::handoff::Handoffs;
@@ -16,13 +16,13 @@ use crate::call::journal::Journal;
 use crate::call::phone::PhoneStart;
 use crate::call::recollection::{Conversation, Recollection, Settled};
 use crate::call::turn::{Turn, json_or_text};
+use crate::call::voice::{TEXT, VoiceStart};
 use crate::id::{BusinessId, CallId};
 use crate::session::Content;
 use crate::store::directory::DirectoryError;
 use crate::store::{BusinessProfile, Directory, Lookup, Store, StoreError};
 use crate::tool::ToolOutcome;
 use crate::tool::write::settle;
-use crate::transport::twilio::PhoneMessage;
 
 /// A call's journal is read within this.
 const RECALL_LIMIT: Duration = Duration::from_secs(10);
@@ -148,23 +148,24 @@ impl CallData {
             Some(conversation) if restarted => self.recalled = Some(Box::new(conversation)),
             Some(mut conversation) => {
                 let phone = conversation.phone.take();
+                let transport = conversation.transport.clone();
                 let learned = self.business.clone().filter(|business| {
-                    phone.is_none() && comes_to_belong(recollection.business.as_ref(), business)
+                    transport == TEXT && comes_to_belong(recollection.business.as_ref(), business)
                 });
                 if learned.is_none() {
-                    self.remember_caller(phone, recollection.business);
+                    self.remember_caller(&transport, phone, recollection.business);
                 }
                 self.go_on(conversation, recollection.settled, learned.as_deref());
             }
             None => {
-                if self.phone.as_ref().is_some_and(|phone| phone.start.sought.is_some()) {
+                if self.voice.as_ref().is_some_and(|voice| voice.start.sought().is_some()) {
                     self.find_caller(recollection.business);
                 }
                 self.first_seq = self.journal.last() + 1;
-                let phone = self.phone.as_ref().map(|phone| phone.start.facts());
-                let transport = if phone.is_some() { PHONE } else { TEXT };
+                let start = self.voice.as_ref().map(|voice| &voice.start);
+                let phone = start.and_then(VoiceStart::phone).map(PhoneStart::facts);
+                let transport = start.map_or(TEXT, VoiceStart::transport).to_owned();
                 let (business_id, nobodys) = whose(self.business.as_deref());
-                let transport = transport.to_owned();
                 self.record(CallEvent::CallStarted { transport, business_id, nobodys, phone });
             }
         }
@@ -179,56 +180,61 @@ impl CallData {
     }
 
     /// The journal says who calls.
-    fn remember_caller(&mut self, phone: Option<PhoneFacts>, business: Option<Arc<BusinessProfile>>) {
-        match &mut self.phone {
-            Some(ringing) => {
-                if ringing.start.sought.take().is_none() {
-                    return;
-                }
-                ringing.start.business.clone_from(&business);
+    fn remember_caller(
+        &mut self,
+        transport: &str,
+        phone: Option<PhoneFacts>,
+        business: Option<Arc<BusinessProfile>>,
+    ) {
+        let Some(voice) = &mut self.voice else {
+            let voice = VoiceStart::recalled(transport, phone, business.clone());
+            if voice.is_some() || business.is_some() {
+                self.known_caller = Some(KnownCaller { voice, business });
             }
-            None if phone.is_none() && business.is_none() => return,
-            None => {}
+            return;
+        };
+        if let Some(ringing) = voice.start.phone_mut()
+            && ringing.sought.take().is_some()
+        {
+            ringing.business.clone_from(&business);
+            self.known_caller = Some(KnownCaller { voice: None, business });
         }
-        let phone = phone.filter(|_| self.phone.is_none());
-        let phone = phone.map(|facts| PhoneStart::recalled(facts, business.clone()));
-        self.known_caller = Some(KnownCaller { phone, business });
     }
 
     /// It was found out whose caller calls, while the phone rang.
     fn find_caller(&mut self, business: Option<Arc<BusinessProfile>>) {
-        let Some(phone) = &mut self.phone else {
+        let Some(phone) = self.voice.as_mut().and_then(|voice| voice.start.phone_mut()) else {
             return;
         };
-        phone.start.sought = None;
-        phone.start.business.clone_from(&business);
+        phone.sought = None;
+        phone.business.clone_from(&business);
         let wanted = business.as_ref().and_then(|business| business.default_persona.clone());
-        if phone.start.persona.is_none()
+        if phone.persona.is_none()
             && let Some(persona) = wanted
             && self.dependencies.library.catalog().persona(&persona).is_some()
         {
             self.handoffs = Handoffs::new(persona);
         }
         self.business.clone_from(&business);
-        self.known_caller = Some(KnownCaller { phone: None, business });
+        self.known_caller = Some(KnownCaller { voice: None, business });
     }
 
     /// A text call is told whose it is.
     pub(super) fn on_belongs_to(&mut self, business: Arc<BusinessProfile>) {
         let sleeps = matches!(self.phase, Phase::Asleep { .. });
-        if self.phone.is_some() || !sleeps || !comes_to_belong(self.business.as_ref(), &business) {
+        if self.voice.is_some() || !sleeps || !comes_to_belong(self.business.as_ref(), &business) {
             return;
         }
         let (business_id, nobodys) = whose(Some(&business));
         self.record(CallEvent::CallResumed { business_id, nobodys });
         self.reload_is_due = true;
-        self.known_caller = Some(KnownCaller { phone: None, business: Some(business) });
+        self.known_caller = Some(KnownCaller { voice: None, business: Some(business) });
     }
 
     /// The stream that came before the call knew what it was.
     pub(super) fn attach_early_stream(&mut self) {
-        if let Some(stream) = self.early_stream.take() {
-            self.for_phone(PhoneMessage::Attach(stream));
+        if let Some(attach) = self.early_stream.take() {
+            self.for_voice(attach);
         }
     }
 

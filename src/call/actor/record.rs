@@ -7,7 +7,8 @@ use serde_json::json;
 use tokio::sync::oneshot;
 
 use super::alarm::Alarm;
-use super::phone::Phone;
+use super::screen::NOBODY_WAITS;
+use super::voice::{LineOrder, Voice};
 use super::{CallData, Due, END_LIMIT, Phase, TextLineMessage};
 use crate::call::event::{CallEvent, EndReason};
 use crate::call::floor::Request;
@@ -17,7 +18,6 @@ use crate::id::{PersonaKey, ToolCallId};
 use crate::persona::actor::PersonaMessage;
 use crate::store::EffectKey;
 use crate::tool::{ToolOutcome, ToolStatus};
-use crate::transport::twilio::PhoneMessage;
 use crate::transport::{TextCommand, TextMessage};
 
 /// What waits for the journal is given up after this long without anything written.
@@ -31,7 +31,7 @@ pub(super) enum Effect {
     Line(TextCommand<Reply, CallError>),
     Activated(oneshot::Sender<Result<PersonaKey, CallError>>, Result<PersonaKey, CallError>),
     Words(String),
-    Phone(PhoneMessage),
+    Voice(LineOrder),
     /// A tool that changes something.
     Run {
         tool_call: ToolCallId,
@@ -51,8 +51,10 @@ fn not_begun() -> ToolOutcome {
 impl CallData {
     /// Numbers an event and hands it to the writer.
     pub(super) fn record(&mut self, event: CallEvent) -> u64 {
+        let shown = self.to_show(&event);
         let seq = self.journal.record(event, to_the_millisecond(Timestamp::now()));
         self.send_unsent();
+        self.show_event(shown);
         seq
     }
 
@@ -96,7 +98,7 @@ impl CallData {
                 // Dropping it says as much. The ledger is not told, and finds out when it is asked.
                 Effect::Quiet(_) | Effect::Words(_) | Effect::Ended(None) | Effect::Delivered(_) => {}
                 // The caller is on the line: what was decided is done, written or not.
-                Effect::Phone(message) => self.for_phone(message),
+                Effect::Voice(order) => self.for_voice(order),
             }
         }
     }
@@ -136,7 +138,7 @@ impl CallData {
                     replies(&words);
                 }
             }
-            Effect::Phone(message) => self.for_phone(message),
+            Effect::Voice(order) => self.for_voice(order),
             // One that was given up meanwhile was answered: it must not be begun any more.
             Effect::Run { tool_call, run } => {
                 if self.running.contains_key(&tool_call) && self.phase != Phase::Ended {
@@ -201,9 +203,9 @@ impl CallData {
 
     /// Whoever wants to stop the call is told when that costs nobody an answer.
     pub(super) fn drain(&mut self) {
-        let is_on_the_phone = self.phone.as_ref().is_some_and(Phone::needs_us) && self.phase != Phase::Ended;
+        let is_spoken_to = self.voice.as_ref().is_some_and(Voice::needs_us) && self.phase != Phase::Ended;
         if self.floor.is_quiet()
-            && !is_on_the_phone
+            && !is_spoken_to
             && let Some(quiet) = self.draining.take()
         {
             self.hold(Effect::Quiet(quiet));
@@ -224,6 +226,9 @@ impl CallData {
     pub(super) fn refuse(&mut self, request: &Request, error: CallError) {
         match *request {
             Request::Say { saying, .. } => {
+                if saying == NOBODY_WAITS {
+                    self.show_refusal(&error);
+                }
                 self.for_line(TextMessage::Command(TextCommand::Done { saying, outcome: Err(error) }));
             }
             // Nobody waits for an answer to it.

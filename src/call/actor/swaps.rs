@@ -15,7 +15,7 @@ use crate::call::{CallError, known_persona};
 use crate::id::{PersonaKey, ResponseId, ToolCallId};
 use crate::persona::actor::{PersonaEvent, PersonaMessage, Rendition, Unprepared};
 use crate::persona::{HandoffRequest, Target};
-use crate::protocol::openai::{AudioFormat, FunctionTool};
+use crate::protocol::openai::FunctionTool;
 use crate::session::{SessionArguments, SessionConfig, SessionMessage, SpeechConfig};
 use crate::tool::ToolStatus;
 
@@ -145,7 +145,7 @@ impl CallData {
             endpoint: self.dependencies.endpoint.clone(),
             config,
             history: goes_on.map(|conversation| conversation.contents.into()).unwrap_or_default(),
-            lane: self.phone.as_ref().map(|phone| Arc::clone(&phone.lane)),
+            lane: self.voice.as_ref().map(|voice| Arc::clone(&voice.lane)),
             connections: self.connections,
             owner: self.myself.get_derived(),
         });
@@ -346,7 +346,7 @@ impl CallData {
     /// The session knows who to be: requests may come.
     pub(super) fn open_floor(&mut self) {
         // Whoever is on the phone holds a place from the first ring; a text call holds one while it talks.
-        self.phase = match self.phone {
+        self.phase = match self.voice {
             Some(_) => Phase::Awake,
             None => Phase::Asleep { since: Timestamp::now() },
         };
@@ -361,9 +361,9 @@ impl CallData {
         let tool = |spec: &crate::tool::ToolSpec| {
             FunctionTool::new(spec.name.clone(), spec.description.clone(), spec.parameters.clone())
         };
-        let speech = self.phone.as_ref().map(|phone| SpeechConfig {
-            format: AudioFormat::MuLaw,
-            voice: phone.start.voice().unwrap_or(&rendition.persona.voice).to_owned(),
+        let speech = self.voice.as_ref().map(|voice| SpeechConfig {
+            format: voice.lane.format(),
+            voice: voice.start.voice().unwrap_or(&rendition.persona.voice).to_owned(),
             transcription_model: self.dependencies.phone.transcription_model.clone(),
             // Otherwise a cough would stop it.
             stops_for_speech: rendition.persona.phone.min_speech.is_zero(),

@@ -83,7 +83,7 @@ impl CallData {
         }
         match self.floor.admit() {
             Some(request) => self.begin(request),
-            None if self.floor.is_free() && self.phone.is_none() => {
+            None if self.floor.is_free() && self.voice.is_none() => {
                 self.idle_alarm = self.later(Due::Idle(self.requests), self.dependencies.limits.idle);
             }
             None => {}
@@ -104,8 +104,8 @@ impl CallData {
             }
             Request::Hear { item_id } => {
                 turn.on_taken();
-                if let Some(phone) = &mut self.phone {
-                    phone.begins_turn(item_id, number);
+                if let Some(voice) = &mut self.voice {
+                    voice.begins_turn(item_id, number);
                 }
                 self.for_session(SessionMessage::Answer { turn: number });
             }
@@ -137,12 +137,12 @@ impl CallData {
     }
 
     pub(super) fn for_session(&mut self, message: SessionMessage) {
-        let told = match &mut self.phone {
-            Some(phone) => {
-                if phone.cutting.is_full() {
+        let told = match &mut self.voice {
+            Some(voice) => {
+                if voice.cutting.is_full() {
                     metrics::counter!("ai_realtime_held_after_cut_full_total").increment(1);
                 }
-                phone.cutting.hold(message)
+                voice.cutting.hold(message)
             }
             None => Some(message),
         };
@@ -268,7 +268,7 @@ impl CallData {
     }
 
     fn on_message(&mut self, item_id: ItemId, text: String) {
-        let item_id = self.phone.is_some().then_some(item_id);
+        let item_id = self.voice.is_some().then_some(item_id);
         self.record(CallEvent::AssistantText { text: text.clone(), item_id });
         if let Some((turn, began)) = &mut self.turn {
             turn.on_message(text, elapsed_ms(*began));
@@ -291,7 +291,7 @@ impl CallData {
             return;
         }
         if let Some(request) = parse_phone_tool(&name, &arguments) {
-            self.on_phone_tool(&id, name, &arguments, request);
+            self.on_voice_tool(&id, name, &arguments, request);
             return;
         }
         let shown = json_or_text(&arguments);
@@ -432,7 +432,7 @@ impl CallData {
             }
             Due::Held(journaled) => self.on_held_too_long(journaled),
             Due::Unsent => self.send_unsent(),
-            Due::Phone(timer) => self.on_phone_timer(timer),
+            Due::Voice(timer) => self.on_voice_timer(timer),
             Due::Keys(press) => self.on_keys_pause(press),
             Due::Filler(number) => self.on_filler_due(number),
             Due::End => self.myself.stop(Some("the journal cannot be closed".to_owned())),

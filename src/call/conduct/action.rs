@@ -7,13 +7,13 @@ use crate::call::phone::Dial;
 
 /// What to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PhoneAction {
+pub enum VoiceAction {
     /// Nothing of what the persona said so far shall be heard any more.
     Interrupt,
     /// Have the persona say something.
     Say(Occasion),
     /// Come back with this after that long.
-    Arm(PhoneTimer, Duration),
+    Arm(VoiceTimer, Duration),
     /// End the call at Twilio's.
     HangUp,
     /// Put the caller through to a human, at Twilio's.
@@ -55,7 +55,7 @@ pub enum Occasion {
 
 /// What comes back after a while. Numbers tell a timer that still means something from one that does not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PhoneTimer {
+pub enum VoiceTimer {
     /// This speech may have become long enough.
     Speech(u64),
     /// This silence has lasted.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{PhoneAction, PhoneTimer};
+use super::{VoiceAction, VoiceTimer};
 use crate::call::event::EndReason;
 use crate::transport::StreamEnd;
 
@@ -35,7 +35,7 @@ enum State {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Missing {
     /// Ask, and wait once more.
-    Ask(PhoneAction),
+    Ask(VoiceAction),
     /// The call is over.
     Gone(EndReason),
 }
@@ -48,7 +48,7 @@ pub(super) struct Line {
 }
 
 impl Line {
-    pub(super) fn expected() -> (Self, PhoneAction) {
+    pub(super) fn expected() -> (Self, VoiceAction) {
         let mut line = Self { state: State::Expected, waits: 0 };
         let action = line.wait(FIRST_LIMIT);
         (line, action)
@@ -65,7 +65,7 @@ impl Line {
     }
 
     /// The stream is gone.
-    pub(super) fn down(&mut self, how: StreamEnd) -> PhoneAction {
+    pub(super) fn down(&mut self, how: StreamEnd) -> VoiceAction {
         match how {
             StreamEnd::Stopped => {
                 self.state = State::Stopped;
@@ -79,13 +79,13 @@ impl Line {
     }
 
     /// The caller is with someone else: from time to time Twilio is asked whether they still are.
-    pub(super) fn down_for_long(&mut self) -> PhoneAction {
+    pub(super) fn down_for_long(&mut self) -> VoiceAction {
         self.state = State::Away;
         self.wait(AWAY_ASKED_EVERY)
     }
 
     /// Another stream was promised.
-    pub(super) fn again(&mut self) -> PhoneAction {
+    pub(super) fn again(&mut self) -> VoiceAction {
         if self.state != State::Up {
             self.state = State::Lost;
         }
@@ -108,8 +108,8 @@ impl Line {
         }
     }
 
-    fn wait(&mut self, limit: Duration) -> PhoneAction {
+    fn wait(&mut self, limit: Duration) -> VoiceAction {
         self.waits += 1;
-        PhoneAction::Arm(PhoneTimer::Line(self.waits), limit)
+        VoiceAction::Arm(VoiceTimer::Line(self.waits), limit)
     }
 }

@@ -22,7 +22,7 @@ use tower::ServiceExt;
 use crate::call::writer::JournalWriter;
 use crate::call::{CallDependencies, CallLimits, PhoneDesk};
 use crate::config::{Config, SupabaseSettings};
-use crate::edge::{EdgeSettings, EdgeState, Phone, router};
+use crate::edge::{EdgeSettings, EdgeState, Origins, Phone, router};
 use crate::persona::{Catalog, Library};
 use crate::protocol::twilio::signature::{SIGNATURE_HEADER, sign_form};
 use crate::rehearsal::{Rehearsal, RehearsalOptions};
@@ -68,6 +68,7 @@ impl House {
         let library = Library::fixed(Catalog::load(Path::new("personas")).unwrap());
         let directory = Directory::new(store.clone(), config.default_business.clone());
         let dependencies = CallDependencies {
+            browser: Default::default(),
             store: store.clone(),
             directory: directory.clone(),
             knowledge: crate::knowledge::Knowledge::new(store.clone(), None),
@@ -95,6 +96,7 @@ impl House {
             figures: Figures::detached().unwrap(),
             prices: crate::usage::prices::Prices::default(),
             phone,
+            origins: Origins::new(&config, "127.0.0.1:7070".parse().unwrap()),
             settings: EdgeSettings::from(&config),
         };
         Self { router: router(state), switchboard, store: kept, model: Some(model), home }

@@ -232,9 +232,12 @@ fn the_shipped_personas_speak_of_the_phone_on_the_phone_only() {
         for word in ["phone", "end_call", "transfer_to_human", "\n\n\n"] {
             assert!(!written.contains(word), "{} in {written}", word.escape_debug());
         }
-        for word in
-            ["\n\n# On the phone\n\n", "\n\n# When the call", "call end_call.\n", "call transfer_to_human."]
-        {
+        for word in [
+            "\n\n# When you are heard\n\n",
+            "\n\n# When the call",
+            "call end_call.\n",
+            "call transfer_to_human.",
+        ] {
             assert!(prompt(&phone).contains(word), "{word} in {}", prompt(&phone));
         }
         assert!(!prompt(&alone).contains("transfer_to_human") && prompt(&alone).contains("call end_call."));

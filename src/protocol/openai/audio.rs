@@ -2,7 +2,10 @@
 
 use std::ops::Range;
 
-use serde::Deserialize;
+use serde::ser::SerializeStruct;
+use serde::{Deserialize, Serialize, Serializer};
+
+use crate::sound::AudioFormat;
 
 /// What stands before and after the base64 of the caller's audio to make it an `input_audio_buffer.append`. It has
 /// no `event_id`: it is never answered.
@@ -10,6 +13,22 @@ pub const APPEND: (&str, &str) = (r#"{"type":"input_audio_buffer.append","audio"
 
 const DELTA: &str = "response.output_audio.delta";
 const DONE: &str = "response.output_audio.done";
+
+impl Serialize for AudioFormat {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (kind, rate) = match self {
+            Self::Pcmu => ("audio/pcmu", None),
+            // Of PCM the rate is told, though there is only one.
+            Self::Pcm24k => ("audio/pcm", Some(24_000)),
+        };
+        let mut format = serializer.serialize_struct("AudioFormat", 1 + usize::from(rate.is_some()))?;
+        format.serialize_field("type", kind)?;
+        if let Some(rate) = rate {
+            format.serialize_field("rate", &rate)?;
+        }
+        format.end()
+    }
+}
 
 /// A frame that carries the persona's speech, or says that a message has no more of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,6 +104,13 @@ mod tests {
         ] {
             assert_eq!(speech(other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn a_format_is_named_as_the_reference_names_it() {
+        let written = |format: AudioFormat| serde_json::to_value(format).unwrap();
+        assert_eq!(written(AudioFormat::Pcmu), serde_json::json!({"type": "audio/pcmu"}));
+        assert_eq!(written(AudioFormat::Pcm24k), serde_json::json!({"type": "audio/pcm", "rate": 24_000}));
     }
 
     #[test]

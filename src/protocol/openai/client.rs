@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::id::{ItemId, ResponseId, ToolCallId};
+use crate::sound::AudioFormat;
 
 /// An event we send. Every one carries an `event_id`, so that an `error` can name it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -150,24 +151,6 @@ pub struct AudioOutputPatch {
     /// The voice: frozen at the session's first assistant audio.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub voice: Option<String>,
-}
-
-/// How audio is written on the wire.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(tag = "type")]
-pub enum AudioFormat {
-    /// G.711 µ-law, 8 kHz, mono: 8 bytes are a millisecond.
-    #[serde(rename = "audio/pcmu")]
-    MuLaw,
-}
-
-impl AudioFormat {
-    /// Bytes of one millisecond.
-    pub fn bytes_per_ms(self) -> u64 {
-        match self {
-            Self::MuLaw => 8,
-        }
-    }
 }
 
 /// What writes down the caller's words.
@@ -359,11 +342,11 @@ mod tests {
     fn the_audio_side_has_the_shapes_of_the_reference() {
         let audio = AudioPatch {
             input: Some(AudioInputPatch {
-                format: Some(AudioFormat::MuLaw),
+                format: Some(AudioFormat::Pcmu),
                 transcription: Some(Transcription { model: "gpt-transcribe".into() }),
                 turn_detection: None,
             }),
-            output: Some(AudioOutputPatch { format: Some(AudioFormat::MuLaw), voice: None }),
+            output: Some(AudioOutputPatch { format: Some(AudioFormat::Pcmu), voice: None }),
         };
         assert_eq!(
             serde_json::to_value(audio).unwrap(),

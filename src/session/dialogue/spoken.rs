@@ -214,7 +214,7 @@ impl Dialogue {
     /// How much audio of the newest message has come, in characters of base64; said before a loss is.
     pub fn note_received(&mut self, item_id: ItemId, base64: u64) {
         if let Some(speech) = &self.desired.speech {
-            self.spoken.received = Some((item_id, base64 * 3 / 4 / speech.format.bytes_per_ms()));
+            self.spoken.received = Some((item_id, speech.format.ms_of_base64(base64)));
         }
     }
 

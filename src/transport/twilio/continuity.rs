@@ -6,7 +6,7 @@
 /// One frame of Twilio's, in milliseconds.
 const FRAME_MS: u64 = 20;
 /// µ-law: this many bytes are a millisecond.
-const BYTES_PER_MS: u64 = 8;
+const BYTES_PER_MS: u64 = crate::sound::AudioFormat::Pcmu.bytes_per_ms() as u64;
 /// A hole is taken for at most this many frames: ten seconds.
 const MAX_HOLE: u64 = 500;
 /// Timestamps of frames between which nothing is missing may be so far apart.

@@ -6,7 +6,7 @@ use ractor::DerivedActorRef;
 use super::rest::{TwilioApi, Update, Updated};
 use crate::id::CallId;
 use crate::protocol::twilio::CallSid;
-use crate::transport::{EffectDone, PhoneEvent, TransportEvent};
+use crate::transport::{EffectDone, LineEvent, TransportEvent};
 
 /// What is asked of Twilio.
 #[derive(Debug)]
@@ -66,5 +66,5 @@ impl Effect {
 
 fn tell(owner: &DerivedActorRef<TransportEvent>, done: EffectDone) {
     // A call that is gone needs to know nothing.
-    let _ = owner.cast(PhoneEvent::Effect(done).into());
+    let _ = owner.cast(LineEvent::Effect(done).into());
 }

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use ractor::{Actor, ActorProcessingErr, ActorRef, DerivedActorRef};
 
 use super::effect::Effect;
-use super::outgoing::{Over, add_unheard};
+use super::outgoing::Over;
 use super::rest::TwilioApi;
 use super::stream::Stream;
 use super::{MediaStream, PhoneArguments, PhoneLimits, PhoneMessage};
 use crate::audio::Lane;
 use crate::id::{CallId, ResponseId};
-use crate::transport::{PhoneEvent, TransportEvent};
+use crate::transport::cut::add_unheard;
+use crate::transport::{LineEvent, TransportEvent};
 
 /// The phone line of one call.
 #[derive(Debug, Default)]
@@ -91,14 +92,14 @@ impl PhoneState {
         }
         let mut cuts = Vec::new();
         add_unheard(&mut cuts, self.lane.interrupt(active));
-        self.report(PhoneEvent::Interrupted { asked: true, cuts });
+        self.report(LineEvent::Interrupted { asked: true, cuts });
     }
 
     fn perform(&self, effect: Effect) {
         effect.perform(self.api.as_ref(), &self.call_id, &self.owner);
     }
 
-    fn report(&self, event: PhoneEvent) {
+    fn report(&self, event: LineEvent) {
         // A call that is gone needs to know nothing.
         let _ = self.owner.cast(event.into());
     }

@@ -13,11 +13,12 @@ use crate::audio::{Lane, Speech, Spoken, Unheard};
 use crate::id::ResponseId;
 use crate::protocol::twilio::StreamSid;
 use crate::protocol::twilio::stream::{write_clear, write_mark, write_media};
-use crate::transport::playout::{self, MarkName, MarkOutcome, Playout};
-use crate::transport::{Cut, PhoneEvent, StreamEnd, TransportEvent};
+use crate::sound::AudioFormat;
+use crate::transport::cut::add_unheard;
+use crate::transport::playout::{MarkName, MarkOutcome, Playout};
+use crate::transport::{Cut, LineEvent, StreamEnd, TransportEvent};
 
-/// µ-law.
-const BYTES_PER_MS: u32 = 8;
+const FORMAT: AudioFormat = AudioFormat::Pcmu;
 /// So many frames are written with one flush. More would keep an interruption waiting.
 const MAX_TOGETHER: usize = 8;
 
@@ -94,8 +95,11 @@ impl Outgoing {
         owner: DerivedActorRef<TransportEvent>,
         stream_sid: StreamSid,
     ) -> Self {
-        let ledger =
-            Ledger { playout: Playout::new(BYTES_PER_MS), reframe: Reframe::default(), clear_due: false };
+        let ledger = Ledger {
+            playout: Playout::new(FORMAT.bytes_per_ms() as u32),
+            reframe: Reframe::default(),
+            clear_due: false,
+        };
         Self {
             lane,
             owner,
@@ -146,7 +150,7 @@ impl Outgoing {
         let mut ledger = self.lock();
         if let MarkOutcome::Played { silent: true, .. } = ledger.playout.on_mark(name, now_ms) {
             self.lane.persona_played();
-            self.report(PhoneEvent::Played);
+            self.report(LineEvent::Played);
         }
     }
 
@@ -158,7 +162,7 @@ impl Outgoing {
         let waiting = self.lane.interrupt(active);
         let cuts = ledger.silence(now_ms, waiting);
         ledger.clear_due = true;
-        self.report(PhoneEvent::Interrupted { asked: true, cuts });
+        self.report(LineEvent::Interrupted { asked: true, cuts });
         self.wake.notify_one();
     }
 
@@ -174,16 +178,16 @@ impl Outgoing {
         if !cuts.is_empty() {
             // Half a message is not gone on with on another stream: what was cut stays as it was heard.
             add_unheard(&mut cuts, self.lane.interrupt(None));
-            self.report(PhoneEvent::Interrupted { asked: false, cuts });
+            self.report(LineEvent::Interrupted { asked: false, cuts });
         }
         if let Some(how) = over.reported() {
-            self.report(PhoneEvent::StreamDown { how });
+            self.report(LineEvent::StreamDown { how });
         }
         self.wake.notify_one();
     }
 
     /// Tells the call. A call that is gone needs to know nothing.
-    pub(super) fn report(&self, event: PhoneEvent) {
+    pub(super) fn report(&self, event: LineEvent) {
         let _ = self.owner.cast(event.into());
     }
 
@@ -209,7 +213,7 @@ impl Outgoing {
         write_media(&mut media, &self.stream_sid, &whole.payload);
         frames.push(media);
         if !ledger.playout.is_audible() {
-            self.report(PhoneEvent::Playing);
+            self.report(LineEvent::Playing);
         }
         let bytes = whole.bytes as u64;
         let mark = ledger.playout.on_audio(&of.item, &of.response, bytes, self.now_ms());
@@ -251,22 +255,5 @@ impl Ledger {
         self.reframe.clear();
         add_unheard(&mut cuts, carried.into_iter().chain(waiting));
         cuts
-    }
-}
-
-/// Messages that never left us. One that did in part is there already.
-pub(super) fn add_unheard(cuts: &mut Vec<Cut>, unheard: impl IntoIterator<Item = Unheard>) {
-    for Unheard { of } in unheard {
-        if cuts.iter().all(|cut| cut.item != of.item) {
-            let (response, item) = (of.response.clone(), of.item.clone());
-            cuts.push(Cut { response, item, played_ms: 0, sent_ms: 0 });
-        }
-    }
-}
-
-impl From<playout::Cut> for Cut {
-    fn from(cut: playout::Cut) -> Self {
-        let playout::Cut { item, response, played_ms, sent_ms, ended: _ } = cut;
-        Self { response, item, played_ms, sent_ms }
     }
 }

@@ -17,22 +17,23 @@ use super::outgoing::{Outgoing, Over};
 use crate::audio::Lane;
 use crate::id::CallId;
 use crate::protocol::twilio::stream::{Inbound, Media, Track, parse, payload_bytes};
-use crate::transport::PhoneEvent;
+use crate::sound::AudioFormat;
+use crate::transport::LineEvent;
 
 /// Most sound in one message, in bytes: one second.
-const MAX_PAYLOAD: usize = 8_000;
+const MAX_PAYLOAD: usize = AudioFormat::Pcmu.bytes(1_000);
 /// Nothing of the caller's for so long while they speak: the model would wait for the end of their turn.
 const STARVED_AFTER: Duration = Duration::from_millis(750);
 /// Keys a caller can press in a second.
 const MAX_KEYS: u32 = 32;
 const SECOND: Duration = Duration::from_secs(1);
 /// µ-law silence in base64: 20 ms, and a second.
-static SILENT_FRAME: LazyLock<String> = LazyLock::new(|| silence(160));
-static SILENT_SECOND: LazyLock<String> = LazyLock::new(|| silence(8_000));
+static SILENT_FRAME: LazyLock<String> = LazyLock::new(|| silence(20));
+static SILENT_SECOND: LazyLock<String> = LazyLock::new(|| silence(1_000));
 const FRAMES_IN_A_SECOND: u64 = 50;
 
-fn silence(bytes: usize) -> String {
-    base64_simd::STANDARD.encode_to_string(vec![0xFF; bytes])
+fn silence(ms: usize) -> String {
+    base64_simd::STANDARD.encode_to_string(AudioFormat::Pcmu.silence(ms))
 }
 
 /// What cannot be used of what Twilio sends. The number is its place among the complaints already made.
@@ -187,7 +188,7 @@ impl Reader {
             return self.complain(Bad::TooManyKeys);
         }
         self.keys += 1;
-        self.out.report(PhoneEvent::Digit(digit));
+        self.out.report(LineEvent::Digit(digit));
     }
 
     fn feed_if_starved(&mut self) {

@@ -13,7 +13,7 @@ use super::writer::{self, GOODBYE_LIMIT};
 use super::{MediaStream, PhoneLimits};
 use crate::audio::Lane;
 use crate::id::{CallId, ResponseId};
-use crate::transport::{PhoneEvent, TransportEvent};
+use crate::transport::{LineEvent, TransportEvent};
 
 /// A running stream. Dropping it closes it.
 pub(super) struct Stream {
@@ -31,8 +31,8 @@ impl Stream {
         limits: PhoneLimits,
     ) -> Self {
         let MediaStream { socket, stream_sid } = media;
-        let out = Arc::new(Outgoing::new(Arc::clone(lane), owner.clone(), stream_sid.clone()));
-        out.report(PhoneEvent::StreamUp { stream_sid: stream_sid.to_string() });
+        let out = Arc::new(Outgoing::new(Arc::clone(lane), owner.clone(), stream_sid));
+        out.report(LineEvent::StreamUp);
         let (sink, source) = socket.split();
         let reader = Reader::new(call_id.clone(), Arc::clone(lane), Arc::clone(&out));
         let reader = tokio::spawn(reader.run(source, limits));

@@ -24,12 +24,11 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{WebSocketStream, client_async};
 
 use super::rest::TwilioApi;
-use super::{
-    MediaStream, MeetError, PhoneArguments, PhoneEvent, PhoneLimits, PhoneLine, PhoneMessage, meet, tuned,
-};
+use super::{MediaStream, MeetError, PhoneArguments, PhoneLimits, PhoneLine, PhoneMessage, meet, tuned};
 use crate::audio::{Lane, Speech, Spoken};
 use crate::protocol::twilio::stream::Start;
-use crate::transport::{Cut, StreamEnd, TransportEvent};
+use crate::sound::AudioFormat;
+use crate::transport::{Cut, LineEvent, StreamEnd, TransportEvent};
 
 /// One deadline for whatever is awaited.
 const SOON: Duration = Duration::from_secs(20);
@@ -46,8 +45,8 @@ struct Owner;
 
 impl Actor for Owner {
     type Msg = TransportEvent;
-    type State = mpsc::UnboundedSender<PhoneEvent>;
-    type Arguments = mpsc::UnboundedSender<PhoneEvent>;
+    type State = mpsc::UnboundedSender<LineEvent>;
+    type Arguments = mpsc::UnboundedSender<LineEvent>;
 
     async fn pre_start(
         &self,
@@ -63,7 +62,7 @@ impl Actor for Owner {
         event: Self::Msg,
         told: &mut Self::State,
     ) -> Result<(), ActorProcessingErr> {
-        if let TransportEvent::Phone(event) = event {
+        if let TransportEvent::Line(event) = event {
             drop(told.send(event));
         }
         Ok(())
@@ -74,7 +73,7 @@ impl Actor for Owner {
 struct Phone {
     line: ActorRef<PhoneMessage>,
     lane: Arc<Lane>,
-    told: mpsc::UnboundedReceiver<PhoneEvent>,
+    told: mpsc::UnboundedReceiver<LineEvent>,
     address: SocketAddr,
     met: mpsc::UnboundedReceiver<Result<(Start, MediaStream), MeetError>>,
 }
@@ -87,7 +86,7 @@ impl Phone {
     async fn with_api(limits: PhoneLimits, api: Option<TwilioApi>) -> Self {
         let (tell, told) = mpsc::unbounded_channel();
         let (owner, _) = Actor::spawn(None, Owner, tell).await.unwrap();
-        let lane = Arc::new(Lane::new(500, ("<", ">")));
+        let lane = Arc::new(Lane::new(500, ("<", ">"), AudioFormat::Pcmu));
         let (address, met) = serve(SOON).await;
         let arguments = PhoneArguments {
             call_id: "CA0123456789abcdef0123456789abcdef".parse().unwrap(),
@@ -104,7 +103,7 @@ impl Phone {
     async fn ringing(limits: PhoneLimits) -> (Self, Twilio) {
         let mut phone = Self::new(limits).await;
         let twilio = phone.attach().await;
-        assert_eq!(phone.told().await, PhoneEvent::StreamUp { stream_sid: SID.into() });
+        assert_eq!(phone.told().await, LineEvent::StreamUp);
         (phone, twilio)
     }
 
@@ -120,7 +119,7 @@ impl Phone {
         self.line.cast(message).unwrap();
     }
 
-    async fn told(&mut self) -> PhoneEvent {
+    async fn told(&mut self) -> LineEvent {
         soon(self.told.recv()).await.unwrap()
     }
 
@@ -236,9 +235,9 @@ fn cut(of: &Spoken, sent_ms: u64) -> Cut {
 }
 
 /// Cuts as they would be if no time had passed.
-fn at_once(event: PhoneEvent) -> Vec<Cut> {
+fn at_once(event: LineEvent) -> Vec<Cut> {
     match event {
-        PhoneEvent::Interrupted { mut cuts, .. } => {
+        LineEvent::Interrupted { mut cuts, .. } => {
             for cut in &mut cuts {
                 assert!(cut.played_ms <= cut.sent_ms);
                 cut.played_ms = 0;

@@ -1,5 +1,6 @@
 //! The ledger beside a line that really plays: a buffer, a clock, and echoes that come when they come.
 
+use std::collections::VecDeque;
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;

@@ -26,7 +26,7 @@ async fn api() -> TwilioApi {
 async fn effect(phone: &mut Phone, message: PhoneMessage) -> EffectDone {
     phone.send(message);
     match phone.told().await {
-        PhoneEvent::Effect(done) => done,
+        LineEvent::Effect(done) => done,
         other => panic!("{other:?}"),
     }
 }

@@ -2,12 +2,12 @@
 
 use super::*;
 
-const DOWN: fn(StreamEnd) -> PhoneEvent = |how| PhoneEvent::StreamDown { how };
+const DOWN: fn(StreamEnd) -> LineEvent = |how| LineEvent::StreamDown { how };
 
 /// Says something of which nothing is played, and waits until it is written.
 async fn speak(phone: &mut Phone, twilio: &mut Twilio, of: &Arc<Spoken>) {
     phone.lane.push_persona(audio(of, &sound(1, 80_000)));
-    assert_eq!(phone.told().await, PhoneEvent::Playing);
+    assert_eq!(phone.told().await, LineEvent::Playing);
     assert_eq!(twilio.hear().await["event"], "media");
 }
 
@@ -24,7 +24,7 @@ async fn a_stream_that_twilio_stops_is_stopped_and_closed() {
     phone.send(PhoneMessage::Interrupt { active: None });
     assert_eq!(
         phone.told().await,
-        PhoneEvent::Interrupted { asked: true, cuts: Vec::new() },
+        LineEvent::Interrupted { asked: true, cuts: Vec::new() },
         "it is not told twice"
     );
 }
@@ -34,7 +34,7 @@ async fn a_socket_that_closes_or_breaks_without_a_word_is_lost_and_the_next_one_
     let mut phone = Phone::new(PhoneLimits::default()).await;
     for polite in [true, false] {
         let mut twilio = phone.attach().await;
-        assert_eq!(phone.told().await, PhoneEvent::StreamUp { stream_sid: SID.into() });
+        assert_eq!(phone.told().await, LineEvent::StreamUp);
         twilio.media(&sound(1, 160)).await;
         assert_eq!(phone.heard().await, format!("<{}>", sound(1, 160)));
         if polite {
@@ -78,7 +78,7 @@ async fn the_newest_stream_takes_the_place_of_the_one_before() {
     speak(&mut phone, &mut old, &of).await;
     let mut new = phone.attach().await;
     assert_eq!(at_once(phone.told().await), [cut(&of, 10_000)]);
-    assert_eq!(phone.told().await, PhoneEvent::StreamUp { stream_sid: SID.into() });
+    assert_eq!(phone.told().await, LineEvent::StreamUp);
     // The old one may be closed by now.
     let late = json!({"event": "media", "media": {"payload": sound(9, 160)}}).to_string();
     let _ = old.socket.send(Message::text(late)).await;
@@ -110,7 +110,7 @@ async fn we_can_close_a_stream_and_are_told_once() {
     assert_eq!(phone.told().await, DOWN(StreamEnd::Closed));
     assert_eq!(twilio.end().await, Some(1000));
     phone.send(PhoneMessage::Interrupt { active: None });
-    assert_eq!(phone.told().await, PhoneEvent::Interrupted { asked: true, cuts: Vec::new() });
+    assert_eq!(phone.told().await, LineEvent::Interrupted { asked: true, cuts: Vec::new() });
 }
 
 #[tokio::test]

@@ -68,14 +68,14 @@ async fn keys_are_told_but_no_more_than_a_caller_can_press() {
     let (mut phone, mut twilio) = Phone::ringing(PhoneLimits::default()).await;
     for digit in "0#A".chars() {
         twilio.say(json!({"event": "dtmf", "dtmf": {"track": "inbound_track", "digit": digit}})).await;
-        assert_eq!(phone.told().await, PhoneEvent::Digit(digit));
+        assert_eq!(phone.told().await, LineEvent::Digit(digit));
     }
     for _ in 0..10_000 {
         twilio.say(json!({"event": "dtmf", "dtmf": {"digit": "1"}})).await;
     }
     twilio.say(json!({"event": "stop"})).await;
     let mut keys = 0;
-    while phone.told().await == PhoneEvent::Digit('1') {
+    while phone.told().await == LineEvent::Digit('1') {
         keys += 1;
     }
     assert!(keys < 1_000, "{keys}");

@@ -49,7 +49,7 @@ async fn what_the_line_adds() {
         phone.send(PhoneMessage::Interrupt { active: None });
         while twilio.hear().await["event"] != "clear" {}
         taken.push(began.elapsed());
-        while !matches!(phone.told().await, PhoneEvent::Interrupted { .. }) {}
+        while !matches!(phone.told().await, LineEvent::Interrupted { .. }) {}
     }
     print("from an interruption to the clear at Twilio's socket", taken);
 }

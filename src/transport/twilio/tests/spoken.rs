@@ -15,11 +15,11 @@ async fn whole_frames_pass_untouched_with_a_mark_at_the_end_and_are_known_to_be_
     }
     let mark = twilio.hear().await;
     assert_eq!((&mark["event"], &mark["streamSid"]), (&json!("mark"), &json!(SID)));
-    assert_eq!(phone.told().await, PhoneEvent::Playing);
+    assert_eq!(phone.told().await, LineEvent::Playing);
     twilio.echo(&mark).await;
-    assert_eq!(phone.told().await, PhoneEvent::Played);
+    assert_eq!(phone.told().await, LineEvent::Played);
     phone.lane.push_persona(audio(&of, &sound(4, 160)));
-    assert_eq!(phone.told().await, PhoneEvent::Playing, "again, after silence");
+    assert_eq!(phone.told().await, LineEvent::Playing, "again, after silence");
 }
 
 #[tokio::test]
@@ -65,7 +65,7 @@ async fn an_interruption_clears_the_line_and_says_what_was_not_heard() {
     phone.lane.push_persona(audio(&playing, &sound(1, 16_000)));
     phone.lane.push_persona(end(&playing));
     phone.lane.push_persona(audio(&queued, &sound(2, 1_610)));
-    assert_eq!(phone.told().await, PhoneEvent::Playing);
+    assert_eq!(phone.told().await, LineEvent::Playing);
     let mark = [twilio.hear().await, twilio.hear().await][1].clone();
     assert_eq!(twilio.hear().await["event"], "media");
     phone.send(PhoneMessage::Interrupt { active: Some("r1".into()) });
@@ -76,13 +76,13 @@ async fn an_interruption_clears_the_line_and_says_what_was_not_heard() {
     phone.lane.push_persona(audio(&queued, &sound(2, 160)));
     phone.lane.push_persona(audio(&of("r2", "c"), &sound(3, 160)));
     assert_eq!(twilio.hear().await, media(&sound(3, 160)));
-    assert_eq!(phone.told().await, PhoneEvent::Playing);
+    assert_eq!(phone.told().await, LineEvent::Playing);
     phone.send(PhoneMessage::Interrupt { active: None });
     assert_eq!(at_once(phone.told().await), [cut(&of("r2", "c"), 20)]);
     phone.send(PhoneMessage::Interrupt { active: None });
     assert_eq!(
         phone.told().await,
-        PhoneEvent::Interrupted { asked: true, cuts: Vec::new() },
+        LineEvent::Interrupted { asked: true, cuts: Vec::new() },
         "answered though there is nothing"
     );
 }
@@ -97,7 +97,7 @@ async fn a_message_of_which_less_than_a_frame_came_was_not_heard_at_all() {
     for event in ["media", "media", "mark"] {
         assert_eq!(twilio.hear().await["event"], event);
     }
-    assert_eq!(phone.told().await, PhoneEvent::Playing);
+    assert_eq!(phone.told().await, LineEvent::Playing);
     phone.lane.push_persona(audio(&begun, &sound(1, 1)));
     phone.send(PhoneMessage::Interrupt { active: None });
     let cuts = at_once(phone.told().await);
@@ -110,12 +110,12 @@ async fn without_a_stream_an_interruption_is_answered_and_speech_waits_for_one()
     let (unheard, greeting) = (of("r1", "a"), of("r2", "b"));
     phone.lane.push_persona(audio(&unheard, &sound(1, 160)));
     phone.send(PhoneMessage::Interrupt { active: None });
-    assert_eq!(phone.told().await, PhoneEvent::Interrupted { asked: true, cuts: vec![cut(&unheard, 0)] });
+    assert_eq!(phone.told().await, LineEvent::Interrupted { asked: true, cuts: vec![cut(&unheard, 0)] });
     phone.lane.push_persona(audio(&greeting, &sound(2, 160)));
     let mut twilio = phone.attach().await;
     assert_eq!(twilio.hear().await, media(&sound(2, 160)));
-    assert_eq!(phone.told().await, PhoneEvent::StreamUp { stream_sid: SID.into() });
-    assert_eq!(phone.told().await, PhoneEvent::Playing);
+    assert_eq!(phone.told().await, LineEvent::StreamUp);
+    assert_eq!(phone.told().await, LineEvent::Playing);
 }
 
 #[tokio::test]
@@ -127,10 +127,10 @@ async fn a_far_end_that_does_not_read_is_lost_but_an_interruption_is_answered_be
     for _ in 0..500 {
         phone.lane.push_persona(audio(&of, &sound(1, 8_000)));
     }
-    assert_eq!(phone.told().await, PhoneEvent::Playing);
+    assert_eq!(phone.told().await, LineEvent::Playing);
     phone.send(PhoneMessage::Interrupt { active: None });
     let cuts = at_once(phone.told().await);
     assert_eq!((cuts.len(), &cuts[0].item), (1, &of.item));
-    assert_eq!(phone.told().await, PhoneEvent::StreamDown { how: StreamEnd::Lost });
+    assert_eq!(phone.told().await, LineEvent::StreamDown { how: StreamEnd::Lost });
     twilio.end().await;
 }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::phone::Phone;
+use super::voice::{LineOrder, Voice};
 use super::{CallData, Due, Phase};
-use crate::call::conduct::{Conduct, PhoneTimer};
+use crate::call::conduct::{Conduct, VoiceTimer};
 use crate::call::digits::{PAUSE, Pressed};
 use crate::call::event::{CallEvent, LineEnd};
 use crate::call::floor::Request;
@@ -13,23 +13,24 @@ use crate::call::prompts;
 use crate::id::{ItemId, ResponseId};
 use crate::session::{HeardPart, SessionMessage};
 use crate::transport::twilio::PhoneMessage;
-use crate::transport::{Cut, EffectDone, PhoneEvent, StreamEnd};
+use crate::transport::{Cut, EffectDone, LineCommand, LineEvent, StreamEnd};
 
 /// How far back the caller's audio is looked at for words: what the server's detection needs to notice them.
 const LOOK_BACK: Duration = Duration::from_millis(500);
 
 impl CallData {
-    pub(super) fn on_phone_event(&mut self, event: PhoneEvent) {
+    pub(super) fn on_line_event(&mut self, event: LineEvent) {
         if self.phase == Phase::Ended {
             return;
         }
         match event {
-            PhoneEvent::StreamUp { .. } => {
+            LineEvent::StreamUp => {
                 self.record(CallEvent::LineUp {});
+                self.show_persona();
                 self.conduct(Conduct::on_line_up);
                 self.heed_who_answered();
             }
-            PhoneEvent::StreamDown { how } => {
+            LineEvent::StreamDown { how } => {
                 let told = match how {
                     StreamEnd::Stopped => LineEnd::Stopped,
                     StreamEnd::Lost => LineEnd::Lost,
@@ -38,14 +39,16 @@ impl CallData {
                 self.record(CallEvent::LineDown { how: told });
                 self.conduct(|conduct| conduct.on_line_down(how));
             }
-            PhoneEvent::Digit(key) => self.on_key(key),
-            PhoneEvent::Playing => self.conduct(|conduct| conduct.on_audible(true)),
-            PhoneEvent::Played => {
+            LineEvent::Digit(key) => self.on_key(key),
+            LineEvent::Wrote(text) => self.on_wrote(text),
+            LineEvent::Wants(persona) => self.on_wants(persona),
+            LineEvent::Playing => self.conduct(|conduct| conduct.on_audible(true)),
+            LineEvent::Played => {
                 let is_audible = self.is_sounding();
                 self.conduct(|conduct| conduct.on_audible(is_audible));
             }
-            PhoneEvent::Interrupted { asked, cuts } => self.on_interrupted(asked, cuts),
-            PhoneEvent::Effect(done) => self.on_effect(done),
+            LineEvent::Interrupted { asked, cuts } => self.on_interrupted(asked, cuts),
+            LineEvent::Effect(done) => self.on_effect(done),
         }
     }
 
@@ -57,7 +60,7 @@ impl CallData {
         let parts = cuts.into_iter().map(part).collect();
         self.tell_session(SessionMessage::Interrupted(parts));
         if asked {
-            let held = self.phone.as_mut().map(|phone| phone.cutting.on_told());
+            let held = self.voice.as_mut().map(|voice| voice.cutting.on_told());
             held.into_iter().flatten().for_each(|message| self.tell_session(message));
         }
         self.conduct(|conduct| conduct.on_cut(unasked));
@@ -68,9 +71,9 @@ impl CallData {
             EffectDone::HungUp(Ok(())) | EffectDone::Redirected(Ok(())) => {}
             EffectDone::HungUp(Err(why)) | EffectDone::Redirected(Err(why)) => {
                 tracing::warn!(why, "Twilio's REST API did not take it: it will be told when it asks");
-                self.for_phone(PhoneMessage::CloseStream);
+                self.for_voice(LineOrder::Phone(PhoneMessage::CloseStream));
                 // It may be over already.
-                self.for_phone(PhoneMessage::AskStatus);
+                self.for_voice(LineOrder::Any(LineCommand::AskStatus));
             }
             EffectDone::Status(Ok(goes_on)) => {
                 let status = if goes_on { PhoneStatus::GoesOn } else { PhoneStatus::Completed };
@@ -84,7 +87,7 @@ impl CallData {
         self.record(CallEvent::Dtmf { digit: key.to_string() });
         let asks_for_human = key == '0'
             && self.rendition.as_ref().is_some_and(|rendition| rendition.persona.phone.zero_transfers)
-            && self.phone.as_ref().is_some_and(|phone| phone.can_transfer(&self.dependencies.phone));
+            && self.voice.as_ref().is_some_and(|voice| voice.can_transfer(&self.dependencies.phone));
         self.conduct(Conduct::on_caller_acts);
         if asks_for_human {
             let summary = Some("The caller pressed 0 to speak with a person.".to_owned());
@@ -92,12 +95,12 @@ impl CallData {
             let _ = self.transfer(None, summary, true);
             return;
         }
-        match self.phone.as_mut().map(|phone| phone.digits.on_key(key)) {
+        match self.voice.as_mut().map(|voice| voice.digits.on_key(key)) {
             Some(Pressed::Whole(keys)) => self.on_keys(&keys),
             Some(Pressed::Wait(press)) => {
                 let alarm = self.later(Due::Keys(press), PAUSE);
-                if let Some(phone) = &mut self.phone {
-                    phone.alarms.keys = alarm;
+                if let Some(voice) = &mut self.voice {
+                    voice.alarms.keys = alarm;
                 }
             }
             None => {}
@@ -105,7 +108,7 @@ impl CallData {
     }
 
     pub(super) fn on_keys_pause(&mut self, press: u64) {
-        if let Some(keys) = self.phone.as_mut().and_then(|phone| phone.digits.on_pause(press)) {
+        if let Some(keys) = self.voice.as_mut().and_then(|voice| voice.digits.on_pause(press)) {
             self.on_keys(&keys);
         }
     }
@@ -114,17 +117,17 @@ impl CallData {
         self.supersede(Request::Prompt { note: prompts::pressed(keys) });
     }
 
-    pub(super) fn on_phone_timer(&mut self, timer: PhoneTimer) {
+    pub(super) fn on_voice_timer(&mut self, timer: VoiceTimer) {
         match timer {
-            PhoneTimer::Speech(number) => {
-                let Some(phone) = &self.phone else {
+            VoiceTimer::Speech(number) => {
+                let Some(voice) = &self.voice else {
                     return;
                 };
                 let manners = self
                     .rendition
                     .as_ref()
                     .map_or(Duration::ZERO, |rendition| rendition.persona.phone.min_speech);
-                let voiced = phone.lane.voiced(manners + LOOK_BACK);
+                let voiced = voice.lane.voiced(manners + LOOK_BACK);
                 self.conduct(|conduct| conduct.on_speech_lasts(number, voiced));
             }
             other => self.conduct(|conduct| conduct.on_timer(other)),
@@ -133,7 +136,7 @@ impl CallData {
 
     /// What the caller said stands in the conversation: it is answered, unless it was noise.
     pub(super) fn on_caller_said(&mut self, item_id: ItemId) {
-        let counts = self.phone.as_mut().is_some_and(|phone| phone.conduct.on_caller_said());
+        let counts = self.voice.as_mut().is_some_and(|voice| voice.conduct.on_caller_said());
         if counts {
             self.supersede(Request::Hear { item_id });
         } else {
@@ -143,7 +146,7 @@ impl CallData {
     }
 
     pub(super) fn on_caller_transcribed(&mut self, item_id: &ItemId, text: String) {
-        let turn = self.phone.as_mut().and_then(|phone| phone.said_in(item_id));
+        let turn = self.voice.as_mut().and_then(|voice| voice.said_in(item_id));
         if let Some(turn) = turn.filter(|_| !text.is_empty()) {
             self.record(CallEvent::CallerTranscript { text, turn });
         }
@@ -151,10 +154,10 @@ impl CallData {
 
     /// A message was not heard to its end.
     pub(super) fn on_heard(&mut self, item_id: ItemId, played_ms: u64, heard: String) {
-        if let Some(phone) = &mut self.phone {
+        if let Some(voice) = &mut self.voice {
             // Of several messages, what was heard is of the first.
-            phone.heard =
-                phone.heard.take().filter(|before| !before.is_empty()).or_else(|| Some(heard.clone()));
+            voice.heard =
+                voice.heard.take().filter(|before| !before.is_empty()).or_else(|| Some(heard.clone()));
         }
         let (item_id, heard) = (Some(item_id), Some(heard));
         self.record(CallEvent::AssistantInterrupted { played_ms, item_id, heard });
@@ -162,16 +165,16 @@ impl CallData {
 
     /// Whether something the persona said is still to be heard, as the lane knows it: sooner than the line tells.
     fn is_sounding(&self) -> bool {
-        let sounds = |phone: &Phone| phone.lane.is_sounding() && !phone.cutting.is_pending();
-        self.phone.as_ref().is_some_and(sounds)
+        let sounds = |voice: &Voice| voice.lane.is_sounding() && !voice.cutting.is_pending();
+        self.voice.as_ref().is_some_and(sounds)
     }
 
     /// A response began, or ended (`None`).
     pub(super) fn on_answering(&mut self, response: Option<Option<ResponseId>>) {
         let is_answering = response.is_some();
-        if let Some(phone) = &mut self.phone {
-            phone.heard = phone.heard.take().filter(|_| !is_answering);
-            phone.active = response.flatten();
+        if let Some(voice) = &mut self.voice {
+            voice.heard = voice.heard.take().filter(|_| !is_answering);
+            voice.active = response.flatten();
         }
         if !is_answering && self.is_sounding() {
             // Else a farewell that was generated at once would be over before it is heard.
@@ -183,20 +186,20 @@ impl CallData {
     /// A tool is at work: the caller is told something if it takes long.
     pub(super) fn arm_filler(&mut self, tool: &str) {
         let filler = self.filler_of(tool).map(|(_, after)| after);
-        let (Some(after), Some(phone)) = (filler, &mut self.phone) else {
+        let (Some(after), Some(voice)) = (filler, &mut self.voice) else {
             return;
         };
-        phone.fillers += 1;
-        let number = phone.fillers;
+        voice.fillers += 1;
+        let number = voice.fillers;
         let alarm = self.later(Due::Filler(number), after);
-        if let Some(phone) = &mut self.phone {
-            phone.alarms.filler = alarm;
+        if let Some(voice) = &mut self.voice {
+            voice.alarms.filler = alarm;
         }
     }
 
     pub(super) fn on_filler_due(&mut self, number: u64) {
-        let may_be_said = |phone: &Phone| phone.fillers == number && !phone.conduct.is_caller_speaking();
-        if !self.phone.as_ref().is_some_and(may_be_said) {
+        let may_be_said = |voice: &Voice| voice.fillers == number && !voice.conduct.is_caller_speaking();
+        if !self.voice.as_ref().is_some_and(may_be_said) {
             return;
         }
         let words =

@@ -1,28 +1,32 @@
-//! What a call does on the phone: it carries out what its conduct decides, and tells the conduct what happens.
+//! What a call does on a line that carries voices: it carries out what its conduct decides, and tells the conduct what
+//! happens.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use ractor::{Actor, ActorProcessingErr, ActorRef};
+use ractor::{ActorProcessingErr, ActorRef};
 use tokio::sync::oneshot;
 
 use super::alarm::Alarm;
 use super::cutting::Cutting;
+use super::line::Line;
+pub(super) use super::line::LineOrder;
 use super::record::Effect;
-use super::{CallData, CallMessage, Due, Phase, PhoneDesk};
+use super::{CallData, CallDependencies, CallMessage, Due, Phase, PhoneDesk};
 use crate::audio::Lane;
 use crate::call::CallError;
-use crate::call::conduct::{Conduct, Occasion, PhoneAction, PhoneTimer};
+use crate::call::conduct::{Conduct, Occasion, VoiceAction, VoiceTimer};
 use crate::call::digits::Digits;
 use crate::call::event::{CallEvent, EndReason};
 use crate::call::floor::Request;
-use crate::call::phone::{AnsweredBy, Dial, PhoneOrder, PhoneStart};
+use crate::call::phone::{AnsweredBy, Dial, PhoneOrder};
 use crate::call::prompts;
+use crate::call::voice::VoiceStart;
 use crate::id::{CallId, ItemId, ResponseId};
-use crate::protocol::openai::APPEND;
 use crate::session::SessionMessage;
+use crate::transport::twilio::PhoneMessage;
 use crate::transport::twilio::script::{DialPlan, human, may_be_dialled};
-use crate::transport::twilio::{PhoneArguments, PhoneLine, PhoneMessage};
+use crate::transport::{Goodbye, GoodbyeKind, LineCommand};
 
 /// So many of the caller's sayings wait for their words to be written down.
 const MAX_UNWRITTEN: usize = 32;
@@ -31,10 +35,10 @@ const APOLOGY: &str = "I am sorry, we have a technical problem. Please call agai
 const APOLOGY_BEFORE_HUMAN: &str =
     "I am sorry, we have a technical problem. I am putting you through to a colleague.";
 
-/// The phone's side of a call.
-pub(super) struct Phone {
-    pub(super) start: PhoneStart,
-    line: ActorRef<PhoneMessage>,
+/// The spoken side of a call.
+pub(super) struct Voice {
+    pub(super) start: VoiceStart,
+    line: Line,
     pub(super) lane: Arc<Lane>,
     pub(super) conduct: Conduct,
     pub(super) digits: Digits,
@@ -68,25 +72,17 @@ pub(super) struct Alarms {
     pub(super) filler: Alarm,
 }
 
-impl Phone {
-    /// The phone of a call that begins, or is taken up again.
+impl Voice {
+    /// The voice of a call that begins, or is taken up again.
     pub(super) async fn begin(
         myself: &ActorRef<CallMessage>,
         call_id: &CallId,
-        desk: &PhoneDesk,
-        start: PhoneStart,
-    ) -> Result<(Self, Vec<PhoneAction>), ActorProcessingErr> {
-        let lane = Arc::new(Lane::new(desk.audio_queue, APPEND));
-        let arguments = PhoneArguments {
-            call_id: call_id.clone(),
-            lane: Arc::clone(&lane),
-            api: desk.api.clone(),
-            limits: desk.limits,
-            owner: myself.get_derived(),
-        };
-        let (line, _) = Actor::spawn_linked(None, PhoneLine, arguments, myself.get_cell()).await?;
+        dependencies: &CallDependencies,
+        start: VoiceStart,
+    ) -> Result<(Self, Vec<VoiceAction>), ActorProcessingErr> {
+        let (line, lane) = Line::begin(myself, call_id, dependencies, &start).await?;
         let (conduct, actions) = Conduct::expected();
-        let phone = Self {
+        let voice = Self {
             start,
             line,
             lane,
@@ -102,11 +98,11 @@ impl Phone {
             fillers: 0,
             alarms: Alarms::default(),
         };
-        Ok((phone, actions))
+        Ok((voice, actions))
     }
 
     pub(super) fn is_line(&self, id: ractor::ActorId) -> bool {
-        self.line.get_id() == id
+        self.line.id() == id
     }
 
     /// Whether the caller would miss us: they would not while a human speaks with them.
@@ -120,19 +116,14 @@ impl Phone {
 
     /// The human callers are put through to.
     fn human(&self, desk: &PhoneDesk) -> Option<String> {
-        let of_business =
-            self.start.business.as_ref().and_then(|business| business.transfer_number.as_deref());
-        human(of_business, desk.transfer_number.as_deref(), self.start.caller.as_deref())
-            .map(ToOwned::to_owned)
+        let phone = self.start.phone()?;
+        let of_business = phone.business.as_ref().and_then(|business| business.transfer_number.as_deref());
+        human(of_business, desk.transfer_number.as_deref(), phone.caller.as_deref()).map(ToOwned::to_owned)
     }
 
-    fn may_dial(&self, to: &str) -> bool {
-        may_be_dialled(self.start.caller.as_deref(), to)
-    }
-
-    fn tell_line(&self, message: PhoneMessage) {
-        // A line that is gone ends the call by itself.
-        let _ = self.line.cast(message);
+    /// What the caller sees of the call, where they can see anything.
+    pub(super) fn has_screen(&self) -> bool {
+        matches!(self.line, Line::Browser(_))
     }
 
     /// The turn in which this was said.
@@ -148,73 +139,106 @@ impl Phone {
         self.unwritten.push_back((item_id, turn));
     }
 
-    fn slot(&mut self, timer: PhoneTimer) -> &mut Alarm {
+    fn slot(&mut self, timer: VoiceTimer) -> &mut Alarm {
         match timer {
-            PhoneTimer::Speech(_) => &mut self.alarms.speech,
-            PhoneTimer::Silence(_) => &mut self.alarms.silence,
-            PhoneTimer::EndingSoon => &mut self.alarms.ending_soon,
-            PhoneTimer::MaxCall => &mut self.alarms.max_call,
-            PhoneTimer::Farewell(_) => &mut self.alarms.farewell,
-            PhoneTimer::Line(_) => &mut self.alarms.line,
+            VoiceTimer::Speech(_) => &mut self.alarms.speech,
+            VoiceTimer::Silence(_) => &mut self.alarms.silence,
+            VoiceTimer::EndingSoon => &mut self.alarms.ending_soon,
+            VoiceTimer::MaxCall => &mut self.alarms.max_call,
+            VoiceTimer::Farewell(_) => &mut self.alarms.farewell,
+            VoiceTimer::Line(_) => &mut self.alarms.line,
         }
     }
 }
 
+/// How a call that is left for this reason takes its leave.
+fn goodbye(reason: EndReason) -> Goodbye {
+    let kind = match reason {
+        EndReason::Shutdown => GoodbyeKind::GoingDown,
+        EndReason::ModelUnavailable | EndReason::Failed => GoodbyeKind::Failed,
+        EndReason::HungUp
+        | EndReason::Assistant
+        | EndReason::Silence
+        | EndReason::MaxDuration
+        | EndReason::Transferred
+        | EndReason::NotTaken
+        | EndReason::Voicemail
+        | EndReason::LineLost => GoodbyeKind::Done,
+    };
+    Goodbye { reason: reason.as_str(), kind }
+}
+
 impl CallData {
     /// Tells the conduct what happens, and does what it says. A text call has none.
-    pub(super) fn conduct(&mut self, happens: impl FnOnce(&mut Conduct) -> Vec<PhoneAction>) {
-        let Some(phone) = &mut self.phone else {
+    pub(super) fn conduct(&mut self, happens: impl FnOnce(&mut Conduct) -> Vec<VoiceAction>) {
+        let Some(voice) = &mut self.voice else {
             return;
         };
-        for action in happens(&mut phone.conduct) {
-            self.perform_on_phone(action);
+        for action in happens(&mut voice.conduct) {
+            self.perform_on_line(action);
         }
     }
 
-    pub(super) fn perform_on_phone(&mut self, action: PhoneAction) {
-        let Some(phone) = &mut self.phone else {
+    pub(super) fn perform_on_line(&mut self, action: VoiceAction) {
+        let Some(voice) = &mut self.voice else {
             return;
         };
         match action {
-            PhoneAction::Interrupt => {
-                let active = phone.active.clone();
-                phone.heard = None;
-                phone.cutting.ask();
-                phone.tell_line(PhoneMessage::Interrupt { active });
+            VoiceAction::Interrupt => {
+                let active = voice.active.clone();
+                voice.heard = None;
+                voice.cutting.ask();
+                voice.line.tell(LineOrder::Any(LineCommand::Interrupt { active }));
             }
-            PhoneAction::Say(occasion) => self.say_on(occasion),
-            PhoneAction::Arm(timer, after) => {
-                let alarm = self.later(Due::Phone(timer), after);
-                if let Some(phone) = &mut self.phone {
-                    *phone.slot(timer) = alarm;
+            VoiceAction::Say(occasion) => self.say_on(occasion),
+            VoiceAction::Arm(timer, after) => {
+                let alarm = self.later(Due::Voice(timer), after);
+                if let Some(voice) = &mut self.voice {
+                    *voice.slot(timer) = alarm;
                 }
             }
-            PhoneAction::HangUp => self.hold(Effect::Phone(PhoneMessage::HangUp)),
-            PhoneAction::PutThrough(dial) => self.put_through(&dial),
-            PhoneAction::Apologise => {
-                let twiml = self.apology();
-                self.hold(Effect::Phone(PhoneMessage::Redirect { twiml }));
+            VoiceAction::HangUp => {
+                let goodbye = goodbye(voice.conduct.left_for());
+                self.hold(Effect::Voice(LineOrder::Any(LineCommand::HangUp(goodbye))));
             }
-            PhoneAction::AskStatus => phone.tell_line(PhoneMessage::AskStatus),
-            PhoneAction::RestSession => self.for_session(SessionMessage::Sleep),
-            PhoneAction::End(reason) => {
-                let mut enders = std::mem::take(&mut phone.enders).into_iter();
+            VoiceAction::PutThrough(dial) => self.put_through(&dial),
+            // Whoever has a screen has been told in writing.
+            VoiceAction::Apologise if voice.has_screen() => {
+                let goodbye = goodbye(voice.conduct.left_for());
+                self.hold(Effect::Voice(LineOrder::Any(LineCommand::HangUp(goodbye))));
+            }
+            VoiceAction::Apologise => {
+                let twiml = self.apology();
+                self.hold(Effect::Voice(LineOrder::Phone(PhoneMessage::Redirect { twiml })));
+            }
+            VoiceAction::AskStatus => voice.line.tell(LineOrder::Any(LineCommand::AskStatus)),
+            VoiceAction::RestSession => self.for_session(SessionMessage::Sleep),
+            VoiceAction::End(reason) => {
+                let mut enders = std::mem::take(&mut voice.enders).into_iter();
                 self.end(reason, enders.next());
                 enders.for_each(|ender| self.hold(Effect::Ended(Some(ender))));
             }
         }
     }
 
-    pub(super) fn for_phone(&self, message: PhoneMessage) {
-        if let Some(phone) = &self.phone {
-            phone.tell_line(message);
+    pub(super) fn for_voice(&self, order: LineOrder) {
+        if let Some(voice) = &self.voice {
+            voice.line.tell(order);
         }
     }
 
+    /// A caller's stream is there. One that comes before the call knows what it is waits for that.
+    pub(super) fn attach(&mut self, attach: LineOrder) {
+        if self.phase == Phase::Ended {
+            return;
+        }
+        if self.knows_itself() { self.for_voice(attach) } else { self.early_stream = Some(attach) }
+    }
+
     fn say_on(&mut self, occasion: Occasion) {
-        let business = self.phone.as_ref().and_then(|phone| phone.start.business.clone());
+        let business = self.voice.as_ref().and_then(|voice| voice.start.business().cloned());
         let greeting = business.as_ref().and_then(|business| business.greeting.as_deref());
-        let heard = self.phone.as_mut().and_then(|phone| phone.heard.take());
+        let heard = self.voice.as_mut().and_then(|voice| voice.heard.take());
         let speaking = self.rendition.as_ref().map(|rendition| Arc::clone(&rendition.persona));
         if let Some(note) =
             speaking.and_then(|persona| prompts::prompt(occasion, &persona, greeting, heard.as_deref()))
@@ -228,13 +252,13 @@ impl CallData {
         let call = self.call_id.clone();
         let plan = DialPlan::new(&dial.to, dial.caller_id.as_deref()).whispering(&call);
         let twiml = self.dependencies.phone.script.dial(plan);
-        self.hold(Effect::Phone(PhoneMessage::Redirect { twiml }));
+        self.hold(Effect::Voice(LineOrder::Phone(PhoneMessage::Redirect { twiml })));
     }
 
     /// What the caller hears when the model cannot be had: from Twilio, since nobody else can speak.
     fn apology(&self) -> String {
         let desk = &self.dependencies.phone;
-        let Some(to) = self.phone.as_ref().and_then(|phone| phone.human(desk)) else {
+        let Some(to) = self.voice.as_ref().and_then(|voice| voice.human(desk)) else {
             return desk.script.say_and_hang_up(APOLOGY);
         };
         let plan = DialPlan::new(&to, self.our_number());
@@ -242,7 +266,7 @@ impl CallData {
     }
 
     fn our_number(&self) -> Option<&str> {
-        self.phone.as_ref().and_then(|phone| phone.start.called.as_deref())
+        self.voice.as_ref()?.start.phone()?.called.as_deref()
     }
 
     pub(super) fn on_phone_order(&mut self, order: PhoneOrder) {
@@ -250,21 +274,20 @@ impl CallData {
             return self.refuse_order(order);
         }
         match order {
-            PhoneOrder::Attach(stream) if !self.knows_itself() => self.early_stream = Some(stream),
-            PhoneOrder::Attach(stream) => self.for_phone(PhoneMessage::Attach(stream)),
+            PhoneOrder::Attach(stream) => self.attach(LineOrder::Phone(PhoneMessage::Attach(stream))),
             PhoneOrder::Next { dialled, reply } => {
-                let Some(phone) = &mut self.phone else {
+                let Some(voice) = &mut self.voice else {
                     return;
                 };
-                let (next, actions) = phone.conduct.on_next(dialled);
+                let (next, actions) = voice.conduct.on_next(dialled);
                 // Whoever asks may have gone; what follows does not depend on it.
                 let _ = reply.send(next);
-                actions.into_iter().for_each(|action| self.perform_on_phone(action));
+                actions.into_iter().for_each(|action| self.perform_on_line(action));
             }
             PhoneOrder::Status(status) => self.conduct(|conduct| conduct.on_status(status)),
             PhoneOrder::AnsweredBy(who) => {
-                if let Some(phone) = &mut self.phone {
-                    phone.answered_by = Some(who);
+                if let Some(voice) = &mut self.voice {
+                    voice.answered_by = Some(who);
                 }
                 self.heed_who_answered();
             }
@@ -272,8 +295,8 @@ impl CallData {
                 let _ = reply.send(self.transfer(to, summary, true));
             }
             PhoneOrder::Whisper { reply } => {
-                let phone = self.phone.as_ref().filter(|phone| phone.conduct.human().is_some());
-                let _ = reply.send(phone.and_then(|phone| phone.summary.clone()));
+                let voice = self.voice.as_ref().filter(|voice| voice.conduct.human().is_some());
+                let _ = reply.send(voice.and_then(|voice| voice.summary.clone()));
             }
         }
     }
@@ -299,38 +322,39 @@ impl CallData {
         announce: bool,
     ) -> Result<(), CallError> {
         let desk = Arc::clone(&self.dependencies.phone);
-        let Some(phone) = &mut self.phone else {
+        let Some((voice, phone)) =
+            self.voice.as_mut().and_then(|voice| voice.start.phone().cloned().map(|phone| (voice, phone)))
+        else {
             return Err(CallError::NoPhone);
         };
         let to = match to {
-            Some(to) => Some(to).filter(|to| phone.may_dial(to)),
-            None => phone.human(&desk),
+            Some(to) => Some(to).filter(|to| may_be_dialled(phone.caller.as_deref(), to)),
+            None => voice.human(&desk),
         };
-        let dial =
-            Dial { to: to.ok_or(CallError::NobodyToTransferTo)?, caller_id: phone.start.called.clone() };
-        phone.summary = summary;
+        let dial = Dial { to: to.ok_or(CallError::NobodyToTransferTo)?, caller_id: phone.called };
+        voice.summary = summary;
         self.conduct(|conduct| conduct.on_transfer(dial, announce));
         Ok(())
     }
 
-    /// Someone outside ends the call: Twilio is told first.
-    pub(super) fn hang_up_phone(&mut self, reply: oneshot::Sender<Result<(), CallError>>) {
-        if let Some(phone) = &mut self.phone {
-            phone.enders.push(reply);
+    /// Someone outside ends the call: its line is told first.
+    pub(super) fn hang_up_line(&mut self, reply: oneshot::Sender<Result<(), CallError>>) {
+        if let Some(voice) = &mut self.voice {
+            voice.enders.push(reply);
         }
         self.conduct(|conduct| conduct.on_hang_up(EndReason::HungUp));
     }
 
     /// Who took the call up matters once there are both someone to speak to them and a line.
     pub(super) fn heed_who_answered(&mut self) {
-        let (Some(rendition), Some(phone)) = (&self.rendition, &mut self.phone) else {
+        let (Some(rendition), Some(voice)) = (&self.rendition, &mut self.voice) else {
             return;
         };
-        if !phone.conduct.is_line_up() {
+        if !voice.conduct.is_line_up() {
             return;
         }
         let has_message = rendition.persona.voicemail.is_some();
-        if let Some(who) = phone.answered_by.take() {
+        if let Some(who) = voice.answered_by.take() {
             self.conduct(|conduct| conduct.on_answered_by(who, has_message));
         }
     }

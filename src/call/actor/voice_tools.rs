@@ -14,7 +14,7 @@ use crate::tool::{ToolOutcome, ToolStatus};
 impl CallData {
     /// The model asks the call to do something on its line. What it asks for happens when it has said what it is
     /// about to say.
-    pub(super) fn on_phone_tool(
+    pub(super) fn on_voice_tool(
         &mut self,
         id: &ToolCallId,
         name: String,
@@ -30,7 +30,7 @@ impl CallData {
             arguments: shown,
             tool_call_id: id.clone(),
         });
-        let (status, output) = match request.and_then(|request| self.perform_phone_tool(request)) {
+        let (status, output) = match request.and_then(|request| self.perform_voice_tool(request)) {
             Ok(output) => (ToolStatus::Ok, output),
             Err(why) => (ToolStatus::Refused, json!({"error": why})),
         };
@@ -43,8 +43,8 @@ impl CallData {
         self.for_session(SessionMessage::ToolOutput { id: id.clone(), output: outcome.output });
     }
 
-    fn perform_phone_tool(&mut self, request: PhoneRequest) -> Result<serde_json::Value, String> {
-        if self.phone.is_none() {
+    fn perform_voice_tool(&mut self, request: PhoneRequest) -> Result<serde_json::Value, String> {
+        if self.voice.is_none() {
             return Err("this is no phone call: there is nothing to hang up or to put through".to_owned());
         }
         match request {

@@ -1,0 +1,83 @@
+//! The line that carries a call's voice: the phone's, or a browser's.
+
+use std::sync::Arc;
+
+use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef};
+
+use super::{CallDependencies, CallMessage};
+use crate::audio::Lane;
+use crate::call::voice::VoiceStart;
+use crate::id::CallId;
+use crate::protocol::openai::APPEND;
+use crate::sound::AudioFormat;
+use crate::transport::LineCommand;
+use crate::transport::browser::{BrowserArguments, BrowserLine, BrowserMessage};
+use crate::transport::twilio::{PhoneArguments, PhoneLine, PhoneMessage};
+
+/// Something for a line to do.
+#[derive(Debug)]
+pub(super) enum LineOrder {
+    /// Every line can.
+    Any(LineCommand),
+    /// Only a phone's line can.
+    Phone(PhoneMessage),
+    /// Only a browser's line can.
+    Browser(BrowserMessage),
+}
+
+/// The line.
+pub(super) enum Line {
+    Phone(ActorRef<PhoneMessage>),
+    Browser(ActorRef<BrowserMessage>),
+}
+
+impl Line {
+    /// The line of a call that begins, or is taken up again, and its audio.
+    pub(super) async fn begin(
+        myself: &ActorRef<CallMessage>,
+        call_id: &CallId,
+        dependencies: &CallDependencies,
+        start: &VoiceStart,
+    ) -> Result<(Self, Arc<Lane>), ActorProcessingErr> {
+        let (call_id, owner) = (call_id.clone(), myself.get_derived());
+        match start {
+            VoiceStart::Phone(_) => {
+                let desk = &dependencies.phone;
+                let lane = Arc::new(Lane::new(desk.audio_queue, APPEND, AudioFormat::Pcmu));
+                let (api, limits) = (desk.api.clone(), desk.limits);
+                let arguments = PhoneArguments { call_id, lane: Arc::clone(&lane), owner, api, limits };
+                let (line, _) = Actor::spawn_linked(None, PhoneLine, arguments, myself.get_cell()).await?;
+                Ok((Self::Phone(line), lane))
+            }
+            VoiceStart::Browser(_) => {
+                let desk = &dependencies.browser;
+                let lane = Arc::new(Lane::new(desk.audio_queue, APPEND, AudioFormat::Pcm24k));
+                let limits = desk.limits;
+                let arguments = BrowserArguments { call_id, lane: Arc::clone(&lane), owner, limits };
+                let (line, _) = Actor::spawn_linked(None, BrowserLine, arguments, myself.get_cell()).await?;
+                Ok((Self::Browser(line), lane))
+            }
+        }
+    }
+
+    pub(super) fn id(&self) -> ActorId {
+        match self {
+            Self::Phone(line) => line.get_id(),
+            Self::Browser(line) => line.get_id(),
+        }
+    }
+
+    /// Has the line do something. What another kind of line could do is not done.
+    pub(super) fn tell(&self, order: LineOrder) {
+        // A line that is gone ends the call by itself.
+        match (self, order) {
+            (Self::Phone(line), LineOrder::Any(command)) => drop(line.cast(command.into())),
+            (Self::Phone(line), LineOrder::Phone(message)) => drop(line.cast(message)),
+            (Self::Browser(line), LineOrder::Any(command)) => drop(line.cast(command.into())),
+            (Self::Browser(line), LineOrder::Browser(message)) => drop(line.cast(message)),
+            (Self::Phone(_), LineOrder::Browser(_)) | (Self::Browser(_), LineOrder::Phone(_)) => {
+                tracing::warn!("this line cannot do that");
+            }
+        }
+    }
+}

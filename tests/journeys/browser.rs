@@ -1,0 +1,8 @@
+//! Journeys from a browser: its connection on one end, the rehearsal model on the other, both speaking aloud.
+
+mod line;
+
+mod doors;
+mod limits;
+mod lost;
+mod talk;
