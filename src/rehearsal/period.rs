@@ -102,13 +102,15 @@ pub(super) fn anchored(utterance: &str, instructions: &str) -> String {
     anchored
 }
 
-/// The first day named after "today".
+/// The first day named after "today", in the same line. Instructions are long: only such lines are taken apart.
 fn today(instructions: &str) -> Option<Month> {
-    let all = words(instructions);
-    let from = all.iter().position(|word| word.text.eq_ignore_ascii_case("today"))?;
-    all[from..].iter().find_map(|word| match compact(&word.text) {
-        Some(Span::Day(year, month, _)) => Some(Month { year, month }),
-        _ => None,
+    let told = instructions.lines().filter(|line| line.to_ascii_lowercase().contains("today"));
+    told.map(words).find_map(|line| {
+        let from = line.iter().position(|word| word.text.eq_ignore_ascii_case("today"))?;
+        line[from..].iter().find_map(|word| match compact(&word.text) {
+            Some(Span::Day(year, month, _)) => Some(Month { year, month }),
+            _ => None,
+        })
     })
 }
 
