@@ -4,16 +4,19 @@
 
 create table if not exists call_events (
     call_id text        not null,
+    journal text        not null,
     seq     bigint      not null check (seq > 0),
     at      timestamptz not null,
     kind    text        not null,
     body    jsonb       not null,
-    primary key (call_id, seq)
+    primary key (call_id, journal, seq)
 );
 create index if not exists call_events_by_time on call_events (at);
 
 comment on table call_events is 'Every event of every call, in order, once';
 comment on column call_events.call_id is 'The call';
+comment on column call_events.journal is
+    'The journal it was delivered from: each data folder has its own, and call ids are unique within it';
 comment on column call_events.seq is 'Rises by one per call, from 1';
 comment on column call_events.at is 'When it happened';
 comment on column call_events.kind is 'Its type, such as turn.done';
@@ -21,6 +24,7 @@ comment on column call_events.body is 'The whole event as clients are shown it; 
 
 create table if not exists call_logs (
     call_id     text        not null,
+    journal     text        not null,
     first_seq   bigint      not null check (first_seq > 0),
     last_seq    bigint      not null,
     business_id text,
@@ -36,13 +40,14 @@ create table if not exists call_logs (
     updated_at  timestamptz not null,
     turns       bigint      not null default 0,
     usage       jsonb       not null default '{}',
-    primary key (call_id, first_seq)
+    primary key (call_id, journal, first_seq)
 );
 create index if not exists call_logs_by_start on call_logs (started_at, call_id collate "C", first_seq);
 create index if not exists call_logs_by_business on call_logs (business_id, started_at);
 
 comment on table call_logs is 'One row for each conversation; a call id may have several, one after another';
 comment on column call_logs.call_id is 'The call';
+comment on column call_logs.journal is 'The journal its events were delivered from';
 comment on column call_logs.first_seq is 'The number of its call.started';
 comment on column call_logs.last_seq is 'The newest event that is reckoned in here';
 comment on column call_logs.business_id is 'Whose caller it is, where that is known';
@@ -86,6 +91,7 @@ create or replace function ai_realtime_call_page(
     p_after_started_at timestamptz default null,
     p_after_call_id    text default null,
     p_after_first_seq  bigint default null,
+    p_other_than       text default null,
     p_limit            integer default 50
 ) returns setof call_logs
 language sql
@@ -93,15 +99,16 @@ stable
 set search_path = public, pg_temp
 as $$
     with found as materialized (
-        select log.call_id, log.first_seq
+        select log.call_id, log.journal, log.first_seq
         from call_events as event
         join call_logs as log
-            on log.call_id = event.call_id and event.seq between log.first_seq and log.last_seq
+            on log.call_id = event.call_id and log.journal = event.journal
+            and event.seq between log.first_seq and log.last_seq
         where p_words is not null
           and event.kind in ('caller.text', 'caller.transcript', 'assistant.text')
           and ai_realtime_said(event.body) @@ plainto_tsquery('simple'::regconfig, p_words)
         union
-        select log.call_id, log.first_seq
+        select log.call_id, log.journal, log.first_seq
         from call_logs as log
         where p_digits is not null
           and (strpos(log.from_number, p_digits) > 0 or strpos(log.to_number, p_digits) > 0)
@@ -112,14 +119,16 @@ as $$
       and (p_since is null or log.started_at >= p_since)
       and (p_until is null or log.started_at < p_until)
       and (p_transport is null or log.transport = p_transport)
+      and (p_other_than is null or log.journal <> p_other_than)
       and (p_after_started_at is null
            or (log.started_at, log.call_id collate "C", log.first_seq)
               < (p_after_started_at, p_after_call_id collate "C", p_after_first_seq))
-      and (p_words is null or (log.call_id, log.first_seq) in (select found.call_id, found.first_seq from found))
+      and (p_words is null or (log.call_id, log.journal, log.first_seq) in (
+          select found.call_id, found.journal, found.first_seq from found))
     order by log.started_at desc, log.call_id collate "C" desc, log.first_seq desc
     limit least(greatest(p_limit, 1), 200)
 $$;
 
 comment on function ai_realtime_call_page is
     'A page of the call log, newest first: of one business, within a time, on one kind of line, in which words were '
-    'said or with a number that holds these digits, after a place in the log';
+    'said or with a number that holds these digits, after a place in the log, from other journals than one';
