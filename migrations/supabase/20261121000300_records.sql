@@ -64,6 +64,25 @@ comment on column call_logs.updated_at is 'When this row last changed';
 comment on column call_logs.turns is 'Turns begun';
 comment on column call_logs.usage is 'Tokens by kind, under the name of each model';
 
+-- A delivery whose answer was lost may reach the database after the one that was tried in its place: what it says of a
+-- conversation is older, and does not count.
+create or replace function ai_realtime_keep_newer_log() returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+    if new.last_seq < old.last_seq then
+        return null;
+    end if;
+    return new;
+end
+$$;
+
+comment on function ai_realtime_keep_newer_log() is 'Keeps a row of the call log from being replaced by an older one';
+
+create or replace trigger ai_realtime_newer_log before update on call_logs
+    for each row execute function ai_realtime_keep_newer_log();
+
 -- What was said in an event, as words. Punctuation goes, so that words part as they do in the embedded store.
 create or replace function ai_realtime_said(body jsonb) returns tsvector
 language sql

@@ -17,6 +17,7 @@ on_both_stores!(
     a_conversation_is_read_back_as_it_was_written,
     words_are_words_whatever_they_hold,
     calls_of_one_name_in_two_journals_stay_apart,
+    an_older_row_of_the_log_does_not_replace_a_newer_one,
 );
 
 const LIMIT: Duration = Duration::from_secs(20);
@@ -187,4 +188,17 @@ async fn calls_of_one_name_in_two_journals_stay_apart(subject: Subject) {
     let found = far.call(&call.parse().unwrap(), None).await.unwrap().unwrap();
     let said = far.call_events(&found, 0, 50).await.unwrap().len() as u64;
     assert_eq!(said, found.newest_seq, "the events of one journal");
+}
+
+async fn an_older_row_of_the_log_does_not_replace_a_newer_one(subject: Subject) {
+    let Store::Supabase(store) = &subject.store else { return };
+    let call = new_call();
+    write(&subject, vec![began(&subject, &call, 1, None)]).await;
+    let id = call.parse().unwrap();
+    let older = subject.store.call(&id, None).await.unwrap().unwrap().log;
+    write(&subject, vec![event(&call, 2, "call.ended", "", Some(LogChange::Ended("hung_up")))]).await;
+    // It was on its way all the time.
+    store.deliver_logs(&[older]).await.unwrap();
+    let found = subject.far().await.call(&id, None).await.unwrap().unwrap();
+    assert_eq!((found.log.state, found.log.last_seq), (LogState::Ended, 2));
 }
