@@ -2,12 +2,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::Router;
 use axum::extract::State;
+use serde_json::json;
 use tokio::net::TcpListener;
 use url::Url;
 
 use super::*;
 
-fn schema(columns: &[(&str, &str)]) -> Schema {
+fn schema(columns: &[(&str, &str)]) -> SchemaReport {
     let columns: Vec<_> = columns.iter().map(|(name, kind)| json!({"name": name, "type": kind})).collect();
     let relation = |columns: &[Value]| json!({"kind": "table", "row_security": true, "columns": columns});
     let told = json!({
