@@ -99,7 +99,8 @@ comment on function ai_realtime_said(jsonb) is 'The words of what was said in an
 create index if not exists call_events_said on call_events using gin (ai_realtime_said(body))
     where kind in ('caller.text', 'caller.transcript', 'assistant.text');
 
--- A page of the call log, newest first. What is null is not asked for.
+-- A page of the call log, newest first. What is null is not asked for. It is planned for what is asked: one plan for
+-- every question would read the whole log for each.
 create or replace function ai_realtime_call_page(
     p_business_id      text default null,
     p_since            timestamptz default null,
@@ -110,13 +111,15 @@ create or replace function ai_realtime_call_page(
     p_after_started_at timestamptz default null,
     p_after_call_id    text default null,
     p_after_first_seq  bigint default null,
-    p_other_than       text default null,
     p_limit            integer default 50
 ) returns setof call_logs
-language sql
+language plpgsql
 stable
 set search_path = public, pg_temp
+set plan_cache_mode = force_custom_plan
 as $$
+begin
+    return query
     with found as materialized (
         select log.call_id, log.journal, log.first_seq
         from call_events as event
@@ -138,16 +141,16 @@ as $$
       and (p_since is null or log.started_at >= p_since)
       and (p_until is null or log.started_at < p_until)
       and (p_transport is null or log.transport = p_transport)
-      and (p_other_than is null or log.journal <> p_other_than)
       and (p_after_started_at is null
            or (log.started_at, log.call_id collate "C", log.first_seq)
               < (p_after_started_at, p_after_call_id collate "C", p_after_first_seq))
       and (p_words is null or (log.call_id, log.journal, log.first_seq) in (
           select found.call_id, found.journal, found.first_seq from found))
     order by log.started_at desc, log.call_id collate "C" desc, log.first_seq desc
-    limit least(greatest(p_limit, 1), 200)
+    limit least(greatest(p_limit, 1), 200);
+end
 $$;
 
 comment on function ai_realtime_call_page is
     'A page of the call log, newest first: of one business, within a time, on one kind of line, in which words were '
-    'said or with a number that holds these digits, after a place in the log, from other journals than one';
+    'said or with a number that holds these digits, after a place in the log';
