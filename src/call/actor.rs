@@ -10,6 +10,7 @@ mod phone_tools;
 mod recall;
 mod record;
 mod swaps;
+mod tools;
 mod turns;
 
 use std::collections::HashMap;
@@ -27,7 +28,7 @@ use self::phone::Phone;
 use self::recall::{Lost, recall};
 use self::record::Effect;
 use self::swaps::Swapping;
-use self::turns::Running;
+use self::tools::Running;
 use super::conduct::Conduct;
 use super::event::EndReason;
 use super::floor::{Floor, Request};
