@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::delivery::{Delivery, Outcome, Verdict};
@@ -23,7 +24,8 @@ const GATHER: Duration = Duration::from_millis(200);
 const MAX_EVENTS: usize = 1_000;
 /// Bytes of events in one request at most; one event may be larger.
 const MAX_BYTES: usize = 1 << 20;
-/// While the database is away, the figures are brought up to date as often as this.
+/// While something waits, the figures are brought up to date as often as this: to count it takes the longer the more
+/// calls wait.
 const SHOW_EVERY: Duration = Duration::from_secs(5);
 
 /// The delivery under way.
@@ -52,10 +54,15 @@ impl Outbox {
 
 async fn run(store: Supabase, ending: CancellationToken) {
     let mut delivery = Delivery::default();
+    let mut shown = None;
     loop {
-        show(&store).await;
+        if shown.is_none_or(|shown: Instant| shown.elapsed() >= SHOW_EVERY) {
+            show(&store).await;
+            shown = Some(Instant::now());
+        }
         let wait = match store.local().undelivered(MAX_EVENTS, MAX_BYTES).await {
             Ok(events) if events.is_empty() => {
+                show(&store).await;
                 if ending.is_cancelled() {
                     return;
                 }

@@ -4,16 +4,19 @@
 
 create table if not exists call_events (
     call_id text        not null,
+    journal text        not null,
     seq     bigint      not null check (seq > 0),
     at      timestamptz not null,
     kind    text        not null,
     body    jsonb       not null,
-    primary key (call_id, seq)
+    primary key (call_id, journal, seq)
 );
 create index if not exists call_events_by_time on call_events (at);
 
 comment on table call_events is 'Every event of every call, in order, once';
 comment on column call_events.call_id is 'The call';
+comment on column call_events.journal is
+    'The journal it was delivered from: each data folder has its own, and call ids are unique within it';
 comment on column call_events.seq is 'Rises by one per call, from 1';
 comment on column call_events.at is 'When it happened';
 comment on column call_events.kind is 'Its type, such as turn.done';
@@ -21,6 +24,7 @@ comment on column call_events.body is 'The whole event as clients are shown it; 
 
 create table if not exists call_logs (
     call_id     text        not null,
+    journal     text        not null,
     first_seq   bigint      not null check (first_seq > 0),
     last_seq    bigint      not null,
     business_id text,
@@ -36,13 +40,14 @@ create table if not exists call_logs (
     updated_at  timestamptz not null,
     turns       bigint      not null default 0,
     usage       jsonb       not null default '{}',
-    primary key (call_id, first_seq)
+    primary key (call_id, journal, first_seq)
 );
 create index if not exists call_logs_by_start on call_logs (started_at, call_id collate "C", first_seq);
 create index if not exists call_logs_by_business on call_logs (business_id, started_at);
 
 comment on table call_logs is 'One row for each conversation; a call id may have several, one after another';
 comment on column call_logs.call_id is 'The call';
+comment on column call_logs.journal is 'The journal its events were delivered from';
 comment on column call_logs.first_seq is 'The number of its call.started';
 comment on column call_logs.last_seq is 'The newest event that is reckoned in here';
 comment on column call_logs.business_id is 'Whose caller it is, where that is known';
@@ -58,6 +63,25 @@ comment on column call_logs.ended_at is 'When it ended';
 comment on column call_logs.updated_at is 'When this row last changed';
 comment on column call_logs.turns is 'Turns begun';
 comment on column call_logs.usage is 'Tokens by kind, under the name of each model';
+
+-- A delivery whose answer was lost may reach the database after the one that was tried in its place: what it says of a
+-- conversation is older, and does not count.
+create or replace function ai_realtime_keep_newer_log() returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+    if new.last_seq < old.last_seq then
+        return null;
+    end if;
+    return new;
+end
+$$;
+
+comment on function ai_realtime_keep_newer_log() is 'Keeps a row of the call log from being replaced by an older one';
+
+create or replace trigger ai_realtime_newer_log before update on call_logs
+    for each row execute function ai_realtime_keep_newer_log();
 
 -- What was said in an event, as words. Punctuation goes, so that words part as they do in the embedded store.
 create or replace function ai_realtime_said(body jsonb) returns tsvector
@@ -75,7 +99,8 @@ comment on function ai_realtime_said(jsonb) is 'The words of what was said in an
 create index if not exists call_events_said on call_events using gin (ai_realtime_said(body))
     where kind in ('caller.text', 'caller.transcript', 'assistant.text');
 
--- A page of the call log, newest first. What is null is not asked for.
+-- A page of the call log, newest first. What is null is not asked for. It is planned for what is asked: one plan for
+-- every question would read the whole log for each.
 create or replace function ai_realtime_call_page(
     p_business_id      text default null,
     p_since            timestamptz default null,
@@ -88,20 +113,24 @@ create or replace function ai_realtime_call_page(
     p_after_first_seq  bigint default null,
     p_limit            integer default 50
 ) returns setof call_logs
-language sql
+language plpgsql
 stable
 set search_path = public, pg_temp
+set plan_cache_mode = force_custom_plan
 as $$
+begin
+    return query
     with found as materialized (
-        select log.call_id, log.first_seq
+        select log.call_id, log.journal, log.first_seq
         from call_events as event
         join call_logs as log
-            on log.call_id = event.call_id and event.seq between log.first_seq and log.last_seq
+            on log.call_id = event.call_id and log.journal = event.journal
+            and event.seq between log.first_seq and log.last_seq
         where p_words is not null
           and event.kind in ('caller.text', 'caller.transcript', 'assistant.text')
           and ai_realtime_said(event.body) @@ plainto_tsquery('simple'::regconfig, p_words)
         union
-        select log.call_id, log.first_seq
+        select log.call_id, log.journal, log.first_seq
         from call_logs as log
         where p_digits is not null
           and (strpos(log.from_number, p_digits) > 0 or strpos(log.to_number, p_digits) > 0)
@@ -115,9 +144,11 @@ as $$
       and (p_after_started_at is null
            or (log.started_at, log.call_id collate "C", log.first_seq)
               < (p_after_started_at, p_after_call_id collate "C", p_after_first_seq))
-      and (p_words is null or (log.call_id, log.first_seq) in (select found.call_id, found.first_seq from found))
+      and (p_words is null or (log.call_id, log.journal, log.first_seq) in (
+          select found.call_id, found.journal, found.first_seq from found))
     order by log.started_at desc, log.call_id collate "C" desc, log.first_seq desc
-    limit least(greatest(p_limit, 1), 200)
+    limit least(greatest(p_limit, 1), 200);
+end
 $$;
 
 comment on function ai_realtime_call_page is

@@ -137,6 +137,10 @@ declare
     there documents;
     begun bigint;
 begin
+    if given_id is null then
+        -- The same text brought twice at once is one document: the second waits here for the first.
+        perform pg_advisory_xact_lock(hashtextextended(concat(hash, ' ', owner), 0));
+    end if;
     loop
         if given_id is not null then
             select * into there from documents where id = given_id for update;

@@ -10,7 +10,7 @@ create table if not exists public.tool_effects (
 );
 create index if not exists tool_effects_by_call on public.tool_effects (call_id);
 comment on table public.tool_effects is 'What tools have written, once per key. The service''s own: tools cannot read it.';
-comment on column public.tool_effects.key is 'A hash of the call, the tool and its arguments.';
+comment on column public.tool_effects.key is 'The journal of the service, and a hash of the call, the tool and its arguments.';
 comment on column public.tool_effects.call_id is 'The call it was done in.';
 comment on column public.tool_effects.tool is 'The tool that did it.';
 comment on column public.tool_effects.business_id is 'Whose rows were written; null where the call belongs to no business.';

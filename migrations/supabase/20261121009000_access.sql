@@ -24,24 +24,15 @@ $$;
 
 comment on function ai_realtime_set_updated_at() is 'Keeps updated_at: the time of the last change of the row';
 
--- What the service asks at `ai-realtime check` and when it looks a table up. It reads with its owner's rights, since
--- the record of migrations is closed to the service role, and tells nothing but names and types.
+-- What the service asks at `ai-realtime check` and when it looks a table up: names and types, nothing else.
 create or replace function ai_realtime_schema() returns jsonb
-language plpgsql
+language sql
 stable
-security definer
+security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-    applied jsonb := '[]';
-begin
-    if to_regclass('supabase_migrations.schema_migrations') is not null then
-        select coalesce(jsonb_agg(version order by version), '[]') into applied
-        from supabase_migrations.schema_migrations;
-    end if;
-    return jsonb_build_object(
+    select jsonb_build_object(
         'version', '20261121009000',
-        'applied', applied,
         'pgvector', exists (select from pg_extension where extname = 'vector'),
         'relations', (
             select coalesce(jsonb_object_agg(relation.relname, jsonb_build_object(
@@ -56,12 +47,11 @@ begin
             )), '{}')
             from pg_class as relation
             where relation.relnamespace = to_regnamespace('public')
-              and relation.relkind in ('r', 'p', 'v', 'm', 'f')));
-end
+              and relation.relkind in ('r', 'p', 'v', 'm', 'f')))
 $$;
 
 comment on function ai_realtime_schema() is
-    'The version of these migrations, those on record, whether pgvector is there, and every table and view of the '
+    'The version of these migrations, whether pgvector is there, and every table and view of the '
     'schema public with its columns and whether its row-level security is on';
 
 do $$

@@ -125,8 +125,8 @@ mod tests {
     }
 
     fn good() -> SchemaReport {
-        let table = RelationReport { kind: RelationKind::Table, row_security: true };
-        let view = RelationReport { kind: RelationKind::View, row_security: false };
+        let table = RelationReport { kind: RelationKind::Table, row_security: true, columns: Vec::new() };
+        let view = RelationReport { kind: RelationKind::View, row_security: false, columns: Vec::new() };
         let relations = BTreeMap::from([("dishes".to_owned(), table), ("hot_dishes".to_owned(), view)]);
         SchemaReport { version: "2".to_owned(), pgvector: true, relations }
     }
@@ -163,7 +163,8 @@ mod tests {
             ]
         );
         let open = problems_of(|report| {
-            let closed = RelationReport { kind: RelationKind::Table, row_security: false };
+            let closed =
+                RelationReport { kind: RelationKind::Table, row_security: false, columns: Vec::new() };
             report.relations.insert("dishes".to_owned(), closed);
         });
         assert!(open[0].contains("`alter table dishes enable row level security`"), "{open:?}");

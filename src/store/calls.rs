@@ -171,12 +171,15 @@ impl FromStr for CallSearch {
 }
 
 /// Where the events of a conversation are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
     /// In the journal of this node.
     Local,
-    /// In the user's database: another node held the call.
-    Remote,
+    /// In the user's database, delivered from another journal than this node's.
+    Remote {
+        /// What that journal is called.
+        journal: String,
+    },
 }
 
 /// A conversation that was found.
@@ -240,8 +243,10 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<EventRecord>, StoreError> {
         let id = &call.log.call_id;
-        let mut events = match (self, call.origin) {
-            (Self::Supabase(store), Origin::Remote) => store.events_after(id, after, limit).await?,
+        let mut events = match (self, &call.origin) {
+            (Self::Supabase(store), Origin::Remote { journal }) => {
+                store.events_after(journal, id, after, limit).await?
+            }
             (Self::Embedded(_) | Self::Supabase(_), _) => self.events_after(id, after, limit).await?,
         };
         events.retain(|event| event.seq <= call.newest_seq);
@@ -260,11 +265,9 @@ impl Store {
     }
 }
 
-/// The newest rows of both; where both have a conversation, the local row is the fresher one.
+/// The newest rows of both. What was delivered from this node's journal is not among the remote ones.
 fn merged(remote: Vec<CallLog>, local: Vec<CallLog>, limit: u32) -> Vec<CallLog> {
-    let key = |log: &CallLog| (log.call_id.clone(), log.first_seq);
-    let known: std::collections::BTreeSet<_> = local.iter().map(key).collect();
-    let mut rows: Vec<_> = remote.into_iter().filter(|log| !known.contains(&key(log))).chain(local).collect();
+    let mut rows: Vec<_> = remote.into_iter().chain(local).collect();
     rows.sort_by_key(|log| std::cmp::Reverse(log.place()));
     rows.truncate(limit as usize);
     rows
@@ -300,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_of_both_places_are_one_list_in_which_the_local_row_stands() {
+    fn rows_of_both_places_are_one_list() {
         let row = |call: &str, second: i64, turns: u64| CallLog {
             call_id: call.parse().unwrap(),
             first_seq: 1,
@@ -319,8 +322,8 @@ mod tests {
             turns,
             usage: ModelUsage::new(),
         };
-        let rows = merged(vec![row("c", 3, 0), row("a", 1, 0)], vec![row("d", 3, 0), row("c", 3, 7)], 3);
+        let rows = merged(vec![row("c", 3, 0), row("a", 1, 0)], vec![row("d", 3, 0), row("b", 2, 7)], 3);
         let told: Vec<_> = rows.iter().map(|row| (row.call_id.as_str(), row.turns)).collect();
-        assert_eq!(told, [("d", 0), ("c", 7), ("a", 0)]);
+        assert_eq!(told, [("d", 0), ("c", 0), ("b", 7)]);
     }
 }

@@ -52,6 +52,8 @@ pub const BUSY_LIMIT: Duration = Duration::from_secs(4);
 #[derive(Clone)]
 pub struct Embedded {
     path: Arc<Path>,
+    /// What its journal is called.
+    journal: Arc<str>,
     /// Of size one: SQLite has one writer at a time, and a queue here is fairer than its busy wait.
     writer: Pool,
     readers: Pool,
@@ -90,11 +92,13 @@ impl Embedded {
         }
         let writer = pool::build(path, Role::Writer, 1).map_err(StoreError::Query)?;
         let readers = pool::build(path, Role::Reader, READERS).map_err(StoreError::Query)?;
-        pool::run(&writer, OPEN_LIMIT, |connection| {
-            schema::prepare(connection).map_err(|error| StoreError::Query(error.into()))
+        let journal = pool::run(&writer, OPEN_LIMIT, |connection| {
+            schema::prepare(connection).map_err(|error| StoreError::Query(error.into()))?;
+            schema::journal_name(connection).map_err(failed)
         })
         .await?;
-        let store = Self { path: path.into(), writer, readers, written: Arc::default() };
+        let journal = journal.into();
+        let store = Self { path: path.into(), journal, writer, readers, written: Arc::default() };
         store.ping().await?;
         Ok(store)
     }
@@ -102,6 +106,11 @@ impl Embedded {
     /// The file.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// What its journal is called in a database to which several are delivered.
+    pub(super) fn journal(&self) -> &str {
+        &self.journal
     }
 
     pub(super) async fn ping(&self) -> Result<(), StoreError> {

@@ -20,7 +20,7 @@ use std::fmt;
 use secrecy::SecretString;
 use url::Url;
 
-pub use self::report::{RelationKind, RelationReport, SchemaReport};
+pub use self::report::{ColumnReport, RelationKind, RelationReport, SchemaReport};
 use self::rest::Rest;
 use self::shape::Schemas;
 use super::{Embedded, StoreError};

@@ -28,6 +28,9 @@ const YOUNG: Duration = Duration::from_secs(600);
 /// A call that is taken up again waits so long for an effect that was under way.
 const SETTLE_LIMIT: Duration = Duration::from_secs(5);
 
+/// What a caller is told who reached a number that no business has.
+const NOBODYS: &str = "nothing can be written down here: the number that was called belongs to no business";
+
 /// A tool written in Rust that changes something: a struct of its arguments.
 pub trait WriteTool: DeserializeOwned + JsonSchema + Validate + Send + 'static {
     /// Its name.
@@ -136,18 +139,18 @@ impl Writing {
         let key = EffectKey::of(call_id, *began, &self.tool, &self.arguments);
         let times = self.arguments.remove(REPEAT).and_then(|times| times.as_u64()).unwrap_or(1);
         let store = store.clone();
-        let record = match store.effect(&key).await {
+        let (record, intent) = match store.effect(&key).await {
             Ok(Some(EffectRecord { done: Some((result, at)), .. })) => {
                 return Attempt::Before(before(result, at, times));
             }
-            Ok(Some(record)) => record,
+            Ok(Some(record)) => (record, Intent::Older),
             Ok(None) => match self.intend(key, &waits).await {
-                Ok(record) => record,
+                Ok(record) => (record, Intent::Fresh),
                 Err(attempt) => return attempt,
             },
             Err(error) => return Attempt::Unknown(error),
         };
-        apply(&store, record).await
+        apply(&store, record, intent).await
     }
 
     async fn intend(self, key: EffectKey, waits: &Weak<()>) -> Result<EffectRecord, Attempt> {
@@ -160,6 +163,10 @@ impl Writing {
             })?;
         if waits.strong_count() == 0 {
             return Err(Attempt::Abandoned);
+        }
+        if business_id.as_ref().is_some_and(BusinessId::is_nobody) {
+            // No business would ever see the row.
+            return Err(Attempt::Refused(NOBODYS.to_owned()));
         }
         let effect = Effect { key, call_id, tool, business_id, changes, output, row_as };
         store.intend(effect).await.map_err(Attempt::Failed)
@@ -179,8 +186,18 @@ impl Attempt {
     }
 }
 
-/// Makes an intended effect happen. One that the database refuses is forgotten, so that it can be planned anew.
-async fn apply(store: &Store, record: EffectRecord) -> Attempt {
+/// Whether an effect may have been attempted before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Intent {
+    /// It was intended just now.
+    Fresh,
+    /// It was intended earlier; an answer to an attempt may have been lost.
+    Older,
+}
+
+/// Makes an intended effect happen. One that the database refuses is forgotten, so that it can be planned anew; not so
+/// when the refusal says nothing of an earlier attempt, whose plan is the one that was done if any was.
+async fn apply(store: &Store, record: EffectRecord, intent: Intent) -> Attempt {
     let key = record.effect.key.clone();
     let attempt = match store.apply(record).await {
         Ok(EffectRecord { done: Some((result, _)), .. }) => return Attempt::Done(result),
@@ -194,7 +211,10 @@ async fn apply(store: &Store, record: EffectRecord) -> Attempt {
             tracing::debug!(code, detail, "the database refused an effect");
             Attempt::Refused("the database does not take one of the arguments as it is".to_owned())
         }
-        Err(error @ (StoreError::Unknown(_) | StoreError::Denied { .. })) => Attempt::Failed(error),
+        Err(error @ (StoreError::Unknown(_) | StoreError::Denied { .. })) => match intent {
+            Intent::Fresh => Attempt::Failed(error),
+            Intent::Older => return Attempt::Unknown(error),
+        },
         Err(
             error @ (StoreError::Away(_)
             | StoreError::Timeout { .. }
@@ -264,7 +284,7 @@ pub async fn settle(store: &Store, key: &EffectKey) -> Option<ToolOutcome> {
         None => {
             let store = store.clone();
             // On a task of its own: whoever waits may stop waiting, and what is under way ends all the same.
-            let applied = tokio::spawn(async move { apply(&store, record).await });
+            let applied = tokio::spawn(async move { apply(&store, record, Intent::Older).await });
             let limit_ms = u64::try_from(SETTLE_LIMIT.as_millis()).unwrap_or(u64::MAX);
             let unknown = || Attempt::Unknown(StoreError::Timeout { limit_ms });
             tokio::time::timeout(SETTLE_LIMIT, applied)

@@ -78,7 +78,11 @@ class Passage(BaseHTTPRequestHandler):
         except (OSError, http.client.HTTPException) as error:
             self.refuse(502, {"message": f"An invalid response was received from the upstream server: {error}"})
             return
-        self.give_back(answer, content)
+        try:
+            self.give_back(answer, content)
+        except ConnectionError:
+            # Whoever asked has gone, as tests do on purpose.
+            self.close_connection = True
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = pass_on
 

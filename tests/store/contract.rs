@@ -8,7 +8,7 @@ mod compared;
 mod data;
 mod effects;
 mod knowledge;
-mod subject;
+pub(crate) mod subject;
 mod tables;
 mod types;
 

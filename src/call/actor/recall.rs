@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use ractor::ActorRef;
 
 use super::record::Effect;
-use super::turns::effect_key;
+use super::tools::effect_key;
 use super::{CallData, CallDependencies, CallMessage, KnownCaller, Phase};
 use crate::call::CallError;
 use crate::call::event::{CallEvent, Logged, PersonaCause, PhoneFacts};

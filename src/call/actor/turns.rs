@@ -1,10 +1,8 @@
-//! How a turn goes: the caller's words to the model, the model's words and tools back, until nothing is owed.
+//! How a turn goes: the caller's words to the model, the model's words back, until nothing is owed.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde_json::{Map, Value};
 use tokio::time::Instant;
 
 use super::alarm::Alarm;
@@ -14,34 +12,14 @@ use crate::call::CallError;
 use crate::call::conduct::Conduct;
 use crate::call::event::CallEvent;
 use crate::call::floor::{FloorFull, MAX_WAITING, Request};
-use crate::call::handoff;
-use crate::call::turn::{Turn, json_or_text};
-use crate::id::{CallId, ItemId, ResponseId, ToolCallId};
-use crate::persona::actor::PersonaMessage;
-use crate::persona::{parse_handoff, parse_phone_tool};
+use crate::call::turn::Turn;
+use crate::id::ItemId;
 use crate::session::{SessionError, SessionEvent, SessionMessage};
-use crate::store::EffectKey;
-use crate::tool::write::unknown_output;
-use crate::tool::{Effect as ToolEffect, ToolOutcome, ToolStatus};
+use crate::tool::ToolStatus;
 use crate::transport::TextCommand;
 
 /// What a turn left behind that was given up is stopped within this, or the socket is replaced.
 const CLEARING_LIMIT: Duration = Duration::from_secs(5);
-
-/// A tool under way.
-#[derive(Debug)]
-pub(super) struct Running {
-    /// The tool.
-    pub(super) name: String,
-    /// What it is known by in the ledger, if it changes something.
-    effect: Option<EffectKey>,
-}
-
-/// What a tool call is known by in the ledger of effects.
-pub(super) fn effect_key(call_id: &CallId, began: u64, name: &str, arguments: &Value) -> EffectKey {
-    let none = Map::new();
-    EffectKey::of(call_id, began, name, arguments.as_object().unwrap_or(&none))
-}
 
 impl CallData {
     /// Something needs the floor.
@@ -275,92 +253,6 @@ impl CallData {
         }
         if self.dependencies.replies.is_some() {
             self.hold(Effect::Words("\n".to_owned()));
-        }
-    }
-
-    fn on_tool_called(&mut self, response: ResponseId, id: ToolCallId, name: String, arguments: String) {
-        let speaking = self.rendition.as_ref().filter(|_| self.turn.is_some());
-        let Some(allowed) = speaking.map(|rendition| Arc::clone(&rendition.persona)) else {
-            // Nobody waits for it any more; it is answered all the same.
-            let output = handoff::refused_output("the caller no longer waits for this");
-            self.for_session(SessionMessage::ToolOutput { id, output });
-            return;
-        };
-        if let Some(request) = parse_handoff(&name, &arguments) {
-            self.on_handoff_asked(response, id, request);
-            return;
-        }
-        if let Some(request) = parse_phone_tool(&name, &arguments) {
-            self.on_voice_tool(&id, name, &arguments, request);
-            return;
-        }
-        let shown = json_or_text(&arguments);
-        if let Some((turn, _)) = &mut self.turn {
-            turn.on_tool_started(id.clone(), name.clone(), shown.clone());
-        }
-        let effect = self.effect_key(&name, &shown);
-        self.running.insert(id.clone(), Running { name: name.clone(), effect: effect.clone() });
-        self.arm_filler(&name);
-        self.record(CallEvent::ToolStarted {
-            name: name.clone(),
-            arguments: shown,
-            tool_call_id: id.clone(),
-        });
-        let began = self.first_seq;
-        let tool_call = id.clone();
-        let run = PersonaMessage::RunTool { id, name, arguments, allowed, began };
-        if effect.is_some() {
-            // What changes something is not begun before the journal says so.
-            self.hold(Effect::Run { tool_call, run: Box::new(run) });
-        } else {
-            self.run_tool(run);
-        }
-    }
-
-    /// What a tool call is known by in the ledger, if it changes something.
-    fn effect_key(&self, name: &str, arguments: &Value) -> Option<EffectKey> {
-        let catalog = self.dependencies.library.catalog();
-        let writes = catalog.toolbox().effect(name) == Some(ToolEffect::Write);
-        writes.then(|| effect_key(&self.call_id, self.first_seq, name, arguments))
-    }
-
-    pub(super) fn run_tool(&self, run: PersonaMessage) {
-        // A persona that is gone is started again, and its tools are answered then.
-        let _ = self.persona.cast(run);
-    }
-
-    pub(super) fn on_tool_done(&mut self, id: &ToolCallId, outcome: &ToolOutcome) {
-        let Some(Running { name, effect }) = self.running.remove(id) else {
-            return;
-        };
-        if self.phase == Phase::Ended {
-            return;
-        }
-        let output = json_or_text(&outcome.output);
-        if let Some((turn, _)) = &mut self.turn {
-            turn.on_tool_done(id, outcome, output.clone());
-        }
-        self.record(CallEvent::ToolDone {
-            name,
-            output,
-            status: outcome.status,
-            duration_ms: outcome.duration_ms,
-            tool_call_id: id.clone(),
-        });
-        self.for_session(SessionMessage::ToolOutput { id: id.clone(), output: outcome.output.clone() });
-        effect.into_iter().for_each(|key| self.hold(Effect::Delivered(key)));
-    }
-
-    /// The tools under way will bring nothing: the model is told so. Of one that changes something nobody knows yet
-    /// whether it was done.
-    pub(super) fn fail_tools(&mut self, status: ToolStatus) {
-        let output = |Running { name, effect }: &Running| match effect {
-            Some(_) => unknown_output(name),
-            None => r#"{"error":"the tool failed"}"#.to_owned(),
-        };
-        let failed: Vec<_> = self.running.iter().map(|(id, running)| (id.clone(), output(running))).collect();
-        for (id, output) in failed {
-            self.on_tool_done(&id, &ToolOutcome { output, status, duration_ms: 0 });
         }
     }
 

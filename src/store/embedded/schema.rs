@@ -12,6 +12,7 @@ const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../../../migrations/embedded/0005_records.sql")),
     M::up(include_str!("../../../migrations/embedded/0006_knowledge.sql")),
     M::up(include_str!("../../../migrations/embedded/0007_effects.sql")),
+    M::up(include_str!("../../../migrations/embedded/0008_journal_name.sql")),
 ];
 
 /// Demo rows that are filled in together, once in the life of a file.
@@ -67,6 +68,14 @@ pub(super) fn prepare(connection: &mut Connection) -> Result<(), SchemaError> {
         error => SchemaError::Migrate(error),
     })?;
     fill_in_demo_rows(connection).map_err(SchemaError::Demo)
+}
+
+/// What the journal of this file is called: the same as long as the file lives, and no other's.
+///
+/// # Errors
+/// As SQLite fails.
+pub(super) fn journal_name(connection: &Connection) -> rusqlite::Result<String> {
+    connection.query_row("SELECT value FROM service_meta WHERE key = 'journal'", [], |row| row.get(0))
 }
 
 fn fill_in_demo_rows(connection: &mut Connection) -> rusqlite::Result<()> {

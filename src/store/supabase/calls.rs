@@ -14,10 +14,19 @@ use crate::store::{EventRecord, Row, StoreError};
 #[derive(Debug, Serialize, Deserialize)]
 struct EventRow {
     call_id: CallId,
+    journal: String,
     seq: u64,
     at: Timestamp,
     kind: String,
     body: Box<RawValue>,
+}
+
+/// A row of `call_logs`.
+#[derive(Debug, Serialize, Deserialize)]
+struct LogRow {
+    journal: String,
+    #[serde(flatten)]
+    log: CallLog,
 }
 
 /// What the database's function `ai_realtime_call_page` takes.
@@ -41,7 +50,8 @@ impl Supabase {
     /// # Errors
     /// As PostgREST answers; nothing of them is then there, unless the answer was lost.
     pub async fn deliver_events(&self, events: &[EventRecord]) -> Result<(), StoreError> {
-        let rows = events.iter().map(event_row).collect::<Result<Vec<_>, _>>()?;
+        let journal = self.local.journal();
+        let rows = events.iter().map(|event| event_row(journal, event)).collect::<Result<Vec<_>, _>>()?;
         let request = self.rest.from("call_events").insert(json(&rows)?);
         // Whoever delivers has its own way of trying again.
         self.rest.write::<Row>(request, Prefer::Ignore, Repeat::Never).await.map(drop)
@@ -55,11 +65,14 @@ impl Supabase {
         if logs.is_empty() {
             return Ok(());
         }
-        let request = self.rest.from("call_logs").insert(without_nul(&json(&logs)?));
+        let row = |log: &CallLog| LogRow { journal: self.local.journal().to_owned(), log: log.clone() };
+        let rows: Vec<_> = logs.iter().map(row).collect();
+        let request = self.rest.from("call_logs").insert(without_nul(&json(&rows)?));
         let request = request.select("call_id");
         self.rest.write::<Row>(request, Prefer::Merge, Repeat::Never).await.map(drop)
     }
 
+    /// Those of a page of the log that are not in this node's journal.
     pub(in crate::store) async fn calls(&self, query: &CallQuery) -> Result<Vec<CallLog>, StoreError> {
         let (search, after) = (query.search.as_ref(), query.after.as_ref());
         let arguments = PageArguments {
@@ -74,7 +87,10 @@ impl Supabase {
             p_after_first_seq: after.map(|after| after.first_seq),
             p_limit: query.limit,
         };
-        self.rest.call("ai_realtime_call_page", &arguments, Repeat::Safe).await
+        let page: Vec<LogRow> = self.rest.call("ai_realtime_call_page", &arguments, Repeat::Safe).await?;
+        // Not asked for without them: the database would look through the whole log for what is not of one journal.
+        let elsewhere = page.into_iter().filter(|row| row.journal != self.local.journal());
+        Ok(elsewhere.map(|row| row.log).collect())
     }
 
     pub(in crate::store) async fn call(
@@ -86,14 +102,15 @@ impl Supabase {
         if let Some(first_seq) = first_seq {
             request = request.eq("first_seq", first_seq.to_string());
         }
-        let found: Vec<CallLog> = self.rest.rows(request.order("first_seq.desc").limit(1)).await?;
-        let Some(log) = found.into_iter().next() else { return Ok(None) };
-        let newest_seq = self.newest_seq(&log).await?;
-        Ok(Some(FoundCall { log, origin: Origin::Remote, newest_seq }))
+        let newest = request.order("started_at.desc,first_seq.desc").limit(1);
+        let found: Vec<LogRow> = self.rest.rows(newest).await?;
+        let Some(LogRow { journal, log }) = found.into_iter().next() else { return Ok(None) };
+        let newest_seq = self.newest_seq(&journal, &log).await?;
+        Ok(Some(FoundCall { log, origin: Origin::Remote { journal }, newest_seq }))
     }
 
     /// The newest event of a conversation: the last before the next one of the same call.
-    async fn newest_seq(&self, log: &CallLog) -> Result<u64, StoreError> {
+    async fn newest_seq(&self, journal: &str, log: &CallLog) -> Result<u64, StoreError> {
         #[derive(Deserialize)]
         struct First {
             first_seq: u64,
@@ -103,10 +120,11 @@ impl Supabase {
             seq: u64,
         }
         let call = log.call_id.as_str();
-        let next = self.rest.from("call_logs").select("first_seq").eq("call_id", call);
+        let next = self.rest.from("call_logs").select("first_seq").eq("call_id", call).eq("journal", journal);
         let next = next.gt("first_seq", log.first_seq.to_string()).order("first_seq.asc").limit(1);
         let next: Vec<First> = self.rest.rows(next).await?;
-        let mut newest = self.rest.from("call_events").select("seq").eq("call_id", call);
+        let newest = self.rest.from("call_events").select("seq");
+        let mut newest = newest.eq("call_id", call).eq("journal", journal);
         if let Some(First { first_seq }) = next.first() {
             newest = newest.lt("seq", first_seq.to_string());
         }
@@ -116,11 +134,13 @@ impl Supabase {
 
     pub(in crate::store) async fn events_after(
         &self,
+        journal: &str,
         call: &CallId,
         after: u64,
         limit: usize,
     ) -> Result<Vec<EventRecord>, StoreError> {
-        let request = self.rest.from("call_events").select("*").eq("call_id", call.as_str());
+        let request = self.rest.from("call_events").select("*");
+        let request = request.eq("call_id", call.as_str()).eq("journal", journal);
         let request = request.gt("seq", after.to_string()).order("seq.asc").limit(limit.max(1));
         let rows: Vec<EventRow> = self.rest.rows(request).await?;
         let record = |row: EventRow| EventRecord {
@@ -137,13 +157,14 @@ impl Supabase {
 
 /// # Errors
 /// [`StoreError::Unfit`] for an event whose body is no JSON, which the database would not take either.
-fn event_row(event: &EventRecord) -> Result<EventRow, StoreError> {
+fn event_row(journal: &str, event: &EventRecord) -> Result<EventRow, StoreError> {
     let unfit = |error: serde_json::Error| StoreError::Unfit {
         code: "no JSON".to_owned(),
         detail: error.to_string(),
     };
     Ok(EventRow {
         call_id: event.call_id.clone(),
+        journal: journal.to_owned(),
         seq: event.seq,
         at: event.at,
         kind: event.kind.clone(),

@@ -162,7 +162,7 @@ impl Supabase {
         if let Some(business) = tenant.business() {
             request = request.eq("business_id", business.as_str());
         }
-        let gone: Vec<Row> = self.rest.write(request.delete(), Prefer::Rows, Repeat::Safe).await?;
+        let gone: Vec<Row> = self.rest.write(request.delete(), Prefer::Rows, Repeat::Never).await?;
         Ok(!gone.is_empty())
     }
 

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::Supabase;
-use super::rest::Repeat;
+use super::rest::{Repeat, Rest};
 use crate::store::StoreError;
 
 /// What the function `ai_realtime_schema()` tells.
@@ -27,6 +27,18 @@ pub struct RelationReport {
     pub kind: RelationKind,
     /// Whether row-level security is on; it never is for a view.
     pub row_security: bool,
+    /// Its columns, in their order.
+    pub columns: Vec<ColumnReport>,
+}
+
+/// A column of a table or view.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct ColumnReport {
+    /// What it is called.
+    pub name: String,
+    /// Its type, as Postgres's `format_type` writes it.
+    #[serde(rename = "type")]
+    pub kind: String,
 }
 
 /// A table has rows of its own, a view has those of tables.
@@ -46,6 +58,12 @@ impl Supabase {
     /// [`StoreError::Unknown`] where the migrations were never applied, [`StoreError::Denied`] where the key is refused,
     /// else as the way to it fails.
     pub async fn report(&self) -> Result<SchemaReport, StoreError> {
-        self.rest.call("ai_realtime_schema", &json!({}), Repeat::Safe).await
+        ask(&self.rest).await
     }
+}
+
+/// # Errors
+/// As [`Supabase::report`].
+pub(super) async fn ask(rest: &Rest) -> Result<SchemaReport, StoreError> {
+    rest.call("ai_realtime_schema", &json!({}), Repeat::Safe).await
 }

@@ -1,6 +1,6 @@
 //! The rows tools read.
 
-use super::{Supabase, filter};
+use super::{SchemaReport, Supabase, filter};
 use crate::store::{Row, Select, StoreError, Table};
 
 impl Supabase {
@@ -9,7 +9,7 @@ impl Supabase {
     }
 
     pub(in crate::store) async fn select(&self, select: Select) -> Result<Vec<Row>, StoreError> {
-        let compiled = |schema: &super::shape::Schema| {
+        let compiled = |schema: &SchemaReport| {
             let shape = schema.shape(&select.from)?;
             Ok((filter::compile(&select, &shape)?, shape))
         };

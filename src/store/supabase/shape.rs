@@ -1,19 +1,18 @@
 //! What tables there are, which of them tools may read, and how their columns are to be read.
 //!
-//! The database function `ai_realtime_schema()` tells it. It is asked now and then, and whenever something is unknown:
+//! What the database tells of itself says it. It is asked now and then, and whenever something is unknown:
 //! a table or column that the operator adds is there at once.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::rest::{Repeat, Rest};
+use super::report::{self, SchemaReport};
+use super::rest::Rest;
 use crate::store::{Column, Row, StoreError, Table, bounds};
 
 /// What is known is asked anew after this long.
@@ -112,25 +111,7 @@ impl Shape {
     }
 }
 
-/// All tables and views of the project.
-#[derive(Debug, Deserialize)]
-pub(super) struct Schema {
-    relations: BTreeMap<String, Relation>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Relation {
-    columns: Vec<Typed>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Typed {
-    name: String,
-    #[serde(rename = "type")]
-    kind: String,
-}
-
-impl Schema {
+impl SchemaReport {
     /// A table that tools may read.
     ///
     /// # Errors
@@ -149,7 +130,7 @@ impl Schema {
 pub(super) struct Schemas(Arc<Mutex<Option<Known>>>);
 
 struct Known {
-    schema: Arc<Schema>,
+    schema: Arc<SchemaReport>,
     since: Instant,
 }
 
@@ -161,7 +142,7 @@ impl Schemas {
     pub(super) async fn with<T>(
         &self,
         rest: &Rest,
-        work: impl Fn(&Schema) -> Result<T, StoreError>,
+        work: impl Fn(&SchemaReport) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let schema = self.no_older_than(KEEP_LIMIT, rest).await?;
         match work(&schema) {
@@ -176,12 +157,12 @@ impl Schemas {
     }
 
     /// Whoever comes while it is asked for waits for the same answer.
-    async fn no_older_than(&self, age: Duration, rest: &Rest) -> Result<Arc<Schema>, StoreError> {
+    async fn no_older_than(&self, age: Duration, rest: &Rest) -> Result<Arc<SchemaReport>, StoreError> {
         let mut known = self.0.lock().await;
         if let Some(known) = known.as_ref().filter(|known| known.since.elapsed() < age) {
             return Ok(Arc::clone(&known.schema));
         }
-        let schema: Arc<Schema> = Arc::new(rest.call("ai_realtime_schema", &json!({}), Repeat::Safe).await?);
+        let schema = Arc::new(report::ask(rest).await?);
         *known = Some(Known { schema: Arc::clone(&schema), since: Instant::now() });
         Ok(schema)
     }

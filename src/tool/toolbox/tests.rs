@@ -168,6 +168,26 @@ async fn a_call_of_one_business_reads_its_rows_only() {
 }
 
 #[tokio::test]
+async fn for_a_caller_of_nobody_nothing_is_written_down() {
+    let (_folder, mut toolbox, context) = ready(None).await;
+    toolbox
+        .add_table(TableTool::parse(include_str!("../../../personas/tools/book_table.toml")).unwrap())
+        .unwrap();
+    let booking =
+        json!({"guest_name": "Aline", "party_size": 2, "date": "2030-12-24", "time": "19:30"}).to_string();
+    let nobody = ToolContext { tenant: Tenant::Of(BusinessId::nobody()), ..context.clone() };
+    let outcome = toolbox.run("book_table", &booking, nobody).await;
+    assert_eq!(outcome.status, ToolStatus::Refused);
+    assert!(outcome.output.contains("belongs to no business"), "{}", outcome.output);
+    let house = ToolContext { tenant: Tenant::Of("agaseke-kigali".into()), ..context };
+    assert_eq!(
+        toolbox.run("book_table", &booking, house).await.status,
+        ToolStatus::Ok,
+        "nothing was intended"
+    );
+}
+
+#[tokio::test]
 async fn a_table_or_column_that_is_not_there_is_found_at_the_check() {
     let (_folder, mut toolbox, context) = ready(None).await;
     assert_eq!(toolbox.check_tables(&context.store).await, []);

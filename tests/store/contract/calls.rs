@@ -16,6 +16,8 @@ on_both_stores!(
     the_log_comes_in_pages,
     a_conversation_is_read_back_as_it_was_written,
     words_are_words_whatever_they_hold,
+    calls_of_one_name_in_two_journals_stay_apart,
+    an_older_row_of_the_log_does_not_replace_a_newer_one,
 );
 
 const LIMIT: Duration = Duration::from_secs(20);
@@ -157,4 +159,46 @@ async fn words_are_words_whatever_they_hold(subject: Subject) {
         let expected: &[&str] = if some.contains("drop") { &[] } else { &[&call] };
         assert_eq!(found(&subject, words(some)).await, expected, "{some}");
     }
+}
+
+/// Two nodes have a call `default` each, as has a service whose data folder was lost.
+async fn calls_of_one_name_in_two_journals_stay_apart(subject: Subject) {
+    if !subject.is_supabase() {
+        return;
+    }
+    let (call, elsewhere) = (new_call(), subject.with_another_folder().await);
+    write(&subject, vec![began(&subject, &call, 1, None), said(&call, 2, "goat")]).await;
+    let later = event(&call, 3, "call.ended", "", Some(LogChange::Ended("hung_up")));
+    write(&elsewhere, vec![began(&elsewhere, &call, 1, None), said(&call, 2, "sheep"), later]).await;
+    for (words_said, state) in [("goat", LogState::Live), ("sheep", LogState::Ended)] {
+        let tenant = Tenant::Of(subject.business.as_str().into());
+        let query = CallQuery { tenant, limit: 50, ..words(words_said) };
+        let rows = subject.far().await.calls(query).await.unwrap();
+        assert_eq!(rows.iter().map(|row| row.state).collect::<Vec<_>>(), [state], "{words_said}");
+    }
+    for (at_home, words_said) in [(&subject, "goat"), (&elsewhere, "sheep")] {
+        let tenant = Tenant::Of(subject.business.as_str().into());
+        let all = CallQuery { tenant, limit: 50, ..CallQuery::default() };
+        assert_eq!(at_home.store.calls(all).await.unwrap().len(), 2, "its own, and the other's");
+        let found = at_home.store.call(&call.parse().unwrap(), None).await.unwrap().unwrap();
+        let events = at_home.store.call_events(&found, 0, 50).await.unwrap();
+        assert!(events[1].body.contains(words_said), "{events:?}");
+    }
+    let far = subject.far().await;
+    let found = far.call(&call.parse().unwrap(), None).await.unwrap().unwrap();
+    let said = far.call_events(&found, 0, 50).await.unwrap().len() as u64;
+    assert_eq!(said, found.newest_seq, "the events of one journal");
+}
+
+async fn an_older_row_of_the_log_does_not_replace_a_newer_one(subject: Subject) {
+    let Store::Supabase(store) = &subject.store else { return };
+    let call = new_call();
+    write(&subject, vec![began(&subject, &call, 1, None)]).await;
+    let id = call.parse().unwrap();
+    let older = subject.store.call(&id, None).await.unwrap().unwrap().log;
+    write(&subject, vec![event(&call, 2, "call.ended", "", Some(LogChange::Ended("hung_up")))]).await;
+    // It was on its way all the time.
+    store.deliver_logs(&[older]).await.unwrap();
+    let found = subject.far().await.call(&id, None).await.unwrap().unwrap();
+    assert_eq!((found.log.state, found.log.last_seq), (LogState::Ended, 2));
 }

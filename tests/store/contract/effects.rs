@@ -19,6 +19,7 @@ on_both_stores!(
     an_update_finds_the_rows_of_its_business_only,
     the_services_own_tables_and_what_is_not_there_are_closed,
     what_was_done_without_our_knowing_is_found_out,
+    the_same_call_in_another_data_folder_is_another_effect,
 );
 
 async fn an_effect_is_done_once_however_often_it_is_attempted(subject: Subject) {
@@ -159,12 +160,23 @@ async fn what_was_done_without_our_knowing_is_found_out(subject: Subject) {
     let effect = booking(&subject, "Aline");
     let first = done(&subject, &effect).await;
     if subject.is_supabase() {
-        // Another data folder: a ledger that knows nothing.
-        let elsewhere = subject.with_another_folder().await;
-        let again = done(&elsewhere, &effect).await;
+        subject.forget_what_was_done();
+        let again = done(&subject, &effect).await;
         assert_eq!(again["booking"], first["booking"]);
     }
     assert_eq!(bookings(&subject).await.len(), 1);
+}
+
+/// Two nodes have a call `default` each, as has a service whose data folder was lost.
+async fn the_same_call_in_another_data_folder_is_another_effect(subject: Subject) {
+    if !subject.is_supabase() {
+        return;
+    }
+    let effect = booking(&subject, "Aline");
+    let first = done(&subject, &effect).await;
+    let second = done(&subject.with_another_folder().await, &effect).await;
+    assert_ne!(first["booking"]["id"], second["booking"]["id"]);
+    assert_eq!(bookings(&subject).await.len(), 2);
 }
 
 async fn attempt(subject: &Subject, effect: &Effect) -> Result<EffectRecord, StoreError> {

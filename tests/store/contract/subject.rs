@@ -113,6 +113,13 @@ impl Subject {
         assert_eq!(answer.status(), 201, "{}", answer.text().await.unwrap());
     }
 
+    /// Takes out of the ledger what came of its effects, as if the process had ended before it was written down.
+    pub(crate) fn forget_what_was_done(&self) {
+        let file = self.folder.path().join(ai_realtime::store::embedded::FILE);
+        let connection = rusqlite::Connection::open(file).unwrap();
+        connection.execute("UPDATE tool_effects SET result = NULL, done_at = NULL", []).unwrap();
+    }
+
     fn full_id(&self, id: &str) -> String {
         format!("{}/{id}", self.business)
     }

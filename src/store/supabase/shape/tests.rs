@@ -2,12 +2,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::Router;
 use axum::extract::State;
+use serde_json::json;
 use tokio::net::TcpListener;
 use url::Url;
 
 use super::*;
 
-fn schema(columns: &[(&str, &str)]) -> Schema {
+fn schema(columns: &[(&str, &str)]) -> SchemaReport {
     let columns: Vec<_> = columns.iter().map(|(name, kind)| json!({"name": name, "type": kind})).collect();
     let relation = |columns: &[Value]| json!({"kind": "table", "row_security": true, "columns": columns});
     let told = json!({
@@ -84,8 +85,10 @@ fn moments_are_given_in_utc() {
 async fn growing() -> (Rest, Arc<AtomicUsize>) {
     async fn tables(State(asked): State<Arc<AtomicUsize>>) -> axum::Json<Value> {
         let count = asked.fetch_add(1, Ordering::SeqCst) + 1;
-        let tables = (0..count).map(|place| (format!("dishes_{place}"), json!({"columns": []})));
-        axum::Json(json!({"relations": Value::Object(tables.collect())}))
+        let table = json!({"kind": "table", "row_security": true, "columns": []});
+        let tables = (0..count).map(|place| (format!("dishes_{place}"), table.clone()));
+        let tables = Value::Object(tables.collect());
+        axum::Json(json!({"version": "1", "pgvector": true, "relations": tables}))
     }
     let asked = Arc::new(AtomicUsize::new(0));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
