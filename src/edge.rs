@@ -13,6 +13,7 @@ mod health;
 mod knowledge;
 pub mod listener;
 mod once;
+mod query;
 mod records;
 mod request;
 mod settings;
