@@ -15,6 +15,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
+use tokio::sync::OwnedSemaphorePermit;
 use utoipa::{IntoParams, ToSchema};
 use validator::Validate;
 
@@ -28,12 +29,15 @@ use super::error::{ApiError, BodyRefusals, KeyRefusals, QueryRefusals, StoreRefu
 use super::query::{Asked, FromQuery, Parameters};
 use super::view::Done;
 use crate::id::{BusinessId, DocumentId};
+use crate::knowledge::{MAX_INGESTS, busy};
 
 pub(super) use self::submission::MAX_BODY_BYTES;
 
 /// Documents of one page when no number is asked for, and at most.
 const PAGE: u32 = 50;
 const MAX_PAGE: u32 = 200;
+/// Documents whose bodies come at once; each may be of [`MAX_BODY_BYTES`]. As many again as are taken in.
+pub(super) const MAX_UPLOADS: usize = 2 * MAX_INGESTS;
 /// Passages given when no number is asked for.
 const PASSAGES: u32 = 3;
 
@@ -112,6 +116,20 @@ impl FromQuery for OwnerQuery {
     }
 }
 
+/// A place for a document, held while its body comes and until it is taken in.
+pub(super) struct Place(
+    #[expect(dead_code, reason = "held, and given back by dropping it")] OwnedSemaphorePermit,
+);
+
+impl FromRequestParts<Arc<Edge>> for Place {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(_parts: &mut Parts, edge: &Arc<Edge>) -> Result<Self, ApiError> {
+        let place = edge.uploads.clone().try_acquire_owned();
+        place.map(Self).map_err(|_full| broken_off(busy()))
+    }
+}
+
 /// Bring a document
 ///
 /// Markdown, plain text, HTML or PDF, up to 10 MiB: as JSON (a PDF in base64), or as a form with a `file`. It is read,
@@ -136,6 +154,7 @@ impl FromQuery for OwnerQuery {
 pub(super) async fn add(
     State(edge): State<Arc<Edge>>,
     headers: HeaderMap,
+    _place: Place,
     Submitted(submission): Submitted,
 ) -> Result<Response, ApiError> {
     if let Some(business) = &submission.business_id

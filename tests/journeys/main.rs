@@ -6,6 +6,7 @@
 
 mod asleep;
 mod configuration;
+mod crowded_documents;
 mod doors;
 mod hang_up;
 mod house;
