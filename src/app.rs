@@ -151,6 +151,7 @@ impl App {
             Store::Supabase(store) => Some(Outbox::start(store.clone())),
             Store::Embedded(_) => None,
         };
+        tokio::spawn(tell_advice(directory.clone(), config.phone.takes_calls()));
         let knowledge = open_knowledge(&config, store.clone())?;
         let dependencies = CallDependencies {
             store: store.clone(),
@@ -265,6 +266,14 @@ pub fn load_prices(config: &Config) -> Result<Prices, AppError> {
         }
     };
     prices.map_err(|mistake| AppError::Prices { file, mistake })
+}
+
+/// Says what is to be set, once the store has told; who waits for the service does not wait for it.
+async fn tell_advice(directory: Directory, takes_calls: bool) {
+    // A store that is away is told of elsewhere.
+    if let Ok(Some(advice)) = directory.advice(takes_calls).await {
+        tracing::warn!("{advice}");
+    }
 }
 
 /// The documents: with embeddings where there is a key and an API for them.

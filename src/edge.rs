@@ -14,6 +14,7 @@ mod health;
 mod knowledge;
 pub mod listener;
 mod once;
+mod query;
 mod records;
 mod request;
 mod settings;
@@ -29,6 +30,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::http::{Method, StatusCode};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -127,6 +129,8 @@ impl From<&Config> for EdgeSettings {
 struct Edge {
     state: EdgeState,
     streams: Streams,
+    /// Places for documents that come in.
+    uploads: Arc<Semaphore>,
     /// What is remembered between one request of Twilio's and the next.
     desk: Desk,
     /// `/openapi.json`, made once.
@@ -139,6 +143,7 @@ pub fn router(state: EdgeState) -> Router {
     let (routes, description) = routes(keys).split_for_parts();
     let edge = Edge {
         streams: Streams::new(state.settings.max_event_streams),
+        uploads: Arc::new(Semaphore::new(knowledge::MAX_UPLOADS)),
         desk: Desk::default(),
         // A description that cannot be written would be a mistake of ours that a test finds.
         description: description.to_json().unwrap_or_default().into(),

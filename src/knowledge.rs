@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 
 pub use embedding::{EmbeddingError, Embeddings};
-pub use ingest::{DocumentText, IngestError, Ingested, Ingesting, Progress, Submission};
+pub use ingest::{DocumentText, IngestError, Ingested, Ingesting, Progress, Submission, busy};
 pub use read::{Format, ReadError};
 pub use search::QUERY_LIMIT;
 

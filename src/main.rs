@@ -9,7 +9,7 @@ use ai_realtime::check::{self, Findings};
 use ai_realtime::config::Config;
 use ai_realtime::migrate::{self, MIGRATIONS, MigrateArgs};
 use ai_realtime::rehearsal::{RehearsalArgs, RehearsalOptions};
-use ai_realtime::store::Store;
+use ai_realtime::store::{Directory, Store};
 use ai_realtime::telemetry::Telemetry;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
@@ -126,6 +126,10 @@ async fn check() -> anyhow::Result<()> {
     let findings = probe(&config, &store).await;
     for warning in &findings.warnings {
         eprintln!("warning: {warning}");
+    }
+    let directory = Directory::new(store.clone(), config.default_business.clone());
+    if let Ok(Some(advice)) = directory.advice(config.phone.takes_calls()).await {
+        eprintln!("warning: {advice}");
     }
     // What a database does not tell at all, it would not tell for each tool, either.
     anyhow::ensure!(findings.is_open, "{}", findings.problems.join("\n"));

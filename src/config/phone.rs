@@ -95,6 +95,11 @@ impl PhoneSettings {
         }
     }
 
+    /// Whether callers can reach the service by phone.
+    pub fn takes_calls(&self) -> bool {
+        self.trust() != WebhookTrust::NotConfigured
+    }
+
     /// How requests of Twilio's are known.
     pub fn trust(&self) -> WebhookTrust {
         if !self.auth_tokens.is_empty() || !self.webhook_keys.is_empty() {

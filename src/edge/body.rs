@@ -50,10 +50,28 @@ where
 
 /// Whether a text may be looked up as the id of a business; for `custom(function = names_business)`.
 pub(super) fn names_business(id: &BusinessId) -> Result<(), ValidationError> {
-    if (1..=MAX_BUSINESS_CHARS).contains(&id.as_str().chars().count()) && !id.is_nobody() {
+    is_business_id(id).map_err(|allowed| ValidationError::new("business").with_message(allowed.into()))
+}
+
+/// Whether a text may be looked up as the id of a business.
+///
+/// # Errors
+/// What it must be, in words.
+pub(super) fn is_business_id(id: &BusinessId) -> Result<(), &'static str> {
+    let text = id.as_str();
+    if !(1..=MAX_BUSINESS_CHARS).contains(&text.chars().count()) || id.is_nobody() {
+        return Err("must be 1 to 128 characters");
+    }
+    if text.chars().any(char::is_control) { Err("must not hold control characters") } else { Ok(()) }
+}
+
+/// Whether a text is one line with words in it; for `custom(function = is_line)`.
+pub(super) fn is_line(text: &str) -> Result<(), ValidationError> {
+    // An empty text is refused by its length already.
+    if text.is_empty() || (!text.trim().is_empty() && !text.chars().any(char::is_control)) {
         return Ok(());
     }
-    Err(ValidationError::new("length").with_message("must be 1 to 128 characters".into()))
+    Err(ValidationError::new("line").with_message("must be one line with words in it".into()))
 }
 
 /// Reads and checks a body. Pure.

@@ -3,37 +3,45 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use validator::Validate;
 
 use super::Edge;
-use super::body::ValidatedJson;
-use super::error::{ApiError, BodyRefusals, ErrorBody, KeyRefusals};
-use super::settings::{country, currency, invalid_query, language, number, refused};
+use super::body::{ValidatedJson, is_business_id, is_line};
+use super::error::{ApiError, BodyRefusals, ErrorBody, KeyRefusals, QueryRefusals, StoreRefusals};
+use super::query::{Asked, FromQuery, Parameters};
+use super::settings::{country, currency, language, number, refused};
 use super::view::Done;
 use crate::id::BusinessId;
 use crate::store::BusinessRecord;
 use crate::store::business::Written;
 
 /// Businesses in one answer, when it is not said how many.
-const PAGE: usize = 100;
+const PAGE: u32 = 100;
 /// And at most.
-const MAX_PAGE: usize = 500;
+const MAX_PAGE: u32 = 500;
 
 /// Which page.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct PageQuery {
     /// At most so many, 1 to 500; 100 when absent.
     #[param(minimum = 1, maximum = 500)]
-    limit: Option<usize>,
+    limit: Option<u32>,
     /// The `next_cursor` of the page before.
-    cursor: Option<String>,
+    #[param(value_type = Option<String>)]
+    cursor: Option<BusinessId>,
+}
+
+impl FromQuery for PageQuery {
+    fn take(parameters: &mut Parameters) -> Self {
+        let id = |text: &str| Some(BusinessId::from(text)).filter(|id| is_business_id(id).is_ok());
+        Self { limit: parameters.limit(MAX_PAGE), cursor: parameters.cursor(id) }
+    }
 }
 
 /// A business.
@@ -74,7 +82,7 @@ pub(super) struct BusinessPage {
 }))]
 pub(super) struct PutBusiness {
     /// What it is called: 1 to 200 characters.
-    #[validate(length(min = 1, max = 200, message = "must be 1 to 200 characters"))]
+    #[validate(length(min = 1, max = 200, message = "must be 1 to 200 characters"), custom(function = is_line))]
     #[schema(min_length = 1, max_length = 200)]
     name: String,
     /// The number its callers dial, in international form; no other business may have it.
@@ -92,22 +100,17 @@ pub(super) struct PutBusiness {
     get, path = "/api/businesses", tag = "Businesses", operation_id = "list_businesses", params(PageQuery),
     responses(
         (status = 200, description = "A page of them, by id", body = BusinessPage),
-        (status = 400, description = "`invalid_query`", body = ErrorBody),
-        (status = 503, description = "`store_unavailable`", body = ErrorBody),
-        KeyRefusals,
+        KeyRefusals, QueryRefusals, StoreRefusals,
     ),
 )]
 pub(super) async fn list(
     State(edge): State<Arc<Edge>>,
-    page: Result<Query<PageQuery>, QueryRejection>,
+    Asked(page): Asked<PageQuery>,
 ) -> Result<Json<BusinessPage>, ApiError> {
-    let page = page.map(|Query(page)| page).ok();
-    let page = page.filter(|page| page.limit.is_none_or(|limit| (1..=MAX_PAGE).contains(&limit)));
-    let page =
-        page.ok_or_else(|| invalid_query("the query may hold limit, 1 to 500, and cursor, once each"))?;
-    let limit = page.limit.unwrap_or(PAGE);
-    let after = page.cursor.unwrap_or_default();
-    let mut found = edge.state.store.businesses(&after, limit + 1).await?;
+    let limit = page.limit.unwrap_or(PAGE) as usize;
+    let after = page.cursor.as_ref().map_or("", BusinessId::as_str);
+    // One more than the page, to know whether there is another.
+    let mut found = edge.state.store.businesses(after, limit + 1).await?;
     let goes_on = found.len() > limit;
     found.truncate(limit);
     let next_cursor = found.last().filter(|_| goes_on).map(|last| last.id.to_string());
@@ -121,8 +124,7 @@ pub(super) async fn list(
     responses(
         (status = 200, description = "The business", body = BusinessView),
         (status = 404, description = "`unknown_business`", body = ErrorBody),
-        (status = 503, description = "`store_unavailable`", body = ErrorBody),
-        KeyRefusals,
+        KeyRefusals, StoreRefusals,
     ),
 )]
 pub(super) async fn show(
@@ -143,8 +145,7 @@ pub(super) async fn show(
     responses(
         (status = 200, description = "The business", body = BusinessView),
         (status = 409, description = "`number_taken`: another business has the number", body = ErrorBody),
-        (status = 503, description = "`store_unavailable`", body = ErrorBody),
-        KeyRefusals, BodyRefusals,
+        KeyRefusals, BodyRefusals, StoreRefusals,
     ),
 )]
 pub(super) async fn put(
@@ -174,8 +175,7 @@ pub(super) async fn put(
     responses(
         (status = 200, description = "It is gone", body = Done),
         (status = 404, description = "`unknown_business`", body = ErrorBody),
-        (status = 503, description = "`store_unavailable`", body = ErrorBody),
-        KeyRefusals,
+        KeyRefusals, StoreRefusals,
     ),
 )]
 pub(super) async fn delete(
@@ -196,9 +196,6 @@ fn named(id: Result<Path<BusinessId>, PathRejection>) -> Result<BusinessId, ApiE
 impl PutBusiness {
     /// The business, if every value fits its field.
     fn checked(self, id: BusinessId) -> Result<BusinessRecord, ApiError> {
-        if self.name.trim().is_empty() {
-            return Err(refused("name", "must not be only white space".to_owned()));
-        }
         let phone_number = self.phone_number.map(|text| number(&text)).transpose();
         let phone_number = phone_number.map_err(|problem| refused("phone_number", problem))?;
         for (field, value, check) in [

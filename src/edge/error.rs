@@ -40,7 +40,7 @@ pub(super) struct ErrorBody {
     error: String,
     /// What went wrong, for programs; never renamed.
     code: &'static str,
-    /// For a body that was refused: what is wrong with each field.
+    /// For a body or a query that was refused: what is wrong with each field.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[schema(required = false, value_type = BTreeMap<String, Vec<String>>)]
     fields: Fields,
@@ -207,6 +207,15 @@ pub(super) enum KeyRefusals {
     /// `unauthorized`: no key, or none that is known.
     #[response(status = 401)]
     Unauthorized(ErrorBody),
+}
+
+/// The refusals of a query of the URL.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "only describes answers")]
+pub(super) enum QueryRefusals {
+    /// `unknown_field` or `invalid_value`; its fields say which parameter.
+    #[response(status = 400)]
+    Invalid(ErrorBody),
 }
 
 /// The refusals of a body.

@@ -10,11 +10,12 @@ mod view;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{FromRequestParts, Path, Query, State};
+use axum::extract::{FromRequestParts, Path, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
+use tokio::sync::OwnedSemaphorePermit;
 use utoipa::{IntoParams, ToSchema};
 use validator::Validate;
 
@@ -23,17 +24,20 @@ use self::submission::{DocumentForm, DocumentRequest, Submitted, is_id};
 use self::view::{DocumentAnswer, DocumentPage, DocumentProgress, DocumentView, QueryAnswer};
 use super::Edge;
 use super::ai::{not_blank, wants_events};
-use super::body::ValidatedJson;
-use super::error::{ApiError, BodyRefusals, Fields, KeyRefusals, StoreRefusals};
+use super::body::{ValidatedJson, names_business};
+use super::error::{ApiError, BodyRefusals, KeyRefusals, QueryRefusals, StoreRefusals};
+use super::query::{Asked, FromQuery, Parameters};
 use super::view::Done;
 use crate::id::{BusinessId, DocumentId};
-use crate::store::Tenant;
+use crate::knowledge::{MAX_INGESTS, busy};
 
 pub(super) use self::submission::MAX_BODY_BYTES;
 
 /// Documents of one page when no number is asked for, and at most.
 const PAGE: u32 = 50;
 const MAX_PAGE: u32 = 200;
+/// Documents whose bodies come at once; each may be of [`MAX_BODY_BYTES`]. As many again as are taken in.
+pub(super) const MAX_UPLOADS: usize = 2 * MAX_INGESTS;
 /// Passages given when no number is asked for.
 const PASSAGES: u32 = 3;
 
@@ -43,9 +47,9 @@ const PASSAGES: u32 = 3;
 #[schema(example = json!({"query": "Is there parking?", "limit": 3}))]
 pub(super) struct QueryRequest {
     /// Search as this business's callers do: its own documents and those of the house. All documents when absent.
-    #[validate(length(min = 1, max = 128, message = "must be 1 to 128 characters"))]
-    #[schema(min_length = 1, max_length = 128)]
-    business_id: Option<String>,
+    #[validate(custom(function = names_business))]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 128)]
+    business_id: Option<BusinessId>,
     /// What to look for: 1 to 2000 characters.
     #[validate(
         length(min = 1, max = 2000, message = "must be 1 to 2000 characters"),
@@ -60,26 +64,27 @@ pub(super) struct QueryRequest {
 }
 
 /// Which documents are listed.
-#[derive(Debug, Default, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ListQuery {
     /// Only what this business's callers are answered from: its own documents and those of the house.
-    business_id: Option<String>,
+    #[param(value_type = Option<String>, min_length = 1, max_length = 128)]
+    business_id: Option<BusinessId>,
     /// At most so many: 1 to 200, 50 when absent.
     #[param(minimum = 1, maximum = 200)]
     limit: Option<u32>,
     /// The `next_cursor` of the page before.
-    cursor: Option<String>,
+    #[param(value_type = Option<String>)]
+    cursor: Option<DocumentId>,
 }
 
 /// Whose document is meant.
-#[derive(Debug, Default, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct OwnerQuery {
     /// Act for this business: it sees its own documents and those of the house, and changes its own only.
-    business_id: Option<String>,
+    #[param(value_type = Option<String>, min_length = 1, max_length = 128)]
+    business_id: Option<BusinessId>,
 }
 
 /// The document a path names. Text that can be no id names no document.
@@ -95,18 +100,33 @@ impl<S: Send + Sync> FromRequestParts<S> for NamedDocument {
     }
 }
 
-/// What stands behind the `?` of a path.
-pub(super) struct Asked<T>(T);
+impl FromQuery for ListQuery {
+    fn take(parameters: &mut Parameters) -> Self {
+        Self {
+            business_id: parameters.business(),
+            limit: parameters.limit(MAX_PAGE),
+            cursor: parameters.cursor(|text| is_id(text).then(|| text.into())),
+        }
+    }
+}
 
-impl<T: for<'a> Deserialize<'a>, S: Send + Sync> FromRequestParts<S> for Asked<T> {
+impl FromQuery for OwnerQuery {
+    fn take(parameters: &mut Parameters) -> Self {
+        Self { business_id: parameters.business() }
+    }
+}
+
+/// A place for a document, held while its body comes and until it is taken in.
+pub(super) struct Place(
+    #[expect(dead_code, reason = "held, and given back by dropping it")] OwnedSemaphorePermit,
+);
+
+impl FromRequestParts<Arc<Edge>> for Place {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        let asked = Query::<T>::from_request_parts(parts, state).await;
-        asked.map(|Query(asked)| Self(asked)).map_err(|_| {
-            let sentence = "the query of the URL is not understood: GET /docs lists what this route takes";
-            ApiError::bad_request("invalid_value", sentence, Fields::new())
-        })
+    async fn from_request_parts(_parts: &mut Parts, edge: &Arc<Edge>) -> Result<Self, ApiError> {
+        let place = edge.uploads.clone().try_acquire_owned();
+        place.map(Self).map_err(|_full| broken_off(busy()))
     }
 }
 
@@ -134,6 +154,7 @@ impl<T: for<'a> Deserialize<'a>, S: Send + Sync> FromRequestParts<S> for Asked<T
 pub(super) async fn add(
     State(edge): State<Arc<Edge>>,
     headers: HeaderMap,
+    _place: Place,
     Submitted(submission): Submitted,
 ) -> Result<Response, ApiError> {
     if let Some(business) = &submission.business_id
@@ -156,9 +177,7 @@ pub(super) async fn add(
     get, path = "/api/rag", tag = "Knowledge", operation_id = "list_documents", params(ListQuery),
     responses(
         (status = 200, description = "A page of them, by id", body = DocumentPage),
-        (status = 400, description = "`invalid_value`: the query of the URL is not understood",
-            body = super::error::ErrorBody),
-        KeyRefusals, StoreRefusals,
+        KeyRefusals, QueryRefusals, StoreRefusals,
     ),
 )]
 pub(super) async fn list(
@@ -166,15 +185,8 @@ pub(super) async fn list(
     Asked(query): Asked<ListQuery>,
 ) -> Result<Json<DocumentPage>, ApiError> {
     let limit = query.limit.unwrap_or(PAGE);
-    if !(1..=MAX_PAGE).contains(&limit) {
-        let problem = format!("must be 1 to {MAX_PAGE}");
-        let fields = Fields::from([("limit".to_owned(), vec![problem.clone()])]);
-        return Err(ApiError::bad_request("invalid_value", format!("limit {problem}"), fields));
-    }
-    let after = query.cursor.filter(|cursor| is_id(cursor)).map(DocumentId::from);
     // One more than the page, to know whether there is another.
-    let tenant = tenant(query.business_id);
-    let mut found = edge.state.store.documents(&tenant, after, limit + 1).await?;
+    let mut found = edge.state.store.documents(&query.business_id.into(), query.cursor, limit + 1).await?;
     let more = found.len() > limit as usize;
     found.truncate(limit as usize);
     let next_cursor = found.last().filter(|_| more).map(|last| last.id.to_string());
@@ -189,7 +201,7 @@ pub(super) async fn list(
     params(("id" = String, Path, description = "The document", example = "house-rules"), OwnerQuery),
     responses(
         (status = 200, description = "The document", body = DocumentView),
-        KeyRefusals, UnknownDocument, StoreRefusals,
+        KeyRefusals, QueryRefusals, UnknownDocument, StoreRefusals,
     ),
 )]
 pub(super) async fn show(
@@ -197,7 +209,7 @@ pub(super) async fn show(
     NamedDocument(id): NamedDocument,
     Asked(owner): Asked<OwnerQuery>,
 ) -> Result<Json<DocumentView>, ApiError> {
-    let found = edge.state.store.document(&tenant(owner.business_id), &id).await?;
+    let found = edge.state.store.document(&owner.business_id.into(), &id).await?;
     found.map(|document| Json(document.into())).ok_or_else(unknown_document)
 }
 
@@ -209,7 +221,7 @@ pub(super) async fn show(
     params(("id" = String, Path, description = "The document", example = "house-rules"), OwnerQuery),
     responses(
         (status = 200, description = "It is gone", body = Done),
-        KeyRefusals, UnknownDocument, StoreRefusals,
+        KeyRefusals, QueryRefusals, UnknownDocument, StoreRefusals,
     ),
 )]
 pub(super) async fn delete(
@@ -217,7 +229,7 @@ pub(super) async fn delete(
     NamedDocument(id): NamedDocument,
     Asked(owner): Asked<OwnerQuery>,
 ) -> Result<Json<Done>, ApiError> {
-    let was_there = edge.state.store.delete_document(&tenant(owner.business_id), &id).await?;
+    let was_there = edge.state.store.delete_document(&owner.business_id.into(), &id).await?;
     if was_there { Ok(Json(Done { ok: true })) } else { Err(unknown_document()) }
 }
 
@@ -237,10 +249,6 @@ pub(super) async fn query(
     ValidatedJson(request): ValidatedJson<QueryRequest>,
 ) -> Result<Json<QueryAnswer>, ApiError> {
     let limit = request.limit.unwrap_or(PASSAGES);
-    let found = edge.state.knowledge.search(tenant(request.business_id), &request.query, limit).await?;
+    let found = edge.state.knowledge.search(request.business_id.into(), &request.query, limit).await?;
     Ok(Json(QueryAnswer { results: found.into_iter().map(Into::into).collect() }))
-}
-
-fn tenant(business_id: Option<String>) -> Tenant {
-    business_id.map(BusinessId::from).into()
 }

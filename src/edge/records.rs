@@ -6,16 +6,17 @@ mod view;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{RawQuery, State};
+use axum::extract::State;
 
-use self::query::{page_query, shown_query};
+use self::query::Conversation;
 use self::view::{CallPage, CallRecord};
 use super::Edge;
 use super::calls::NamedCall;
-use super::error::{ApiError, ErrorBody, KeyRefusals, UnknownCall};
+use super::error::{ApiError, KeyRefusals, QueryRefusals, StoreRefusals, UnknownCall};
+use super::query::Asked;
 use crate::call::Logged;
 use crate::call::account::{Account, Closed};
-use crate::store::{FoundCall, Store, StoreError};
+use crate::store::{CallQuery, FoundCall, Store, StoreError};
 
 /// How many entries, tools and handoffs are shown of one conversation: the newest.
 const SHOWN: usize = 1_000;
@@ -42,18 +43,16 @@ const PAGE: usize = 512;
     ),
     responses(
         (status = 200, description = "A page of the log", body = CallPage),
-        (status = 400, description = "`unknown_field` or `invalid_value`; its fields say which parameter", body = ErrorBody),
-        (status = 503, description = "`store_unavailable`", body = ErrorBody),
-        KeyRefusals,
+        KeyRefusals, QueryRefusals, StoreRefusals,
     ),
 )]
 pub(super) async fn list(
     State(edge): State<Arc<Edge>>,
-    RawQuery(query): RawQuery,
+    Asked(query): Asked<CallQuery>,
 ) -> Result<Json<CallPage>, ApiError> {
-    let query = page_query(query.as_deref().unwrap_or_default())?;
     let limit = query.limit;
-    let calls = edge.state.store.calls(query).await?;
+    // One more than the page, to know whether there is another.
+    let calls = edge.state.store.calls(CallQuery { limit: limit + 1, ..query }).await?;
     Ok(Json(CallPage::new(calls, limit, &edge.state.prices)))
 }
 
@@ -69,17 +68,14 @@ pub(super) async fn list(
     ),
     responses(
         (status = 200, description = "The conversation", body = CallRecord),
-        (status = 400, description = "`unknown_field` or `invalid_value`; its fields say which parameter", body = ErrorBody),
-        (status = 503, description = "`store_unavailable`", body = ErrorBody),
-        KeyRefusals, UnknownCall,
+        KeyRefusals, QueryRefusals, UnknownCall, StoreRefusals,
     ),
 )]
 pub(super) async fn show(
     State(edge): State<Arc<Edge>>,
     NamedCall(call_id): NamedCall,
-    RawQuery(query): RawQuery,
+    Asked(Conversation(first_seq)): Asked<Conversation>,
 ) -> Result<Json<CallRecord>, ApiError> {
-    let first_seq = shown_query(query.as_deref().unwrap_or_default())?;
     let store = &edge.state.store;
     let call = store.call(&call_id, first_seq).await?.ok_or_else(ApiError::unrecorded_call)?;
     let closed = account(store, &call).await?;

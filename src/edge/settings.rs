@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -16,11 +16,13 @@ use validator::Validate;
 
 use super::Edge;
 use super::body::{ValidatedJson, names_business};
-use super::error::{ApiError, BodyRefusals, ErrorBody, Fields, KeyRefusals};
+use super::error::{ApiError, BodyRefusals, ErrorBody, Fields, KeyRefusals, StoreRefusals};
+use super::query::{Asked, FromQuery, Parameters};
 use super::view::Done;
 use crate::call::known_persona;
 use crate::id::BusinessId;
 use crate::store::business::ProfileKey;
+use crate::store::directory::DirectoryError;
 
 pub(super) use value::{country, currency, language, number};
 
@@ -28,13 +30,18 @@ pub(super) use value::{country, currency, language, number};
 const MAX_SETTINGS: usize = 100;
 
 /// Whose configuration.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Whose {
     /// The business; `DEFAULT_BUSINESS` when absent.
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<String>, min_length = 1, max_length = 128)]
     business_id: Option<BusinessId>,
+}
+
+impl FromQuery for Whose {
+    fn take(parameters: &mut Parameters) -> Self {
+        Self { business_id: parameters.business() }
+    }
 }
 
 /// A value, and whose it is.
@@ -79,18 +86,17 @@ pub(super) struct ValueView {
     get, path = "/api/config", tag = "Businesses", operation_id = "get_config", params(Whose),
     responses(
         (status = 200, description = "All of it", body = ConfigurationView),
-        (status = 400, description = "`business_required`: name one, there is no `DEFAULT_BUSINESS`; or \
-            `invalid_query`", body = ErrorBody),
+        (status = 400, description = "`business_required`: name one, there is no `DEFAULT_BUSINESS`; or `unknown_field` \
+            or `invalid_value`", body = ErrorBody),
         (status = 404, description = "`unknown_business`", body = ErrorBody),
-        (status = 503, description = "`store_unavailable`", body = ErrorBody),
-        KeyRefusals,
+        KeyRefusals, StoreRefusals,
     ),
 )]
 pub(super) async fn show(
     State(edge): State<Arc<Edge>>,
-    whose: Result<Query<Whose>, QueryRejection>,
+    Asked(whose): Asked<Whose>,
 ) -> Result<Json<ConfigurationView>, ApiError> {
-    let business_id = edge.business_meant(asked(whose)?.business_id)?;
+    let business_id = edge.business_meant(whose.business_id)?;
     let values = edge.state.store.configuration(&business_id).await?;
     let values = values.ok_or_else(ApiError::unknown_business)?;
     let values = values.into_iter().map(|(key, text)| (key.clone(), shown(&key, text))).collect();
@@ -109,10 +115,10 @@ pub(super) async fn show(
     request_body = PutValue,
     responses(
         (status = 200, description = "The value is configured", body = ValueView),
-        (status = 404, description = "`unknown_business`", body = ErrorBody),
         (status = 409, description = "`too_many_settings`: a business has at most 100 keys of its own",
             body = ErrorBody),
-        (status = 503, description = "`store_unavailable`", body = ErrorBody),
+        (status = 503, description = "`store_unavailable`, or `default_business_missing` when none is named",
+            body = ErrorBody),
         KeyRefusals, BodyRefusals,
     ),
 )]
@@ -122,16 +128,19 @@ pub(super) async fn put(
     ValidatedJson(request): ValidatedJson<PutValue>,
 ) -> Result<Json<ValueView>, ApiError> {
     let key = named(key)?;
+    let missing = match request.business_id {
+        Some(_) => ApiError::unknown_business_in_body,
+        None => || DirectoryError::Gone.into(),
+    };
     let business_id = edge.business_meant(request.business_id)?;
     let text = value::kept(&key, &request.value).map_err(|problem| refused("value", problem))?;
     if ProfileKey::parse(&key) == Some(ProfileKey::DefaultPersona) {
         known_persona(&text.as_str().into(), &edge.state.library.catalog())?;
     }
-    if ProfileKey::parse(&key).is_none() {
-        edge.check_settings(&business_id, &key).await?;
-    }
+    let values = edge.state.store.configuration(&business_id).await?.ok_or_else(missing)?;
+    has_room(&values, &key)?;
     if !edge.state.store.configure(&business_id, &key, &text).await? {
-        return Err(ApiError::unknown_business());
+        return Err(missing());
     }
     let value = shown(&key, text);
     Ok(Json(ValueView { business_id, key, value }))
@@ -143,19 +152,18 @@ pub(super) async fn put(
     params(("key" = String, Path, description = "The key", example = "greeting_message"), Whose),
     responses(
         (status = 200, description = "It is not configured any more", body = Done),
-        (status = 400, description = "`business_required`, `invalid_value` or `invalid_query`", body = ErrorBody),
+        (status = 400, description = "`business_required`, `unknown_field` or `invalid_value`", body = ErrorBody),
         (status = 404, description = "`unknown_business` or `not_configured`", body = ErrorBody),
-        (status = 503, description = "`store_unavailable`", body = ErrorBody),
-        KeyRefusals,
+        KeyRefusals, StoreRefusals,
     ),
 )]
 pub(super) async fn delete(
     State(edge): State<Arc<Edge>>,
     key: Result<Path<String>, PathRejection>,
-    whose: Result<Query<Whose>, QueryRejection>,
+    Asked(whose): Asked<Whose>,
 ) -> Result<Json<Done>, ApiError> {
     let key = named(key)?;
-    let business_id = edge.business_meant(asked(whose)?.business_id)?;
+    let business_id = edge.business_meant(whose.business_id)?;
     if edge.state.store.unconfigure(&business_id, &key).await? {
         return Ok(Json(Done { ok: true }));
     }
@@ -175,26 +183,16 @@ impl Edge {
             ApiError::new(StatusCode::BAD_REQUEST, "business_required", sentence)
         })
     }
+}
 
-    async fn check_settings(&self, business: &BusinessId, key: &str) -> Result<(), ApiError> {
-        let values =
-            self.state.store.configuration(business).await?.ok_or_else(ApiError::unknown_business)?;
-        let own = values.keys().filter(|key| ProfileKey::parse(key).is_none()).count();
-        if own < MAX_SETTINGS || values.contains_key(key) {
-            return Ok(());
-        }
-        let sentence = format!("a business has at most {MAX_SETTINGS} keys of its own: delete one first");
-        Err(ApiError::new(StatusCode::CONFLICT, "too_many_settings", sentence))
+/// Whether a business may have this key beside those it has.
+fn has_room(values: &BTreeMap<String, String>, key: &str) -> Result<(), ApiError> {
+    let own = values.keys().filter(|key| ProfileKey::parse(key).is_none()).count();
+    if ProfileKey::parse(key).is_some() || own < MAX_SETTINGS || values.contains_key(key) {
+        return Ok(());
     }
-}
-
-fn asked(whose: Result<Query<Whose>, QueryRejection>) -> Result<Whose, ApiError> {
-    whose.map(|Query(whose)| whose).map_err(|_| invalid_query("the query may hold business_id only, once"))
-}
-
-/// A query that cannot be read.
-pub(super) fn invalid_query(sentence: &str) -> ApiError {
-    ApiError::new(StatusCode::BAD_REQUEST, "invalid_query", sentence)
+    let sentence = format!("a business has at most {MAX_SETTINGS} keys of its own: delete one first");
+    Err(ApiError::new(StatusCode::CONFLICT, "too_many_settings", sentence))
 }
 
 fn named(key: Result<Path<String>, PathRejection>) -> Result<String, ApiError> {

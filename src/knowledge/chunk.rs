@@ -74,22 +74,30 @@ fn sections(blocks: &[Block]) -> Vec<Section> {
         path.push((level, text.to_owned()));
         let headings = path.iter().map(|(_, text)| text.clone()).collect();
         if level <= TOP_LEVEL {
-            // Its words stand in the path; if nothing follows they must not be lost.
             sections.push(Section { text: String::new(), headings: vec![(0, headings)] });
         } else {
             section.headings.push((section.text.len(), headings));
             section.add(text);
         }
     }
-    let mut kept: Vec<Section> = Vec::new();
-    for (place, mut section) in sections.into_iter().enumerate() {
-        if section.text.is_empty() && place > 0 {
-            let own = section.headings.last().and_then(|(_, path)| path.last().cloned()).unwrap_or_default();
-            section.add(&own);
+    keep_lone_headings(&mut sections);
+    sections
+}
+
+/// The words of a heading stand in the paths of what is below it; where nothing is, they become a text of their own.
+fn keep_lone_headings(sections: &mut [Section]) {
+    for place in 0..sections.len() {
+        let (path, next) =
+            (sections[place].path().to_vec(), sections.get(place + 1).map_or(&[][..], Section::path));
+        if sections[place].text.is_empty() && !(next.starts_with(&path) && fits_whole(next)) {
+            sections[place].add(path.last().map_or("", String::as_str));
         }
-        kept.push(section);
     }
-    kept
+}
+
+/// Whether a path is told without being shortened.
+fn fits_whole(path: &[String]) -> bool {
+    path.join(BETWEEN).chars().count() <= MAX_HEADING
 }
 
 impl Section {
@@ -99,6 +107,11 @@ impl Section {
             self.text.push_str(text);
             self.text.push_str("\n\n");
         }
+    }
+
+    /// The headings it begins under.
+    fn path(&self) -> &[String] {
+        self.headings.first().map_or(&[], |(_, path)| path)
     }
 
     fn heading_at(&self, byte: usize) -> String {

@@ -119,10 +119,7 @@ impl Knowledge {
     /// # Errors
     /// [`IngestError::Busy`] when as many are under way as may be.
     pub fn ingest(&self, submission: Submission) -> Result<Ingesting, IngestError> {
-        let place = self.places.clone().try_acquire_owned().map_err(|_full| {
-            metrics::counter!("ai_realtime_knowledge_busy_total").increment(1);
-            IngestError::Busy
-        })?;
+        let place = self.places.clone().try_acquire_owned().map_err(|_full| busy())?;
         let (tell, progress) = watch::channel(Progress::default());
         let knowledge = self.clone();
         let work = async move {
@@ -238,6 +235,12 @@ impl Knowledge {
             })
             .collect())
     }
+}
+
+/// A document for which there is no place, counted.
+pub fn busy() -> IngestError {
+    metrics::counter!("ai_realtime_knowledge_busy_total").increment(1);
+    IngestError::Busy
 }
 
 fn note(ended: &Result<Ingested, IngestError>) {

@@ -11,7 +11,7 @@ use crate::id::CallId;
 use crate::usage::{ModelUsage, Usage};
 
 /// A question for calls is answered with at most so many.
-pub const MAX_CALLS: u32 = 200;
+pub const MAX_CALLS: u32 = 256;
 /// A question for words holds at most so many of them.
 pub const MAX_WORDS: usize = 16;
 /// Fewer digits than this are not looked for in numbers.

@@ -76,6 +76,28 @@ impl Directory {
         }
     }
 
+    /// What to set before callers are served, in words; `None` when whose they are is settled.
+    ///
+    /// # Errors
+    /// As the store fails.
+    pub async fn advice(&self, takes_calls: bool) -> Result<Option<String>, StoreError> {
+        if let Some(id) = &self.default {
+            let found = self.store.business(id.as_str()).await?;
+            return Ok(found.is_none().then(|| {
+                format!(
+                    "DEFAULT_BUSINESS is `{id}`, and there is no such business: whoever names none is turned away \
+                     until PUT /api/businesses/{id} makes it"
+                )
+            }));
+        }
+        let is_unsettled = takes_calls && matches!(self.store.census().await?, Census::Several);
+        Ok(is_unsettled.then(|| {
+            "there are several businesses and no DEFAULT_BUSINESS: who calls a number that none of them has is told of \
+             no menu and no table; give your number to a business with PUT /api/businesses/{id}, or set DEFAULT_BUSINESS"
+                .to_owned()
+        }))
+    }
+
     async fn named(&self, id: &BusinessId) -> Result<Arc<BusinessProfile>, DirectoryError> {
         let found = self.store.business(id.as_str()).await?;
         found.map(Arc::new).ok_or(DirectoryError::Gone)
@@ -164,6 +186,21 @@ mod tests {
         assert!(matches!(directory.find(&lookup).await, Err(DirectoryError::Gone)));
         assert!(matches!(directory.unnamed().await, Err(DirectoryError::Gone)));
         assert!(matches!(directory.find(&Lookup::Id("x".into())).await, Err(DirectoryError::Gone)));
+    }
+
+    #[tokio::test]
+    async fn what_is_not_settled_is_told_with_what_to_do() {
+        let several = house(&["a", "b"]).await;
+        let advice = async |default: Option<&str>, takes_calls: bool| {
+            several.directory(default).advice(takes_calls).await.unwrap().unwrap_or_default()
+        };
+        assert!(advice(None, true).await.contains("set DEFAULT_BUSINESS"));
+        assert!(advice(Some("gone"), false).await.contains("DEFAULT_BUSINESS is `gone`"));
+        assert_eq!(
+            (advice(None, false).await, advice(Some("b"), true).await),
+            (String::new(), String::new())
+        );
+        assert_eq!(house(&["a"]).await.directory(None).advice(true).await.unwrap(), None);
     }
 
     #[tokio::test]

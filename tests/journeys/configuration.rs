@@ -101,11 +101,13 @@ async fn what_cannot_be_configured_is_refused_in_words() {
         ("/api/config/Voice", valletta(json!("ash")), 400, "invalid_value"),
         ("/api/config/default_persona", valletta(json!("nobody")), 400, "unknown_persona"),
         ("/api/config/voice", json!({"value": "ash"}), 400, "business_required"),
-        ("/api/config/voice", json!({"business_id": "nowhere", "value": "ash"}), 404, "unknown_business"),
-        ("/api/config/wifi", json!({"business_id": "nowhere", "value": "guest"}), 404, "unknown_business"),
+        ("/api/config/voice", json!({"business_id": "nowhere", "value": "ash"}), 400, "unknown_business"),
+        ("/api/config/wifi", json!({"business_id": "nowhere", "value": "guest"}), 400, "unknown_business"),
         ("/api/config/voice", json!({"business": "x", "value": "ash"}), 400, "unknown_field"),
         ("/api/businesses/a%20b", json!({"name": "A"}), 400, "invalid_value"),
         ("/api/businesses/a", json!({"name": " "}), 400, "invalid_value"),
+        ("/api/businesses/a", json!({"name": "A\u{0}B"}), 400, "invalid_value"),
+        ("/api/config/wifi", valletta(json!("a\u{0}b")), 400, "invalid_value"),
         ("/api/businesses/a", json!({"name": "A", "phone_number": "7000"}), 400, "invalid_value"),
         ("/api/businesses/a", json!({"name": "A", "phone_number": "+35670000001"}), 409, "number_taken"),
     ] {
@@ -114,13 +116,18 @@ async fn what_cannot_be_configured_is_refused_in_words() {
     }
     for (path, status, code) in [
         ("/api/config", 400, "business_required"),
-        ("/api/config?business=x", 400, "invalid_query"),
+        ("/api/config?business=x", 400, "unknown_field"),
+        ("/api/config?business_id=", 400, "invalid_value"),
         ("/api/config?business_id=nowhere", 404, "unknown_business"),
         ("/api/businesses/a", 404, "unknown_business"),
-        ("/api/businesses?limit=0", 400, "invalid_query"),
+        ("/api/businesses?limit=0", 400, "invalid_value"),
+        ("/api/businesses?cursor=%00", 400, "invalid_value"),
+        ("/api/businesses?business_id=a", 400, "unknown_field"),
     ] {
         let (found, answer) = client.get(path).await;
         assert_eq!((found, &answer["code"]), (status, &json!(code)), "{path}: {answer}");
+        let is_of_query = ["invalid_value", "unknown_field"].contains(&code);
+        assert_eq!(answer["fields"].is_object(), is_of_query, "{path}: {answer}");
     }
     service.stop().await;
 }

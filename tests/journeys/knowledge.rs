@@ -93,6 +93,16 @@ async fn a_business_has_its_own_documents_and_those_of_the_house() {
     }
     let (_, listed) = client.get(&format!("/api/rag?business_id={valletta}")).await;
     assert_eq!(listed["documents"].as_array().unwrap().len(), 1);
+    for (query, code, field) in [
+        ("limit=0", "invalid_value", "limit"),
+        ("cursor=a%20b", "invalid_value", "cursor"),
+        ("business_id=", "invalid_value", "business_id"),
+        ("offset=1", "unknown_field", "offset"),
+    ] {
+        let (status, refused) = client.get(&format!("/api/rag?{query}")).await;
+        assert_eq!((status, &refused["code"]), (400, &json!(code)), "{refused}");
+        assert!(refused["fields"][field].is_array(), "{refused}");
+    }
     let (_, page) = client.get("/api/rag?limit=1").await;
     assert_eq!((page["documents"][0]["id"].as_str(), page["next_cursor"].as_str()), (Some("h"), Some("h")));
     let (_, page) = client.get("/api/rag?limit=1&cursor=h").await;
@@ -107,7 +117,7 @@ async fn a_business_has_its_own_documents_and_those_of_the_house() {
         (&seen["status"], &seen["chunks"], &seen["progress"]),
         (&json!("ready"), &json!(1), &Value::Null)
     );
-    assert_eq!(client.get("/api/rag?plate=1").await.1["code"], "invalid_value");
+    assert_eq!(client.get("/api/rag?plate=1").await.1["code"], "unknown_field");
     assert_eq!(client.get("/api/rag/a%20b").await.1["code"], "unknown_document");
     service.stop().await;
 }

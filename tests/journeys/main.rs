@@ -7,6 +7,7 @@
 mod asleep;
 mod browser;
 mod configuration;
+mod crowded_documents;
 mod doors;
 mod hang_up;
 mod house;

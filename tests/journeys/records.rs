@@ -69,6 +69,7 @@ async fn calls_are_found_by_what_was_said_and_come_in_pages() {
 
     let page = search(client, "").await;
     assert_eq!((names(&page), &page["next_cursor"]), (vec!["first", "second", "first"], &Value::Null));
+    assert_eq!(search(client, "limit=3").await["next_cursor"], Value::Null, "a full page may be the last");
     assert_eq!(names(&search(client, "q=GOAT+brochettes").await), ["first"]);
     assert_eq!(names(&search(client, "q=%22%20OR%20goat").await), [""; 0]);
     assert_eq!(names(&search(client, "transport=twilio").await), [""; 0]);
@@ -93,6 +94,8 @@ async fn calls_are_found_by_what_was_said_and_come_in_pages() {
     for (query, code, field) in [
         ("limit=0", "invalid_value", "limit"),
         ("offset=1", "unknown_field", "offset"),
+        ("business_id=", "invalid_value", "business_id"),
+        ("business_id=%00", "invalid_value", "business_id"),
         ("from=x", "invalid_value", "from"),
     ] {
         let (status, refused) = client.get(&format!("/api/calls?{query}")).await;

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use validator::{Validate, ValidationError};
 
-use super::super::body::{is_json, parse, too_slow, unreadable};
+use super::super::body::{is_json, is_line, names_business, parse, too_slow, unreadable};
 use super::super::error::{ApiError, Fields};
 use super::refusal::broken_off;
 use crate::id::{BusinessId, DocumentId};
@@ -34,9 +34,9 @@ pub(in crate::edge) struct DocumentRequest {
     #[schema(pattern = "^[A-Za-z0-9._:-]{1,128}$")]
     id: Option<String>,
     /// The business whose callers find it; when absent those of every business do.
-    #[validate(length(min = 1, max = 128, message = "must be 1 to 128 characters"))]
-    #[schema(min_length = 1, max_length = 128)]
-    business_id: Option<String>,
+    #[validate(custom(function = names_business))]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 128)]
+    business_id: Option<BusinessId>,
     /// What it is called: 1 to 200 characters.
     #[validate(length(min = 1, max = 200, message = "must be 1 to 200 characters"), custom(function = is_line))]
     #[schema(min_length = 1, max_length = 200)]
@@ -155,7 +155,7 @@ fn from_form(form: DocumentForm) -> Result<Submission, ApiError> {
         .map_err(|_| field_error("invalid_value", "metadata", "must be a JSON object"))?;
     let request = DocumentRequest {
         id: form.id.filter(|text| !text.is_empty()),
-        business_id: form.business_id.filter(|text| !text.is_empty()),
+        business_id: form.business_id.filter(|text| !text.is_empty()).map(BusinessId::from),
         title: form.title.or_else(|| file.name.clone()).unwrap_or_default(),
         content: String::new(),
         encoding: None,
@@ -187,7 +187,7 @@ fn submission(
     let format = format.map_err(|error| broken_off(error.into()))?;
     Ok(Submission {
         id: request.id.map(DocumentId::from),
-        business_id: request.business_id.map(BusinessId::from),
+        business_id: request.business_id,
         title: request.title.trim().to_owned(),
         metadata: request.metadata.unwrap_or_default(),
         text: DocumentText { format, bytes },
@@ -202,11 +202,6 @@ pub(super) fn is_id(text: &str) -> bool {
 
 fn fits_id(text: &str) -> Result<(), ValidationError> {
     check(is_id(text), "must be 1 to 128 characters of A-Z, a-z, 0-9, '.', '_', ':' and '-'")
-}
-
-fn is_line(text: &str) -> Result<(), ValidationError> {
-    let fits = !text.trim().is_empty() && !text.chars().any(char::is_control);
-    check(fits, "must be one line with words in it")
 }
 
 fn fits_encoding(text: &str) -> Result<(), ValidationError> {

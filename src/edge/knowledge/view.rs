@@ -1,5 +1,6 @@
 //! What answers about documents hold.
 
+use jiff::{Timestamp, Unit};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -75,10 +76,15 @@ impl From<Document> for DocumentView {
             status: document.status.as_str(),
             chunks: document.chunks,
             progress: (document.status != DocumentStatus::Ready).then_some(progress),
-            created_at: document.created_at.to_string(),
-            updated_at: document.updated_at.to_string(),
+            created_at: to_the_millisecond(document.created_at),
+            updated_at: to_the_millisecond(document.updated_at),
         }
     }
+}
+
+/// A time as events have it, whatever more digits a store keeps.
+fn to_the_millisecond(time: Timestamp) -> String {
+    time.round(Unit::Millisecond).unwrap_or(time).to_string()
 }
 
 /// Documents, by id.
@@ -121,6 +127,8 @@ pub(in crate::edge) struct PassageView {
 impl From<Passage> for PassageView {
     fn from(passage: Passage) -> Self {
         let Passage { id, title, heading, content, score, metadata } = passage;
+        // Further digits are those of the arithmetic, and not the same in every store.
+        let score = (score * 10_000.0).round() / 10_000.0;
         Self { id: id.to_string(), title, heading, content, score, metadata }
     }
 }

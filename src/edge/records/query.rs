@@ -1,110 +1,51 @@
-//! What is asked for, as the query of a URL says it. Every parameter is checked; what is not known is refused. Pure.
-
-use std::collections::BTreeMap;
+//! Which calls are asked for, as the query of a URL says it. Pure.
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
-use url::form_urlencoded;
 
-use crate::edge::error::{ApiError, Fields};
+use crate::edge::query::{FromQuery, Parameters};
 use crate::id::CallId;
-use crate::store::calls::MAX_CALLS;
-use crate::store::{CallQuery, LogPlace, Tenant};
+use crate::store::calls::SearchError;
+use crate::store::{CallQuery, LogPlace};
 
 /// How many calls are on a page when nobody says.
 const DEFAULT_LIMIT: u32 = 50;
-/// The longest value of a parameter, in characters.
-const MAX_CHARS: usize = 500;
-
 const TIME_ALLOWED: &str =
     "must be a time as in RFC 3339, such as 2026-03-01T12:00:00Z, or a day such as 2026-03-01";
 
-/// Parameters of a URL that are taken one by one, with what is wrong with them.
-struct Parameters {
-    given: BTreeMap<String, String>,
-    problems: Fields,
-}
+/// Of a page so many calls are shown at most.
+const MAX_PAGE: u32 = 200;
 
-impl Parameters {
-    fn read(query: &str) -> Self {
-        let mut read = Self { given: BTreeMap::new(), problems: Fields::new() };
-        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            if value.chars().count() > MAX_CHARS {
-                read.refuse(&name, format!("must have at most {MAX_CHARS} characters"));
-            } else if read.given.insert(name.to_string(), value.into_owned()).is_some() {
-                read.refuse(&name, "must be given once".to_owned());
-            }
+impl FromQuery for CallQuery {
+    fn take(parameters: &mut Parameters) -> Self {
+        let search_error = SearchError.to_string();
+        let plain = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c));
+        Self {
+            tenant: parameters.business().into(),
+            since: parameters.take("from", TIME_ALLOWED, |text| moment(text, false)),
+            until: parameters.take("to", TIME_ALLOWED, |text| moment(text, true)),
+            transport: parameters.take(
+                "transport",
+                "must be the name of a kind of line, such as text or twilio",
+                |name| plain(name).then(|| name.to_owned()),
+            ),
+            search: parameters.take("q", &search_error, |text| text.parse().ok()),
+            after: parameters.cursor(place),
+            limit: parameters.limit(MAX_PAGE).unwrap_or(DEFAULT_LIMIT),
         }
-        // An empty value says as much as none.
-        read.given.retain(|_, value| !value.is_empty());
-        read
-    }
-
-    fn refuse(&mut self, name: &str, problem: String) {
-        let name: String = name.chars().take(MAX_CHARS).collect();
-        self.problems.entry(name).or_default().push(problem);
-    }
-
-    /// Takes a parameter, if it is given and `parse` knows what to make of it.
-    fn take<T>(&mut self, name: &str, allowed: &str, parse: impl FnOnce(&str) -> Option<T>) -> Option<T> {
-        let value = self.given.remove(name)?;
-        let parsed = parse(&value);
-        if parsed.is_none() {
-            self.refuse(name, allowed.to_owned());
-        }
-        parsed
-    }
-
-    /// Whether all was in order.
-    fn finish(self) -> Result<(), ApiError> {
-        let mut problems = self.problems;
-        let is_unknown = !self.given.is_empty();
-        for name in self.given.into_keys() {
-            problems.entry(name).or_default().push("is no parameter of this route".to_owned());
-        }
-        let Some((name, told)) = problems.first_key_value() else { return Ok(()) };
-        let sentence = format!("{name} {}", told.join(", and "));
-        let code = if is_unknown { "unknown_field" } else { "invalid_value" };
-        Err(ApiError::bad_request(code, sentence, problems))
     }
 }
 
-/// Which calls are asked for.
-///
-/// # Errors
-/// 400, with what is wrong with each parameter.
-pub(super) fn page_query(query: &str) -> Result<CallQuery, ApiError> {
-    let mut parameters = Parameters::read(query);
-    let limit_allowed = format!("must be a whole number from 1 to {MAX_CALLS}");
-    let within = |text: &str| text.parse().ok().filter(|limit| (1..=MAX_CALLS).contains(limit));
-    let search_error = crate::store::calls::SearchError.to_string();
-    let plain = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c));
-    let asked = CallQuery {
-        tenant: parameters.take("business_id", "", |id| Some(Tenant::Of(id.into()))).unwrap_or_default(),
-        since: parameters.take("from", TIME_ALLOWED, |text| moment(text, false)),
-        until: parameters.take("to", TIME_ALLOWED, |text| moment(text, true)),
-        transport: parameters.take(
-            "transport",
-            "must be the name of a kind of line, such as text or twilio",
-            |name| plain(name).then(|| name.to_owned()),
-        ),
-        search: parameters.take("q", &search_error, |text| text.parse().ok()),
-        after: parameters.take("cursor", "must be a next_cursor that this route gave", place),
-        limit: parameters.take("limit", &limit_allowed, within).unwrap_or(DEFAULT_LIMIT),
-    };
-    parameters.finish().map(|()| asked)
-}
+/// Which conversation of a call is asked for: the number of its first event, or the newest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::edge) struct Conversation(pub(super) Option<u64>);
 
-/// Which conversation of a call is asked for.
-///
-/// # Errors
-/// 400, with what is wrong with each parameter.
-pub(super) fn shown_query(query: &str) -> Result<Option<u64>, ApiError> {
-    let mut parameters = Parameters::read(query);
-    let first_seq = parameters
-        .take("first_seq", "must be a whole number from 1", |text| text.parse().ok().filter(|seq| *seq > 0));
-    parameters.finish().map(|()| first_seq)
+impl FromQuery for Conversation {
+    fn take(parameters: &mut Parameters) -> Self {
+        let first_seq = |text: &str| text.parse().ok().filter(|seq| *seq > 0);
+        Self(parameters.take("first_seq", "must be a whole number from 1", first_seq))
+    }
 }
 
 /// A time, or the beginning of a day (UTC); with `whole` its end, which is the beginning of the next.
@@ -138,6 +79,17 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::edge::error::ApiError;
+    use crate::edge::query::read;
+    use crate::store::Tenant;
+
+    fn page_query(query: &str) -> Result<CallQuery, ApiError> {
+        read(query)
+    }
+
+    fn shown_query(query: &str) -> Result<Conversation, ApiError> {
+        read(query)
+    }
 
     fn refused(query: &str) -> (&'static str, Vec<String>) {
         let error = page_query(query).expect_err(query);
@@ -158,7 +110,7 @@ mod tests {
         let query = page_query("to=2026-03-01T12:00:00%2B02:00&q=").unwrap();
         assert_eq!((query.until, query.search), (time("2026-03-01T10:00:00Z"), None));
         assert_eq!(page_query("").unwrap().limit, DEFAULT_LIMIT);
-        assert_eq!((shown_query("").unwrap(), shown_query("first_seq=9").unwrap()), (None, Some(9)));
+        assert_eq!((shown_query("").unwrap().0, shown_query("first_seq=9").unwrap().0), (None, Some(9)));
     }
 
     #[test]

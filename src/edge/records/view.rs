@@ -107,10 +107,11 @@ pub(in crate::edge) struct CallRecord {
 }
 
 impl CallPage {
-    /// A page of at most `limit` calls.
-    pub(super) fn new(calls: Vec<CallLog>, limit: u32, prices: &Prices) -> Self {
-        let is_full = calls.len() >= limit as usize;
-        let next_cursor = calls.last().filter(|_| is_full).map(|last| cursor(&last.place()));
+    /// A page of at most `limit` calls, made of those and the next one, if there is one.
+    pub(super) fn new(mut calls: Vec<CallLog>, limit: u32, prices: &Prices) -> Self {
+        let goes_on = calls.len() > limit as usize;
+        calls.truncate(limit as usize);
+        let next_cursor = calls.last().filter(|_| goes_on).map(|last| cursor(&last.place()));
         Self { calls: calls.into_iter().map(|call| LoggedCall::new(call, prices)).collect(), next_cursor }
     }
 }

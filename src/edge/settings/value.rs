@@ -11,6 +11,8 @@ use crate::store::business::{ProfileKey, normalised_number};
 const LONGEST_TEXT: usize = 2000;
 /// The longest `greeting_message`, in characters.
 const LONGEST_GREETING: usize = 500;
+/// The longest key of a persona, in characters.
+const LONGEST_PERSONA: usize = 128;
 /// The longest key.
 const LONGEST_KEY: usize = 64;
 
@@ -35,9 +37,12 @@ pub(super) fn kept(key: &str, value: &Value) -> Result<String, String> {
     if text.is_empty() {
         return Err("must not be blank: DELETE takes a value away".to_owned());
     }
+    if text.chars().any(|letter| letter.is_control() && !matches!(letter, '\n' | '\r' | '\t')) {
+        return Err("must not hold control characters".to_owned());
+    }
     match known {
         Some(ProfileKey::OpeningHours) => {
-            OpeningHours::parse(&text).map(|_| text).map_err(|error| error.to_string())
+            OpeningHours::parse(&text).map(|_| text).map_err(|error| format!("is not right: {error}"))
         }
         Some(ProfileKey::TransferNumber) => number(&text),
         Some(key) => check(key, &text).map(|()| text),
@@ -53,8 +58,10 @@ fn check(key: ProfileKey, text: &str) -> Result<(), String> {
         ProfileKey::Voice => check_voice_name(text).map_err(|known| format!("must be one of {known}")),
         ProfileKey::Country => country(text),
         ProfileKey::Currency => currency(text),
-        // Whether there is such a persona only the catalog knows; the others are read above.
-        ProfileKey::DefaultPersona | ProfileKey::TransferNumber | ProfileKey::OpeningHours => Ok(()),
+        // Whether there is such a persona only the catalog knows.
+        ProfileKey::DefaultPersona => at_most(LONGEST_PERSONA, text),
+        // They are read above.
+        ProfileKey::TransferNumber | ProfileKey::OpeningHours => Ok(()),
     }
 }
 
@@ -139,6 +146,9 @@ mod tests {
             ("greeting_message", json!("x".repeat(501)), "must be 1 to 500 characters"),
             ("greeting_message", json!(""), "must not be blank"),
             ("greeting_message", json!(5), "must be a text"),
+            ("greeting_message", json!("a\0b"), "control characters"),
+            ("wifi", json!("a\u{1b}[31m"), "control characters"),
+            ("default_persona", json!("x".repeat(129)), "must be 1 to 128 characters"),
             ("greeting_message", json!({"text": "x"}), "must be a text"),
             ("language", json!("english"), "BCP 47"),
             ("voice", json!("siri"), "must be one of alloy"),

@@ -91,6 +91,8 @@ fn a_heading_with_nothing_below_it_is_not_lost_and_nothing_gives_nothing() {
     let found =
         chunks(&[heading(1, "Closed on Mondays"), heading(1, "Open on Sundays"), paragraph("Until ten.")]);
     assert_eq!(found[0].content, "Closed on Mondays");
+    let found = chunks(&[heading(1, "House rules"), heading(2, "Parking"), paragraph("Behind the house.")]);
+    assert_eq!(found.len(), 1, "a heading above others is in their paths: {found:?}");
     assert!(chunks(&[]).is_empty());
     assert!(chunks(&[paragraph("  \n ")]).is_empty());
     let long = chunks(&[heading(1, &"word ".repeat(1_000)), paragraph("Text.")]);

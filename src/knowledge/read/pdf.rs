@@ -1,9 +1,15 @@
-//! PDF: its pages as plain text, read on a thread of their own that may panic, and is not waited for too long.
+//! PDF: its pages as plain text, read on a thread of their own that may panic, and is not waited for too long. A file
+//! that would unpack to too much is refused before.
 
+mod bounds;
+
+use std::io::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use pdf_extract::{Document, OutputError, PlainTextOutput, output_doc};
 use tokio::sync::oneshot;
 
+use self::bounds::Limited;
 use super::{Block, READ_LIMIT, ReadError, plain};
 
 /// PDFs read at once. One that takes too long keeps its place until it ends.
@@ -12,6 +18,8 @@ const READERS: usize = 2;
 const STACK_BYTES: usize = 64 << 20;
 /// Fewer letters than this in the whole file are a page number or a stamp, not a text.
 const LEAST_LETTERS: usize = 16;
+/// More text than this is not read, in bytes: no document may have as many passages.
+const MOST_TEXT: usize = 32 << 20;
 
 static READING: AtomicUsize = AtomicUsize::new(0);
 
@@ -50,15 +58,25 @@ impl Drop for Place {
 }
 
 fn read_pages(bytes: &[u8]) -> Result<Vec<Block>, ReadError> {
-    let text = pdf_extract::extract_text_from_mem(bytes).map_err(|error| match error {
-        pdf_extract::OutputError::PdfError(
-            pdf_extract::Error::Decryption(_) | pdf_extract::Error::InvalidPassword,
-        ) => ReadError::ProtectedPdf,
-        _ => ReadError::UnreadablePdf,
-    })?;
+    bounds::before_loading(bytes)?;
+    let mut document = Document::load_mem(bytes).map_err(|error| refused(&error.into()))?;
+    bounds::after_loading(&mut document)?;
+    let mut found = Limited::new(MOST_TEXT);
+    let mut output = PlainTextOutput::new(&mut found as &mut dyn Write);
+    output_doc(&document, &mut output).map_err(|error| refused(&error))?;
+    let text = String::from_utf8_lossy(&found.text);
     let letters = text.chars().filter(|letter| letter.is_alphanumeric());
     if letters.take(LEAST_LETTERS).count() < LEAST_LETTERS {
         return Err(ReadError::NoTextInPdf);
     }
     Ok(plain::read(&text))
+}
+
+fn refused(error: &OutputError) -> ReadError {
+    match error {
+        OutputError::PdfError(pdf_extract::Error::Decryption(_) | pdf_extract::Error::InvalidPassword) => {
+            ReadError::ProtectedPdf
+        }
+        _ => ReadError::UnreadablePdf,
+    }
 }

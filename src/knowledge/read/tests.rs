@@ -1,3 +1,5 @@
+use std::io::Write;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -116,35 +118,57 @@ async fn a_deep_or_endless_page_is_read_in_time() {
 
 /// A PDF of one page for each text.
 pub(in crate::knowledge) fn pdf(pages: &[&str]) -> Vec<u8> {
+    let pages =
+        pages.iter().map(|page| stream("", format!("BT /F1 12 Tf 72 720 Td ({page}) Tj ET").as_bytes()));
+    pdf_of(&pages.collect::<Vec<_>>(), &[])
+}
+
+/// A stream, and what is said of it besides its length.
+fn stream(said: &str, data: &[u8]) -> Vec<u8> {
+    let head = format!("<< {said} /Length {} >>\nstream\n", data.len());
+    [head.as_bytes(), data, b"\nendstream"].concat()
+}
+
+/// A PDF of one page for each stream, and other objects.
+fn pdf_of(pages: &[Vec<u8>], others: &[Vec<u8>]) -> Vec<u8> {
     let mut objects = vec![
-        "<< /Type /Catalog /Pages 2 0 R >>".to_owned(),
-        String::new(),
-        "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>".to_owned(),
+        b"<< /Type /Catalog /Pages 2 0 R >>".to_vec(),
+        Vec::new(),
+        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>".to_vec(),
     ];
     let mut kids = Vec::new();
     for page in pages {
-        let stream = format!("BT /F1 12 Tf 72 720 Td ({page}) Tj ET");
         let content = objects.len() + 1;
-        objects.push(format!("<< /Length {} >>\nstream\n{stream}\nendstream", stream.len()));
+        objects.push(page.clone());
         kids.push(format!("{} 0 R", objects.len() + 1));
-        objects.push(format!(
+        let page = format!(
             "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents {content} 0 R \
              /Resources << /Font << /F1 3 0 R >> >> >>"
-        ));
+        );
+        objects.push(page.into_bytes());
     }
-    objects[1] = format!("<< /Type /Pages /Kids [{}] /Count {} >>", kids.join(" "), kids.len());
-    let mut file = "%PDF-1.4\n".to_owned();
+    objects[1] = format!("<< /Type /Pages /Kids [{}] /Count {} >>", kids.join(" "), kids.len()).into_bytes();
+    objects.extend_from_slice(others);
+    let mut file = b"%PDF-1.4\n".to_vec();
     let mut places = Vec::new();
     for (number, object) in objects.iter().enumerate() {
         places.push(file.len());
-        file.push_str(&format!("{} 0 obj\n{object}\nendobj\n", number + 1));
+        file.extend([format!("{} 0 obj\n", number + 1).as_bytes(), object, b"\nendobj\n"].concat());
     }
-    let table = file.len();
-    file.push_str(&format!("xref\n0 {}\n0000000000 65535 f \n", objects.len() + 1));
-    places.iter().for_each(|place| file.push_str(&format!("{place:010} 00000 n \n")));
-    let size = objects.len() + 1;
-    file.push_str(&format!("trailer\n<< /Size {size} /Root 1 0 R >>\nstartxref\n{table}\n%%EOF\n"));
-    file.into_bytes()
+    let (table, size) = (file.len(), objects.len() + 1);
+    let mut end = format!("xref\n0 {size}\n0000000000 65535 f \n");
+    places.iter().for_each(|place| end.push_str(&format!("{place:010} 00000 n \n")));
+    end.push_str(&format!("trailer\n<< /Size {size} /Root 1 0 R >>\nstartxref\n{table}\n%%EOF\n"));
+    file.extend(end.into_bytes());
+    file
+}
+
+/// As much of nothing, packed.
+fn packed(first: &str, bytes: usize) -> Vec<u8> {
+    let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
+    encoder.write_all(first.as_bytes()).unwrap();
+    encoder.write_all(&vec![b' '; bytes]).unwrap();
+    encoder.finish().unwrap()
 }
 
 /// Waits for one of the places for reading, which the tests share.
@@ -174,6 +198,40 @@ async fn a_pdf_that_cannot_be_read_says_what_to_do() {
     }
     assert_eq!(read_pdf(pdf(&[""])).await, Err(ReadError::NoTextInPdf));
     assert_eq!(read_pdf(pdf(&["12"])).await, Err(ReadError::NoTextInPdf));
+}
+
+#[tokio::test]
+async fn a_small_pdf_that_unpacks_to_much_is_refused_before_it_is() {
+    let words = "BT /F1 12 Tf 72 720 Td (The password is mango42.) Tj ET";
+    let plain = || vec![stream("", words.as_bytes())];
+    let (much, twice) = (packed(words, 20 << 20), packed("", 1 << 10));
+    let flate = "/Filter /FlateDecode";
+    for (what, pages, others) in [
+        ("a page", vec![stream(flate, &much)], vec![]),
+        ("by another name", vec![stream("/Filter /#46lateDecode", &much)], vec![]),
+        ("packed twice", vec![stream("/Filter [/FlateDecode /FlateDecode]", &twice)], vec![]),
+        ("a picture that is none", vec![stream(&format!("{flate} /X /Image"), &much)], vec![]),
+        ("objects", plain(), vec![stream(&format!("/Type /ObjStm /N 1 /First 4 {flate} /X /Image"), &much)]),
+        (
+            "hidden objects",
+            plain(),
+            vec![stream(&format!("/Type /ObjStm /X (\n1 0 obj <<) {flate} /Y /Image"), &much)],
+        ),
+        ("many", plain(), vec![stream(flate, &packed("", 7 << 20)); 20]),
+    ] {
+        assert_eq!(read_pdf(pdf_of(&pages, &others)).await, Err(ReadError::UnreadablePdf), "{what}");
+    }
+    let protected = stream("/Encrypt 9 0 R", words.as_bytes());
+    assert_eq!(read_pdf(pdf_of(&[protected], &[])).await, Err(ReadError::ProtectedPdf));
+}
+
+#[tokio::test]
+async fn what_is_packed_is_read_and_a_large_picture_is_passed_over() {
+    let page =
+        stream("/Filter /FlateDecode", &packed("BT /F1 12 Tf (The password is mango42.) Tj ET", 1 << 10));
+    let picture = stream("/Type /XObject /Subtype /Image /Filter /FlateDecode", &packed("", 20 << 20));
+    let blocks = read_pdf(pdf_of(&[page], &[picture])).await.unwrap();
+    assert!(format!("{blocks:?}").contains("The password is mango42."), "{blocks:?}");
 }
 
 #[test]
