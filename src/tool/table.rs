@@ -15,7 +15,7 @@ use self::filter::Filter;
 use self::parameter::Parameter;
 use self::write::Write;
 use crate::store::record::TENANT_COLUMN;
-use crate::store::{Column, Order, Row, Select, Store, Table, Tenant};
+use crate::store::{Column, Order, Row, Select, Store, StoreError, Table, Tenant};
 use crate::tool::document::Section;
 use crate::tool::{Effect, Filler, Plan, ToolContext, ToolError, ToolSpec};
 
@@ -121,21 +121,25 @@ impl TableTool {
         }
     }
 
-    /// Answers whether the table and every column it uses are there, in words that say what is missing.
+    /// What of the table and the columns it uses is not there, and what there is instead; `None` when all is.
     ///
     /// # Errors
-    /// What is missing, and what there is instead.
-    pub async fn check(&self, store: &Store) -> Result<(), String> {
+    /// When the store cannot say now: see [`StoreError::is_passing`].
+    pub async fn missing(&self, store: &Store) -> Result<Option<String>, StoreError> {
         let (table, mut used) = match &self.action {
             Action::Read(query) => (&query.from, query.used_columns()),
             Action::Write(write) => (write.table(), write.used_columns()),
         };
         used.sort_unstable();
         used.dedup();
-        let known = store.columns(table.clone()).await.map_err(|error| error.to_string())?;
+        let known = match store.columns(table.clone()).await {
+            Ok(known) => known,
+            Err(error) if error.is_passing() => return Err(error),
+            Err(error) => return Ok(Some(error.to_string())),
+        };
         let missing: Vec<_> = used.into_iter().filter(|name| !known.iter().any(|k| k == name)).collect();
         if missing.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         let hint = if missing.contains(&TENANT_COLUMN) {
             "; rows that every business may read need `tenant = false`"
@@ -143,7 +147,7 @@ impl TableTool {
             ""
         };
         let (missing, known) = (missing.join(", "), known.join(", "));
-        Err(format!("table `{table}` has no column {missing}; it has {known}{hint}"))
+        Ok(Some(format!("table `{table}` has no column {missing}; it has {known}{hint}")))
     }
 
     fn with_defaults(&self, mut arguments: Map<String, Value>) -> Map<String, Value> {

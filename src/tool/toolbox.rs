@@ -151,14 +151,19 @@ impl Toolbox {
     }
 
     /// Answers, for every declared tool that asks for a table or column that is not there, its name and what is
-    /// missing.
+    /// missing. A store that is away cannot say, and is no reason not to begin: that is told in the log.
     pub async fn check_tables(&self, store: &Store) -> Vec<(String, String)> {
         let mut missing = Vec::new();
         for (name, tool) in &self.tools {
-            if let Body::Table(table) | Body::Write(Planner::Table(table)) = &tool.body
-                && let Err(what) = table.check(store).await
-            {
-                missing.push((name.clone(), what));
+            let (Body::Table(table) | Body::Write(Planner::Table(table))) = &tool.body else {
+                continue;
+            };
+            match table.missing(store).await {
+                Ok(what) => missing.extend(what.map(|what| (name.clone(), what))),
+                Err(error) => {
+                    tracing::warn!(%error, "the tables that tools use were not looked at: `ai-realtime check` does so later");
+                    break;
+                }
             }
         }
         missing

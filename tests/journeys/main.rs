@@ -23,6 +23,7 @@ mod records;
 mod restart;
 mod secrets;
 mod shutdown;
+mod store_away;
 mod streams;
 mod stuck_journal;
 mod talk;
