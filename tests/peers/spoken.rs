@@ -116,7 +116,7 @@ async fn lines_that_fall_and_humans_who_do_not_come_are_met_without_a_mistake() 
     asks_for_drinks(&line).await;
     line.drop_socket().await;
     line.until_streams(2, DEADLINE).await.unwrap();
-    hears(&line, "cisk lager").await;
+    hears(&line, "ikigage").await;
     model.drop_all();
     line.listen_afresh();
     line.until_speaks(DEADLINE).await.unwrap();
