@@ -11,6 +11,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
 use super::address::{Roots, Trust};
+use crate::tls;
 
 /// Why the client's side of TLS cannot be set up.
 #[derive(Debug, thiserror::Error)]
@@ -30,20 +31,20 @@ pub(super) fn client_config(trust: &Trust) -> Result<ClientConfig, TrustError> {
         .with_safe_default_protocol_versions()
         .map_err(|error| TrustError::Setup(error.into()))?;
     let verifier: Arc<dyn ServerCertVerifier> = match trust {
-        Trust::Anyone => Arc::new(AnyCertificate(provider)),
-        Trust::SignedBy(roots) => Arc::new(AnyHost(web_pki(roots, provider)?)),
+        Trust::Anyone => Arc::new(Lenient { signed: None, provider }),
+        Trust::SignedBy(roots) => {
+            Arc::new(Lenient { signed: Some(web_pki(roots, provider.clone())?), provider })
+        }
         Trust::Host(roots) => web_pki(roots, provider)?,
     };
     Ok(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
 }
 
 fn web_pki(roots: &Roots, provider: Arc<CryptoProvider>) -> Result<Arc<WebPkiServerVerifier>, TrustError> {
-    let mut store = RootCertStore::empty();
-    match roots {
-        Roots::System => {
-            store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        }
+    let store = match roots {
+        Roots::System => tls::system_roots(),
         Roots::File(path) => {
+            let mut store = RootCertStore::empty();
             let unreadable = || TrustError::Roots(path.clone());
             let certificates = CertificateDer::pem_file_iter(path).map_err(|_| unreadable())?;
             for certificate in certificates {
@@ -52,67 +53,24 @@ fn web_pki(roots: &Roots, provider: Arc<CryptoProvider>) -> Result<Arc<WebPkiSer
             if store.is_empty() {
                 return Err(unreadable());
             }
+            store
         }
-    }
+    };
     WebPkiServerVerifier::builder_with_provider(Arc::new(store), provider)
         .build()
         .map_err(|error| TrustError::Setup(error.into()))
 }
 
-/// `sslmode=require`: takes any certificate, as libpq does. Who is at the other end must still hold its key.
+/// Takes certificates that a browser would not, as libpq does: with `sslmode=require` any, with `verify-ca` one that is
+/// signed by someone trusted, for whatever host. Who is at the other end must still hold its key.
 #[derive(Debug)]
-struct AnyCertificate(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for AnyCertificate {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls12_signature(
-            message,
-            certificate,
-            signature,
-            &self.0.signature_verification_algorithms,
-        )
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls13_signature(
-            message,
-            certificate,
-            signature,
-            &self.0.signature_verification_algorithms,
-        )
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
+struct Lenient {
+    /// Looks at the signatures, where those are looked at.
+    signed: Option<Arc<WebPkiServerVerifier>>,
+    provider: Arc<CryptoProvider>,
 }
 
-/// `sslmode=verify-ca`: the certificate must be signed by someone trusted, for whatever host.
-#[derive(Debug)]
-struct AnyHost(Arc<WebPkiServerVerifier>);
-
-impl ServerCertVerifier for AnyHost {
+impl ServerCertVerifier for Lenient {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -121,8 +79,11 @@ impl ServerCertVerifier for AnyHost {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
+        let Some(signed) = &self.signed else {
+            return Ok(ServerCertVerified::assertion());
+        };
         // The name is looked at last: whoever fails there has passed the rest.
-        match self.0.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
+        match signed.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
             Err(rustls::Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
             )) => Ok(ServerCertVerified::assertion()),
@@ -136,7 +97,8 @@ impl ServerCertVerifier for AnyHost {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.0.verify_tls12_signature(message, certificate, signature)
+        let algorithms = &self.provider.signature_verification_algorithms;
+        rustls::crypto::verify_tls12_signature(message, certificate, signature, algorithms)
     }
 
     fn verify_tls13_signature(
@@ -145,10 +107,11 @@ impl ServerCertVerifier for AnyHost {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.0.verify_tls13_signature(message, certificate, signature)
+        let algorithms = &self.provider.signature_verification_algorithms;
+        rustls::crypto::verify_tls13_signature(message, certificate, signature, algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_verify_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
