@@ -13,7 +13,7 @@ use validator::Validate;
 use super::Edge;
 use super::body::{ValidatedJson, is_business_id, is_line};
 use super::error::{ApiError, BodyRefusals, ErrorBody, KeyRefusals, QueryRefusals, StoreRefusals};
-use super::query::{Asked, FromQuery, Parameters};
+use super::query::{Asked, FromQuery, Parameters, cut_to_page};
 use super::settings::{country, currency, language, number, refused};
 use super::view::Done;
 use crate::id::BusinessId;
@@ -111,9 +111,7 @@ pub(super) async fn list(
     let after = page.cursor.as_ref().map_or("", BusinessId::as_str);
     // One more than the page, to know whether there is another.
     let mut found = edge.state.store.businesses(after, limit + 1).await?;
-    let goes_on = found.len() > limit;
-    found.truncate(limit);
-    let next_cursor = found.last().filter(|_| goes_on).map(|last| last.id.to_string());
+    let next_cursor = cut_to_page(&mut found, limit, |last| last.id.to_string());
     Ok(Json(BusinessPage { businesses: found.into_iter().map(Into::into).collect(), next_cursor }))
 }
 

@@ -26,7 +26,7 @@ use super::Edge;
 use super::ai::{not_blank, wants_events};
 use super::body::{ValidatedJson, names_business};
 use super::error::{ApiError, BodyRefusals, KeyRefusals, QueryRefusals, StoreRefusals};
-use super::query::{Asked, FromQuery, Parameters};
+use super::query::{Asked, FromQuery, Parameters, cut_to_page};
 use super::view::Done;
 use crate::id::{BusinessId, DocumentId};
 use crate::knowledge::{MAX_INGESTS, busy};
@@ -187,9 +187,7 @@ pub(super) async fn list(
     let limit = query.limit.unwrap_or(PAGE);
     // One more than the page, to know whether there is another.
     let mut found = edge.state.store.documents(&query.business_id.into(), query.cursor, limit + 1).await?;
-    let more = found.len() > limit as usize;
-    found.truncate(limit as usize);
-    let next_cursor = found.last().filter(|_| more).map(|last| last.id.to_string());
+    let next_cursor = cut_to_page(&mut found, limit as usize, |last| last.id.to_string());
     Ok(Json(DocumentPage { documents: found.into_iter().map(DocumentView::from).collect(), next_cursor }))
 }
 

@@ -43,6 +43,17 @@ pub(super) fn read<T: FromQuery>(query: &str) -> Result<T, ApiError> {
     parameters.finish().map(|()| asked)
 }
 
+/// Cuts what was read, one more than fits a page, to the page. Answers where the next page begins, if there is one.
+pub(super) fn cut_to_page<T>(
+    found: &mut Vec<T>,
+    limit: usize,
+    cursor: impl FnOnce(&T) -> String,
+) -> Option<String> {
+    let goes_on = found.len() > limit;
+    found.truncate(limit);
+    found.last().filter(|_| goes_on).map(cursor)
+}
+
 /// Parameters that are taken one by one, with what is wrong with them.
 pub(super) struct Parameters {
     given: BTreeMap<String, String>,

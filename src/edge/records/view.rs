@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use super::query::cursor;
 use crate::call::account::Closed;
+use crate::edge::query::cut_to_page;
 use crate::edge::view::{EntryView, HandoffView, ToolUseView};
 use crate::store::{CallLog, LogState};
 use crate::usage::prices::{CURRENCY, Cost, Prices};
@@ -109,9 +110,7 @@ pub(in crate::edge) struct CallRecord {
 impl CallPage {
     /// A page of at most `limit` calls, made of those and the next one, if there is one.
     pub(super) fn new(mut calls: Vec<CallLog>, limit: u32, prices: &Prices) -> Self {
-        let goes_on = calls.len() > limit as usize;
-        calls.truncate(limit as usize);
-        let next_cursor = calls.last().filter(|_| goes_on).map(|last| cursor(&last.place()));
+        let next_cursor = cut_to_page(&mut calls, limit as usize, |last| cursor(&last.place()));
         Self { calls: calls.into_iter().map(|call| LoggedCall::new(call, prices)).collect(), next_cursor }
     }
 }
