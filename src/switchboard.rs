@@ -168,18 +168,29 @@ impl Switchboard {
         id: &CallId,
         start: BrowserStart,
     ) -> Result<CallHandle, SwitchboardError> {
-        // A call that is there goes on, also while the service drains.
-        if self.is_draining() {
-            return self.live(id).ok_or(SwitchboardError::Draining);
-        }
-        // One that the journal remembers is what it was.
-        match self.find(id).await {
-            Ok(handle) => return Ok(handle),
-            Err(SwitchboardError::UnknownCall(_)) => {}
-            Err(error) => return Err(error),
+        if let Some(handle) = self.existing(id).await? {
+            return Ok(handle);
         }
         let opening = Opening::Voice(VoiceStart::Browser(start));
         self.ask(|reply| SwitchboardMessage::Start { id: id.clone(), opening, reply }).await
+    }
+
+    /// The call of this id that a browser comes back to: the live one, or the one the journal remembers; `None` when
+    /// one may begin.
+    ///
+    /// # Errors
+    /// [`SwitchboardError::Draining`] when there is none and none may begin; else as [`Switchboard::find`].
+    pub async fn existing(&self, id: &CallId) -> Result<Option<CallHandle>, SwitchboardError> {
+        // A call that is there goes on, also while the service drains.
+        if self.is_draining() {
+            return self.live(id).map(Some).ok_or(SwitchboardError::Draining);
+        }
+        // One that the journal remembers is what it was.
+        match self.find(id).await {
+            Ok(handle) => Ok(Some(handle)),
+            Err(SwitchboardError::UnknownCall(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// The live call of this id.

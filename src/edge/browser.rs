@@ -90,16 +90,23 @@ async fn admit(edge: Arc<Edge>, id: CallId, wishes: Wishes, socket: WebSocket) {
 }
 
 async fn find_call(edge: &Edge, id: &CallId, wishes: Wishes) -> Result<CallHandle, (ServerMessage, u16)> {
-    let business = edge.state.directory.unnamed().await.map_err(|error| {
-        refused("unavailable");
-        (
-            ServerMessage::error(ApiError::from(error).code(), "the store does not answer: try again later"),
-            LATER,
-        )
-    })?;
-    let start = BrowserStart { persona: wishes.persona, business };
-    let call = edge.state.switchboard.browser_call(id, start).await.map_err(turned_away)?;
+    let switchboard = &edge.state.switchboard;
+    // Whose caller it is has to be known of a new call only: nobody who comes back waits for the store.
+    let call = match switchboard.existing(id).await.map_err(turned_away)? {
+        Some(call) => call,
+        None => {
+            let business = edge.state.directory.unnamed().await.map_err(|error| unlisted(&error.into()))?;
+            let start = BrowserStart { persona: wishes.persona, business };
+            switchboard.browser_call(id, start).await.map_err(turned_away)?
+        }
+    };
     of_a_browser(call)
+}
+
+/// It could not be looked up whose caller this is.
+fn unlisted(error: &ApiError) -> (ServerMessage, u16) {
+    refused("unavailable");
+    (ServerMessage::error(error.code(), "the store does not answer: try again later"), LATER)
 }
 
 fn of_a_browser(call: CallHandle) -> Result<CallHandle, (ServerMessage, u16)> {
