@@ -56,9 +56,9 @@ pub enum SessionEvent {
         code: String,
     },
     /// The caller speaks.
-    CallerSpeaks,
+    CallerSpeaks(SpeechEdge),
     /// The caller fell silent.
-    CallerSilent,
+    CallerSilent(SpeechEdge),
     /// What the caller said stands in the conversation; whether it is answered is for the owner to say.
     CallerSaid {
         /// As this item.
@@ -78,11 +78,17 @@ pub enum SessionEvent {
     },
     /// A piece of what the persona says.
     Delta {
+        /// Of which response.
+        response: ResponseId,
+        /// Of which message.
+        item_id: ItemId,
         /// The piece.
         text: String,
     },
     /// A whole message of the persona.
     Message {
+        /// Of which response; absent when the socket it came through is gone.
+        response: Option<ResponseId>,
         /// The model's id of it.
         item_id: ItemId,
         /// What it says.
@@ -124,6 +130,15 @@ pub enum SessionEvent {
     },
 }
 
+/// Where in the audio that a socket was given the caller's speech begins or ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpeechEdge {
+    /// The item that their words will be.
+    pub item_id: Option<ItemId>,
+    /// So much audio was given to this socket before.
+    pub at_ms: u64,
+}
+
 /// How much of a spoken message was heard.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HeardPart {
@@ -151,6 +166,8 @@ pub struct Connection {
 /// The end of a response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResponseEnd {
+    /// Which; absent when it never began, or the model named none.
+    pub response: Option<ResponseId>,
     /// How it ended.
     pub status: ResponseStatus,
     /// Tokens used.

@@ -3,6 +3,7 @@
 pub mod browser;
 mod cut;
 pub mod playout;
+pub mod realtime;
 pub mod text;
 pub mod twilio;
 

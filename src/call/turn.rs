@@ -168,7 +168,11 @@ mod tests {
     use super::*;
 
     fn end(status: ResponseStatus) -> ResponseEnd {
-        ResponseEnd { status, usage: Usage { input_tokens: 10, output_tokens: 2, ..Usage::default() } }
+        ResponseEnd {
+            response: None,
+            status,
+            usage: Usage { input_tokens: 10, output_tokens: 2, ..Usage::default() },
+        }
     }
 
     #[test]

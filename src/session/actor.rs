@@ -302,7 +302,7 @@ impl SessionState {
     /// What the caller says is kept until the model has it for good.
     fn keep_what_is_said(&self, event: &SessionEvent) {
         match (&self.lane, event) {
-            (Some(lane), SessionEvent::CallerSpeaks) => lane.caller_speaks(),
+            (Some(lane), SessionEvent::CallerSpeaks(_)) => lane.caller_speaks(),
             (Some(lane), SessionEvent::CallerSaid { item_id }) => lane.caller_committed(item_id),
             (_, _) => {}
         }

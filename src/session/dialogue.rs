@@ -15,7 +15,7 @@ use super::config::SessionConfig;
 use super::history::{Content, History, INTERRUPTED};
 use super::sequencer::{Sequencer, Step};
 use super::{ResponseEnd, ResponseStatus, SessionEvent};
-use crate::id::{ItemId, ToolCallId};
+use crate::id::{ItemId, ResponseId, ToolCallId};
 use crate::protocol::openai::{ClientEvent, NewItem, ResponseParams, SessionPatch};
 use crate::usage::Usage;
 
@@ -41,6 +41,21 @@ struct Update {
 struct Untaken {
     turn: u64,
     item_id: ItemId,
+}
+
+/// A response that is not coming, or not to its end.
+struct Failed<'a> {
+    response: Option<ResponseId>,
+    code: &'a str,
+    fatal: bool,
+    usage: Usage,
+}
+
+impl<'a> Failed<'a> {
+    /// It never began.
+    fn unheard_of(code: &'a str) -> Self {
+        Self { response: None, code, fatal: false, usage: Usage::default() }
+    }
 }
 
 /// The conversation with the model.
@@ -293,7 +308,7 @@ impl Dialogue {
             }
             Deadline::Created(token) => {
                 if self.sequencer.on_overdue(token) {
-                    self.response_failed("response_overdue", false, Usage::default(), &mut actions);
+                    self.response_failed(Failed::unheard_of("response_overdue"), &mut actions);
                 }
                 self.advance(&mut actions);
             }
@@ -395,7 +410,8 @@ impl Dialogue {
     }
 
     /// A response is not coming: once more, or the owner is told.
-    fn response_failed(&mut self, code: &str, fatal: bool, usage: Usage, actions: &mut Vec<Action>) {
+    fn response_failed(&mut self, failed: Failed<'_>, actions: &mut Vec<Action>) {
+        let Failed { response, code, fatal, usage } = failed;
         self.cut_message(actions);
         self.finish_speech(actions);
         let status = if !fatal && self.retries < MAX_RETRIES {
@@ -406,7 +422,7 @@ impl Dialogue {
         } else {
             ResponseStatus::Failed { code: code.to_owned(), fatal }
         };
-        let end = ResponseEnd { status, usage };
+        let end = ResponseEnd { response, status, usage };
         actions.push(Action::Report(SessionEvent::ResponseDone(end)));
     }
 }

@@ -153,8 +153,8 @@ impl CallData {
             SessionEvent::Taken { turn } => self.on_taken(turn),
             SessionEvent::NotTaken { turn, code } => self.on_not_taken(turn, code),
             SessionEvent::ResponseStarted { response } => self.on_answering(Some(response)),
-            SessionEvent::Delta { text } => self.on_delta(text),
-            SessionEvent::Message { item_id, text } => self.on_message(item_id, text),
+            SessionEvent::Delta { text, .. } => self.on_delta(text),
+            SessionEvent::Message { item_id, text, .. } => self.on_message(item_id, text),
             SessionEvent::MessageCut => {
                 self.record(CallEvent::AssistantInterrupted { played_ms: 0, item_id: None, heard: None });
             }
@@ -162,9 +162,9 @@ impl CallData {
             SessionEvent::Aside { text } => {
                 self.record(CallEvent::AssistantFiller { text });
             }
-            SessionEvent::CallerSpeaks => self.conduct(Conduct::on_caller_speaks),
+            SessionEvent::CallerSpeaks(_) => self.conduct(Conduct::on_caller_speaks),
             // Whether it counted is asked when the words stand in the conversation.
-            SessionEvent::CallerSilent => {}
+            SessionEvent::CallerSilent(_) => {}
             SessionEvent::CallerSaid { item_id } => self.on_caller_said(item_id),
             SessionEvent::CallerTranscribed { item_id, text } => self.on_caller_transcribed(&item_id, text),
             SessionEvent::ToolCalled { response, id, name, arguments } => {

@@ -37,11 +37,15 @@ pub enum ServerEvent {
     SpeechStarted {
         /// The item that their words will be.
         item_id: Option<ItemId>,
+        /// So much audio this socket was given before they began.
+        at_ms: u64,
     },
     /// The caller fell silent.
     SpeechStopped {
         /// The item that their words will be.
         item_id: Option<ItemId>,
+        /// So much audio this socket was given before they fell silent.
+        at_ms: u64,
     },
     /// What the caller said stands in the conversation.
     Committed {
@@ -129,6 +133,8 @@ struct DeltaFrame {
 struct SpeechEdgeFrame {
     #[serde(default)]
     item_id: Option<ItemId>,
+    #[serde(default, alias = "audio_start_ms", alias = "audio_end_ms")]
+    at_ms: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -185,10 +191,12 @@ impl ServerEvent {
                 Self::OutputItemDone { response_id, item }
             }
             "input_audio_buffer.speech_started" => {
-                Self::SpeechStarted { item_id: from_str::<SpeechEdgeFrame>(frame)?.item_id }
+                let SpeechEdgeFrame { item_id, at_ms } = from_str(frame)?;
+                Self::SpeechStarted { item_id, at_ms: at_ms.unwrap_or_default() }
             }
             "input_audio_buffer.speech_stopped" => {
-                Self::SpeechStopped { item_id: from_str::<SpeechEdgeFrame>(frame)?.item_id }
+                let SpeechEdgeFrame { item_id, at_ms } = from_str(frame)?;
+                Self::SpeechStopped { item_id, at_ms: at_ms.unwrap_or_default() }
             }
             "input_audio_buffer.committed" => {
                 Self::Committed { item_id: from_str::<CommittedFrame>(frame)?.item_id }

@@ -1,13 +1,13 @@
 //! How the conversation takes what the model's side says.
 
 use super::action::create_item;
-use super::{Action, Dialogue, Notice, REMEMBERED_CALLS};
+use super::{Action, Dialogue, Failed, Notice, REMEMBERED_CALLS};
 use crate::id::{ItemId, ResponseId};
 use crate::protocol::openai::{ApiError, ClientEvent, EchoedSession, Item, Response, ServerEvent};
 use crate::session::fault::{Remedy, remedy};
 use crate::session::history::{Content, INTERRUPTED};
 use crate::session::sequencer::Refused;
-use crate::session::{ResponseEnd, ResponseStatus, SessionEvent};
+use crate::session::{ResponseEnd, ResponseStatus, SessionEvent, SpeechEdge};
 use crate::usage::Usage;
 
 impl Dialogue {
@@ -22,12 +22,17 @@ impl Dialogue {
             ServerEvent::ResponseCreated(response) => self.on_created(&response, &mut actions),
             ServerEvent::TextDelta { response_id, item_id, delta } => {
                 if !self.sequencer.is_dropped(&response_id) && !self.is_aside_response(&response_id) {
-                    self.on_words(item_id, &delta);
-                    actions.push(Action::Report(SessionEvent::Delta { text: delta }));
+                    self.on_words(&item_id, &delta);
+                    let told = SessionEvent::Delta { response: response_id, item_id, text: delta };
+                    actions.push(Action::Report(told));
                 }
             }
-            ServerEvent::SpeechStarted { .. } => self.on_speech_started(&mut actions),
-            ServerEvent::SpeechStopped { .. } => actions.push(Action::Report(SessionEvent::CallerSilent)),
+            ServerEvent::SpeechStarted { item_id, at_ms } => {
+                self.on_speech_started(SpeechEdge { item_id, at_ms }, &mut actions);
+            }
+            ServerEvent::SpeechStopped { item_id, at_ms } => {
+                actions.push(Action::Report(SessionEvent::CallerSilent(SpeechEdge { item_id, at_ms })));
+            }
             ServerEvent::Committed { item_id } => self.on_committed(item_id, &mut actions),
             ServerEvent::Transcribed { item_id, transcript } => {
                 self.on_transcribed(item_id, &transcript, &mut actions);
@@ -131,7 +136,7 @@ impl Dialogue {
         let already_active = code == "conversation_already_has_active_response";
         if already_active || about.is_some_and(|about| about.starts_with("rc_")) {
             if self.sequencer.on_refused(about, already_active) == Refused::Lost {
-                self.response_failed(code, false, Usage::default(), actions);
+                self.response_failed(Failed::unheard_of(code), actions);
             }
             self.advance(actions);
             return;
@@ -225,7 +230,8 @@ impl Dialogue {
         self.speaking = false;
         self.answered(actions);
         self.history.push(item_id.clone(), Content::Persona(text.clone()));
-        actions.push(Action::Report(SessionEvent::Message { item_id, text }));
+        let response = Some(response_id.clone());
+        actions.push(Action::Report(SessionEvent::Message { response, item_id, text }));
     }
 
     fn on_tool_call(&mut self, response_id: &ResponseId, item: Item, actions: &mut Vec<Action>) {
@@ -271,14 +277,14 @@ impl Dialogue {
         let error = response.status_details.error.unwrap_or_default();
         if !heard {
             // Nobody listened to it to its end; it is over all the same, and was paid for.
-            let end = ResponseEnd { status: ResponseStatus::Cancelled, usage };
+            let end = ResponseEnd { response: response.id, status: ResponseStatus::Cancelled, usage };
             actions.push(Action::Report(SessionEvent::ResponseDone(end)));
             self.advance(actions);
             return;
         }
         let status = match response.status.as_deref() {
             Some("failed") => {
-                self.on_failed(&error, usage, actions);
+                self.on_failed(response.id, &error, usage, actions);
                 return;
             }
             Some("cancelled") => ResponseStatus::Cancelled,
@@ -294,15 +300,22 @@ impl Dialogue {
             self.finish_speech(actions);
         }
         self.retries = 0;
-        let end = ResponseEnd { status, usage };
+        let end = ResponseEnd { response: response.id, status, usage };
         actions.push(Action::Report(SessionEvent::ResponseDone(end)));
         self.advance(actions);
     }
 
-    fn on_failed(&mut self, error: &ApiError, usage: Usage, actions: &mut Vec<Action>) {
+    fn on_failed(
+        &mut self,
+        response: Option<ResponseId>,
+        error: &ApiError,
+        usage: Usage,
+        actions: &mut Vec<Action>,
+    ) {
         let what = remedy(error);
         let tried_before = self.retries > 0;
-        self.response_failed(error.word(), what == Remedy::EndPolitely, usage, actions);
+        let fatal = what == Remedy::EndPolitely;
+        self.response_failed(Failed { response, code: error.word(), fatal, usage }, actions);
         self.advance(actions);
         // A session whose answers fail one after the other will not recover: the next one shall have another.
         if what == Remedy::Replace || (tried_before && error.word() == "server_error") {

@@ -8,7 +8,7 @@ use super::{Action, Deadline, Dialogue};
 use crate::id::{ItemId, ResponseId};
 use crate::protocol::openai::{ClientEvent, Response, ResponseParams};
 use crate::session::history::{Content, go_on_note};
-use crate::session::{HeardPart, SessionEvent};
+use crate::session::{HeardPart, SessionEvent, SpeechEdge};
 
 /// So many cut messages are remembered, so that what still comes of them is passed over.
 const REMEMBERED: usize = 64;
@@ -219,20 +219,20 @@ impl Dialogue {
     }
 
     /// The words of a message as they come.
-    pub(super) fn on_words(&mut self, item_id: ItemId, words: &str) {
+    pub(super) fn on_words(&mut self, item_id: &ItemId, words: &str) {
         if self.desired.speech.is_none() {
             self.speaking = true;
             return;
         }
         self.spoken.voice_is_locked = true;
-        self.spoken.saying.entry(item_id).or_default().push_str(words);
+        self.spoken.saying.entry(item_id.clone()).or_default().push_str(words);
     }
 
-    pub(super) fn on_speech_started(&mut self, actions: &mut Vec<Action>) {
+    pub(super) fn on_speech_started(&mut self, edge: SpeechEdge, actions: &mut Vec<Action>) {
         if self.desired.speech.as_ref().is_some_and(|speech| speech.stops_for_speech) {
             self.sequencer.on_stopped_by_server();
         }
-        actions.push(Action::Report(SessionEvent::CallerSpeaks));
+        actions.push(Action::Report(SessionEvent::CallerSpeaks(edge)));
     }
 
     pub(super) fn on_committed(&mut self, item_id: ItemId, actions: &mut Vec<Action>) {
@@ -254,7 +254,7 @@ impl Dialogue {
             self.told.insert(item_id.clone());
             self.answered(actions);
             self.history.push(item_id.clone(), Content::Persona(text.clone()));
-            actions.push(Action::Report(SessionEvent::Message { item_id, text }));
+            actions.push(Action::Report(SessionEvent::Message { response: None, item_id, text }));
         }
     }
 

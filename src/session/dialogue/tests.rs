@@ -176,7 +176,7 @@ fn a_failed_response_is_tried_once_more_and_then_told() {
     dialogue.on_event(ServerEvent::ResponseCreated(response("r2", Some("rc_2"), "in_progress")));
     let told = dialogue.on_event(failed("r2"));
     let status = ResponseStatus::Failed { code: "server_error".into(), fatal: false };
-    let end = ResponseEnd { status, usage: crate::usage::Usage::default() };
+    let end = ResponseEnd { response: Some("r2".into()), status, usage: crate::usage::Usage::default() };
     assert_eq!(reported(&told), [&SessionEvent::ResponseDone(end), &SessionEvent::Settled { turn: 1 }]);
 }
 
@@ -211,7 +211,9 @@ fn a_message_only_the_safety_net_saw_is_told_once() {
     let mut done = response("r1", None, "completed");
     done.output = vec![message_item("m", "Hello!"), message_item("m", "Hello!")];
     let actions = dialogue.on_event(ServerEvent::ResponseDone(done));
-    assert_eq!(reported(&actions)[0], &SessionEvent::Message { item_id: "m".into(), text: "Hello!".into() });
+    let message =
+        SessionEvent::Message { response: Some("r1".into()), item_id: "m".into(), text: "Hello!".into() };
+    assert_eq!(reported(&actions)[0], &message);
     assert_eq!(reported(&actions).len(), 3);
 }
 

@@ -278,7 +278,7 @@ fn an_aside_does_not_outlive_its_socket() {
 fn what_the_server_stops_since_the_caller_speaks_is_not_cancelled_too() {
     let mut dialogue = answering();
     dialogue.on_event(words("m1", "The soup is leek, and the fish is tilapia."));
-    dialogue.on_event(ServerEvent::SpeechStarted { item_id: Some("u1".into()) });
+    dialogue.on_event(ServerEvent::SpeechStarted { item_id: Some("u1".into()), at_ms: 0 });
     let actions = dialogue.interrupted(&[part("m1", 600, 1_200)]);
     assert_eq!(kinds(&actions), ["conversation.item.truncate"]);
 }
