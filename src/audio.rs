@@ -6,13 +6,13 @@ mod caller;
 mod loudness;
 mod persona;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-use self::caller::{CallerQueue, Measure};
+use self::caller::{CallerQueue, Heard, Measure};
 use self::persona::PersonaQueue;
 use crate::id::{ItemId, ResponseId};
 use crate::sound::AudioFormat;
@@ -84,21 +84,6 @@ impl Lane {
         self.format
     }
 
-    /// The next frame of the caller's for the model.
-    pub async fn next_caller(&self) -> Utf8Bytes {
-        loop {
-            if let Some(frame) = self.try_next_caller() {
-                return frame;
-            }
-            self.caller_came.notified().await;
-        }
-    }
-
-    /// The next frame of the caller's, if one waits.
-    pub fn try_next_caller(&self) -> Option<Utf8Bytes> {
-        lock(&self.from_caller).next()
-    }
-
     /// The model hears speech: what it is given from here on is kept until it says that it has the whole of it.
     pub fn caller_speaks(&self) {
         lock(&self.from_caller).speech_began();
@@ -119,10 +104,12 @@ impl Lane {
         lock(&self.from_caller).understood(item_id);
     }
 
-    /// Another socket: what the old one had been given and had not taken is given again.
-    pub fn rewind_caller(&self) {
-        lock(&self.from_caller).rewind();
+    /// Another socket takes the caller's audio from here on, and the one before gets no further frame: what it had
+    /// been given and had not taken is given again.
+    pub fn listen(self: &Arc<Self>) -> Listener {
+        let number = lock(&self.from_caller).rewind();
         self.caller_came.notify_one();
+        Listener { lane: Arc::clone(self), number }
     }
 
     /// Audio of the persona. What belongs to an interrupted response is passed over; a full lane loses the newest,
@@ -198,6 +185,31 @@ impl Lane {
     }
 }
 
+/// A socket's end of the caller's audio. Of all that a lane has given only the newest hears anything.
+#[derive(Debug)]
+pub struct Listener {
+    lane: Arc<Lane>,
+    number: u64,
+}
+
+impl Listener {
+    /// The next frame of the caller's for the model, or `None` for ever since another listens.
+    pub async fn next(&self) -> Option<Utf8Bytes> {
+        loop {
+            match lock(&self.lane.from_caller).next_for(self.number) {
+                Heard::Frame(frame) => return Some(frame),
+                Heard::Nothing => {}
+                Heard::Elsewhere => {
+                    // What woke this one may have been meant for the other.
+                    self.lane.caller_came.notify_one();
+                    return None;
+                }
+            }
+            self.lane.caller_came.notified().await;
+        }
+    }
+}
+
 fn lock<T>(queue: &Mutex<T>) -> MutexGuard<'_, T> {
     // A queue is whole between two statements: one that a panic left is as good as any.
     queue.lock().unwrap_or_else(PoisonError::into_inner)
@@ -207,23 +219,38 @@ fn lock<T>(queue: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use super::*;
 
+    fn lane(envelope: (&'static str, &'static str)) -> Arc<Lane> {
+        Arc::new(Lane::new(4, envelope, AudioFormat::Pcmu))
+    }
+
     #[tokio::test]
     async fn the_callers_audio_is_put_into_its_envelope_once() {
-        let lane = Lane::new(4, ("{\"audio\":\"", "\"}"), AudioFormat::Pcmu);
+        let lane = lane(("{\"audio\":\"", "\"}"));
         lane.push_caller("AAAA");
-        assert_eq!(lane.next_caller().await.as_str(), "{\"audio\":\"AAAA\"}");
-        assert!(lane.try_next_caller().is_none());
+        assert_eq!(lane.listen().next().await.unwrap().as_str(), "{\"audio\":\"AAAA\"}");
     }
 
     #[tokio::test]
     async fn whoever_waits_is_woken_by_what_comes() {
-        let lane = std::sync::Arc::new(Lane::new(4, ("", ""), AudioFormat::Pcmu));
-        let waiting = tokio::spawn({
-            let lane = std::sync::Arc::clone(&lane);
-            async move { lane.next_caller().await }
-        });
+        let lane = lane(("", ""));
+        let listener = lane.listen();
+        let waiting = tokio::spawn(async move { listener.next().await });
         tokio::task::yield_now().await;
         lane.push_caller("BBBB");
-        assert_eq!(waiting.await.unwrap().as_str(), "BBBB");
+        assert_eq!(waiting.await.unwrap().unwrap().as_str(), "BBBB");
+    }
+
+    #[tokio::test]
+    async fn of_two_that_listen_only_the_newer_is_given_anything() {
+        let lane = lane(("", ""));
+        let old = lane.listen();
+        let waiting = tokio::spawn(async move { old.next().await });
+        tokio::task::yield_now().await;
+        let new = lane.listen();
+        let hearing = tokio::spawn(async move { new.next().await });
+        tokio::task::yield_now().await;
+        lane.push_caller("CCCC");
+        assert_eq!(hearing.await.unwrap().unwrap().as_str(), "CCCC");
+        assert_eq!(waiting.await.unwrap(), None);
     }
 }

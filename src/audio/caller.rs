@@ -37,6 +37,17 @@ pub(super) struct CallerQueue {
     sayings: VecDeque<(ItemId, usize)>,
     capacity: usize,
     is_speaking: bool,
+    /// Which of those that have listened listens now.
+    listener: u64,
+}
+
+/// What there is for one that listens.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Heard {
+    Frame(Utf8Bytes),
+    Nothing,
+    /// Another listens.
+    Elsewhere,
 }
 
 impl CallerQueue {
@@ -49,6 +60,7 @@ impl CallerQueue {
             sayings: VecDeque::new(),
             capacity: capacity.max(1),
             is_speaking: false,
+            listener: 0,
         }
     }
 
@@ -69,8 +81,16 @@ impl CallerQueue {
         lost
     }
 
+    /// The next frame for this one of those that have listened.
+    pub(super) fn next_for(&mut self, listener: u64) -> Heard {
+        if listener != self.listener {
+            return Heard::Elsewhere;
+        }
+        self.next().map_or(Heard::Nothing, Heard::Frame)
+    }
+
     /// The next frame for the model.
-    pub(super) fn next(&mut self) -> Option<Utf8Bytes> {
+    fn next(&mut self) -> Option<Utf8Bytes> {
         let frame = self.frames.get(self.given)?.clone();
         self.given += 1;
         self.given_chars += self.measure.chars(&frame);
@@ -135,11 +155,13 @@ impl CallerQueue {
         self.sayings.iter().map(|(_, frames)| frames).sum()
     }
 
-    /// There is another socket, which was given nothing yet.
-    pub(super) fn rewind(&mut self) {
+    /// There is another socket, which was given nothing yet: the number of its listener.
+    pub(super) fn rewind(&mut self) -> u64 {
         self.is_speaking |= !self.sayings.is_empty();
         (self.given, self.given_chars) = (0, 0);
         self.sayings.clear();
+        self.listener += 1;
+        self.listener
     }
 
     fn forget_silence(&mut self) {

@@ -311,8 +311,7 @@ impl SessionState {
     /// The model knows who to be: it may hear the caller.
     fn listen(&self) -> Result<(), NotWritten> {
         if let (Some(lane), Link::Up(socket)) = (&self.lane, &self.link) {
-            lane.rewind_caller();
-            socket.listen()?;
+            socket.listen(lane.listen())?;
         }
         Ok(())
     }

@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::{self, Message, Utf8Bytes};
 use super::endpoint::Stream;
 use super::fault::{close_word, is_fatal_close};
 use crate::at_once::at_once_or_within;
-use crate::audio::{Lane, Speech, Spoken};
+use crate::audio::{Lane, Listener, Speech, Spoken};
 use crate::protocol::openai::{ServerEvent, SpeechFrame, speech};
 
 /// How often the model is asked for a sign of life; two in a row unanswered mean that the socket is dead.
@@ -52,7 +52,7 @@ pub struct Socket {
 enum Order {
     Frame(String),
     /// The model knows who to be: from now on it is given what the caller says.
-    Listen,
+    Listen(Listener),
 }
 
 /// The frame could not be queued: the model does not read, or the socket is gone.
@@ -69,9 +69,9 @@ impl Socket {
     ) -> Self {
         let (sink, source) = stream.split();
         let (orders, queue) = mpsc::channel(MAX_UNWRITTEN);
-        let ear = lane.as_ref().map(|lane| Ear { lane: Arc::clone(lane), speaking: None });
+        let ear = lane.map(|lane| Ear { lane, speaking: None });
         let reader = tokio::spawn(read(source, ear, deliver));
-        tokio::spawn(write(sink, queue, lane, reader.abort_handle()));
+        tokio::spawn(write(sink, queue, reader.abort_handle()));
         Self { orders }
     }
 
@@ -79,8 +79,8 @@ impl Socket {
     ///
     /// # Errors
     /// [`NotWritten`] when too much waits or the socket is gone.
-    pub fn listen(&self) -> Result<(), NotWritten> {
-        self.orders.try_send(Order::Listen).map_err(|_| NotWritten)
+    pub fn listen(&self, listener: Listener) -> Result<(), NotWritten> {
+        self.orders.try_send(Order::Listen(listener)).map_err(|_| NotWritten)
     }
 
     /// Queues a frame; frames are written in order.
@@ -204,29 +204,30 @@ fn parse(text: &str) -> Option<ServerEvent> {
     }
 }
 
-async fn write(
-    mut sink: SplitSink<Stream, Message>,
-    mut queue: mpsc::Receiver<Order>,
-    lane: Option<Arc<Lane>>,
-    reader: AbortHandle,
-) {
+async fn write(mut sink: SplitSink<Stream, Message>, mut queue: mpsc::Receiver<Order>, reader: AbortHandle) {
     let mut pings = tokio::time::interval(PING_EVERY);
     pings.tick().await;
-    let mut heard: Option<&Lane> = None;
+    let mut listener: Option<Listener> = None;
     loop {
         // What we have to say goes first: a cancel must not wait behind the caller's audio.
         let message = tokio::select! {
             biased;
             order = queue.recv() => match order {
                 Some(Order::Frame(frame)) => Message::text(frame),
-                Some(Order::Listen) => {
-                    heard = lane.as_deref();
+                Some(Order::Listen(given)) => {
+                    listener = Some(given);
                     continue;
                 }
                 None => break,
             },
             _ = pings.tick() => Message::Ping(tungstenite::Bytes::new()),
-            frame = next_heard(heard) => Message::Text(frame),
+            frame = next_heard(listener.as_ref()) => match frame {
+                Some(frame) => Message::Text(frame),
+                None => {
+                    listener = None;
+                    continue;
+                }
+            },
         };
         match at_once_or_within(SILENCE_LIMIT, sink.send(message)).await {
             Ok(Ok(())) => {}
@@ -242,9 +243,9 @@ async fn write(
     reader.abort();
 }
 
-async fn next_heard(lane: Option<&Lane>) -> Utf8Bytes {
-    match lane {
-        Some(lane) => lane.next_caller().await,
+async fn next_heard(listener: Option<&Listener>) -> Option<Utf8Bytes> {
+    match listener {
+        Some(listener) => listener.next().await,
         None => std::future::pending().await,
     }
 }

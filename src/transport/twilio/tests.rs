@@ -25,7 +25,7 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 
 use super::rest::TwilioApi;
 use super::{MediaStream, MeetError, PhoneArguments, PhoneLimits, PhoneLine, PhoneMessage, meet, tuned};
-use crate::audio::{Lane, Speech, Spoken};
+use crate::audio::{Lane, Listener, Speech, Spoken};
 use crate::protocol::twilio::stream::Start;
 use crate::sound::AudioFormat;
 use crate::transport::{Cut, LineEvent, StreamEnd, TransportEvent};
@@ -73,6 +73,7 @@ impl Actor for Owner {
 struct Phone {
     line: ActorRef<PhoneMessage>,
     lane: Arc<Lane>,
+    listener: Listener,
     told: mpsc::UnboundedReceiver<LineEvent>,
     address: SocketAddr,
     met: mpsc::UnboundedReceiver<Result<(Start, MediaStream), MeetError>>,
@@ -96,7 +97,7 @@ impl Phone {
             limits,
         };
         let (line, _) = Actor::spawn(None, PhoneLine, arguments).await.unwrap();
-        Self { line, lane, told, address, met }
+        Self { line, listener: lane.listen(), lane, told, address, met }
     }
 
     /// A phone with a stream that is up.
@@ -125,7 +126,7 @@ impl Phone {
 
     /// What the model would be given next of the caller's.
     async fn heard(&self) -> String {
-        soon(self.lane.next_caller()).await.as_str().to_owned()
+        soon(self.listener.next()).await.unwrap().as_str().to_owned()
     }
 }
 
