@@ -3,11 +3,13 @@
 
 pub mod actor;
 pub mod backoff;
+pub mod capability;
 pub mod config;
 pub mod dialogue;
 pub mod endpoint;
 pub mod fault;
 pub mod history;
+pub mod restore;
 pub mod sequencer;
 pub mod socket;
 
@@ -15,6 +17,8 @@ pub use actor::{SessionActor, SessionArguments, SessionMessage};
 pub use config::{SessionConfig, SpeechConfig};
 pub use endpoint::Endpoint;
 pub use history::{Content, History, go_on_note};
+
+use serde::{Deserialize, Serialize};
 
 use crate::id::{ItemId, ResponseId, ToolCallId};
 use crate::usage::Usage;
@@ -24,6 +28,8 @@ use crate::usage::Usage;
 pub enum SessionEvent {
     /// A socket is open, configured, and knows the conversation.
     Connected(Connection),
+    /// Another socket took the place of one that still talked.
+    Replaced(Replacement),
     /// The socket is gone; another is opened when anything is owed.
     Disconnected {
         /// Why.
@@ -35,6 +41,8 @@ pub enum SessionEvent {
     Configured {
         /// Which, in the asker's numbering.
         revision: u64,
+        /// How it came into force.
+        way: Way,
     },
     /// A configuration was refused; the one before is still in force.
     ConfigureRejected {
@@ -159,6 +167,53 @@ pub struct Connection {
     pub attempt: u32,
     /// How long there was none, in milliseconds; 0 for the first.
     pub gap_ms: u64,
+    /// How many items the model was given again.
+    pub replayed_items: u64,
+}
+
+/// Why there is another socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Why {
+    /// There was none, or it was lost.
+    Lost,
+    /// Its session had grown old.
+    Age,
+    /// Another voice was to speak.
+    Voice,
+    /// Another persona was to speak, and the model takes no other instructions within a session.
+    Instructions,
+}
+
+impl Why {
+    /// As the journal writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Lost => "lost",
+            Self::Age => "age",
+            Self::Voice => "voice",
+            Self::Instructions => "instructions",
+        }
+    }
+}
+
+/// How a configuration came into force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Way {
+    /// The session was told.
+    Update,
+    /// Another session took its place.
+    Replacement,
+}
+
+/// A socket that took the place of one that still talked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Replacement {
+    /// Why.
+    pub why: Why,
+    /// How many sockets this session has had, this one included.
+    pub connection: u64,
     /// How many items the model was given again.
     pub replayed_items: u64,
 }

@@ -149,7 +149,7 @@ mod tests {
     }
 
     fn activated(persona: &str, by: PersonaCause) -> CallEvent {
-        CallEvent::PersonaActivated { persona: persona.into(), by, carry: None, back: false }
+        CallEvent::PersonaActivated { persona: persona.into(), by, carry: None, back: false, way: None }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::phone::Direction;
 use crate::id::{BusinessId, CallId, ItemId, PersonaKey, ToolCallId};
 use crate::persona::Carry;
+use crate::session::{Way, Why};
 use crate::store::EventRecord;
 use crate::tool::ToolStatus;
 use crate::usage::Usage;
@@ -87,6 +88,9 @@ pub enum CallEvent {
         /// After a handoff: whether the caller went back to who had handed them over.
         #[serde(default, skip_serializing_if = "is_false")]
         back: bool,
+        /// When it took the place of another: whether the model's session was told, or another took its place.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        way: Option<Way>,
     },
     /// The model asks to hand the caller over.
     #[serde(rename = "handoff.requested")]
@@ -223,6 +227,16 @@ pub enum CallEvent {
     ModelReconnected {
         /// Which attempt succeeded, from 1.
         attempt: u32,
+        /// How long there was none, in milliseconds.
+        gap_ms: u64,
+        /// How many items were replayed.
+        replayed_items: u64,
+    },
+    /// A new socket took the place of one that still talked, the conversation replayed.
+    #[serde(rename = "model.replaced")]
+    ModelReplaced {
+        /// Why: `age`, `voice` or `instructions`.
+        reason: Why,
         /// How long there was none, in milliseconds.
         gap_ms: u64,
         /// How many items were replayed.
@@ -426,6 +440,7 @@ impl CallEvent {
             Self::ModelConnected { .. } => "model.connected",
             Self::ModelDisconnected { .. } => "model.disconnected",
             Self::ModelReconnected { .. } => "model.reconnected",
+            Self::ModelReplaced { .. } => "model.replaced",
             Self::Dtmf { .. } => "dtmf",
             Self::TransferStarted { .. } => "transfer.started",
             Self::LineUp {} => "line.up",

@@ -36,6 +36,7 @@ impl CallEvent {
             | Self::ModelConnected { .. }
             | Self::ModelDisconnected { .. }
             | Self::ModelReconnected { .. }
+            | Self::ModelReplaced { .. }
             | Self::Dtmf { .. }
             | Self::TransferStarted { .. }
             | Self::LineUp {}

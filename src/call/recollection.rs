@@ -155,7 +155,7 @@ impl Conversation {
 
     fn take(&mut self, event: CallEvent) {
         match event {
-            CallEvent::PersonaActivated { persona, by, carry, back } => {
+            CallEvent::PersonaActivated { persona, by, carry, back, .. } => {
                 self.activated(persona, by, carry.unwrap_or_default(), back);
             }
             CallEvent::HandoffRequested { summary, .. } => self.summary = summary,
@@ -192,7 +192,9 @@ impl Conversation {
             CallEvent::ToolDone { output, tool_call_id, .. } => {
                 self.push(Content::ToolOutput { id: tool_call_id, output: as_text(output) });
             }
-            CallEvent::ModelConnected { .. } | CallEvent::ModelReconnected { .. } => self.connections += 1,
+            CallEvent::ModelConnected { .. }
+            | CallEvent::ModelReconnected { .. }
+            | CallEvent::ModelReplaced { .. } => self.connections += 1,
             CallEvent::CallStarted { .. }
             | CallEvent::CallResumed { .. }
             | CallEvent::CallEnded { .. }

@@ -182,7 +182,8 @@ impl Transcript {
             | CallEvent::TurnStarted { .. }
             | CallEvent::TurnDone { .. }
             | CallEvent::ToolStarted { .. }
-            | CallEvent::ModelConnected { .. } => None,
+            | CallEvent::ModelConnected { .. }
+            | CallEvent::ModelReplaced { .. } => None,
         }
     }
 }
@@ -249,6 +250,7 @@ mod tests {
             by: PersonaCause::Start,
             carry: None,
             back: false,
+            way: None,
         }
     }
 

@@ -243,8 +243,8 @@ pub(super) struct CallEventView {
     /// `call.started`, `call.resumed`, `call.ended`, `persona.activated`, `handoff.requested`, `handoff.refused`,
     /// `turn.started`, `caller.text`, `caller.transcript`, `assistant.delta`, `assistant.text`,
     /// `assistant.interrupted`, `assistant.filler`, `tool.started`, `tool.done`, `turn.done`, `model.connected`,
-    /// `model.disconnected`, `model.reconnected`, `dtmf`, `transfer.started`, `line.up`, `line.down`, `error`, and
-    /// others to come.
+    /// `model.disconnected`, `model.reconnected`, `model.replaced`, `dtmf`, `transfer.started`, `line.up`, `line.down`,
+    /// `error`, and others to come.
     r#type: String,
 }
 

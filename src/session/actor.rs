@@ -1,104 +1,32 @@
-//! The session's actor: it owns the socket, performs what the dialogue decides, and gets another socket when one
-//! is lost.
+//! The session's actor: it owns the sockets, performs what the dialogue decides, and gets another socket when one is
+//! lost.
+
+mod links;
+mod message;
+mod report;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ractor::{Actor, ActorProcessingErr, ActorRef, DerivedActorRef};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
+use self::links::{Links, Place};
+use self::message::{Brought, OpenSocket};
 use super::backoff::{MAX_ATTEMPTS, delay_before};
-use super::dialogue::{Action, Deadline, Dialogue, Notice};
-use super::endpoint::{self, ConnectFailure, Endpoint, Stream};
+use super::capability::Capability;
+use super::dialogue::{Action, Deadline, Dialogue};
+use super::endpoint::{self, ConnectFailure, Endpoint};
 use super::history::{Content, History};
+use super::restore::Life;
 use super::socket::{Incoming, NotWritten, Socket};
-use super::{Connection, HeardPart, SessionConfig, SessionError, SessionEvent};
+use super::{SessionConfig, SessionError, SessionEvent, Why};
 use crate::audio::Lane;
-use crate::id::{CallId, ItemId, ToolCallId};
-use crate::protocol::openai::ServerEvent;
+use crate::id::CallId;
+use crate::protocol::openai::{EchoedSession, ServerEvent};
 
-/// What a session is told.
-#[derive(Debug)]
-pub enum SessionMessage {
-    /// The caller says something, and wants an answer.
-    Say {
-        /// In which turn.
-        turn: u64,
-        /// What.
-        text: String,
-    },
-    /// Be this from here on.
-    Configure {
-        /// What.
-        config: Box<SessionConfig>,
-        /// Comes back in the report.
-        revision: u64,
-    },
-    /// Something for the model to know, to which nobody need answer.
-    Note(String),
-    /// A tool gave its output.
-    ToolOutput {
-        /// The tool call it answers.
-        id: ToolCallId,
-        /// JSON text.
-        output: String,
-    },
-    /// Answer what the caller said aloud.
-    Answer {
-        /// In which turn.
-        turn: u64,
-    },
-    /// What was taken for words was none: forget it.
-    Ignore(ItemId),
-    /// Act on this note of the service at once.
-    Prompt {
-        /// In which turn.
-        turn: u64,
-        /// What.
-        note: String,
-    },
-    /// The caller spoke while you did: stop, and remember what was heard.
-    Interrupted(Vec<HeardPart>),
-    /// Say this beside the conversation, while tools are at work.
-    SayAside(String),
-    /// Take everything before the caller's last words out of the model's sight.
-    ForgetBeforeTurn,
-    /// Nobody waits for an answer any more.
-    Abandon,
-    /// This socket is of no more use: get another.
-    Replace(String),
-    /// Close the socket until something is said.
-    Sleep,
-    /// Of the session's own making: what its tasks and timers bring.
-    #[doc(hidden)]
-    Own(Own),
-}
-
-/// What the session's tasks and timers bring, with the socket they belong to.
-#[derive(Debug)]
-pub struct Own {
-    generation: u64,
-    what: Brought,
-}
-
-#[derive(Debug)]
-enum Brought {
-    Opened(Result<Box<OpenSocket>, ConnectFailure>),
-    Event(Box<ServerEvent>, OwnedSemaphorePermit),
-    Lost { reason: String, fatal: bool },
-    Due(Deadline),
-}
-
-/// An opened stream on its way to the actor.
-struct OpenSocket(Stream);
-
-impl std::fmt::Debug for OpenSocket {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("OpenSocket")
-    }
-}
+pub use self::message::{Own, SessionMessage};
 
 /// What a session begins with.
 #[derive(Debug)]
@@ -132,9 +60,7 @@ pub struct SessionState {
     owner: DerivedActorRef<SessionEvent>,
     lane: Option<Arc<Lane>>,
     dialogue: Dialogue,
-    link: Link,
-    /// Numbers sockets: what an older one still brings is passed over.
-    generation: u64,
+    links: Links,
     connections: u64,
     attempt: u32,
     opened_at_attempt: u32,
@@ -142,16 +68,6 @@ pub struct SessionState {
     unknown_events: BTreeSet<String>,
     forgotten: u64,
 }
-
-#[derive(Debug)]
-enum Link {
-    Down,
-    Opening,
-    Up(Socket),
-}
-
-/// Types of unknown events that are named in the log; beyond it they are only counted.
-const MAX_NAMED_EVENTS: usize = 64;
 
 impl Actor for SessionActor {
     type Msg = SessionMessage;
@@ -163,14 +79,15 @@ impl Actor for SessionActor {
         myself: ActorRef<SessionMessage>,
         arguments: SessionArguments,
     ) -> Result<SessionState, ActorProcessingErr> {
+        let capability = Capability::of(arguments.endpoint.model());
+        let history = History::restored(arguments.history);
         let mut state = SessionState {
             call_id: arguments.call_id,
             endpoint: arguments.endpoint,
             owner: arguments.owner,
             lane: arguments.lane,
-            dialogue: Dialogue::new(arguments.config, History::restored(arguments.history)),
-            link: Link::Down,
-            generation: 0,
+            dialogue: Dialogue::new(arguments.config, history, capability),
+            links: Links::default(),
             connections: arguments.connections,
             attempt: 0,
             opened_at_attempt: 0,
@@ -219,11 +136,12 @@ impl Actor for SessionActor {
                 vec![Action::Replace(reason)]
             }
             SessionMessage::Sleep => state.sleep(),
-            SessionMessage::Own(Own { generation, what }) if generation == state.generation => {
-                state.take(&myself, what)
-            }
-            // What an older socket still brings.
-            SessionMessage::Own(_) => Vec::new(),
+            SessionMessage::Own(Own { generation, what }) => match state.links.place(generation) {
+                Place::Current => state.take(&myself, what),
+                Place::Next => state.take_next(&myself, generation, what),
+                // What an older socket still brings.
+                Place::Gone => Vec::new(),
+            },
         };
         state.perform(&myself, actions);
         Ok(())
@@ -231,19 +149,9 @@ impl Actor for SessionActor {
 }
 
 impl SessionState {
+    /// What the present socket brings.
     fn take(&mut self, myself: &ActorRef<SessionMessage>, what: Brought) -> Vec<Action> {
         match what {
-            Brought::Opened(Ok(stream)) => {
-                self.start_socket(myself, *stream);
-                self.dialogue.on_opened()
-            }
-            Brought::Opened(Err(ConnectFailure { why, fatal })) => {
-                tracing::warn!(call_id = %self.call_id, attempt = self.attempt, error = why, fatal,
-                    "the model's socket could not be opened");
-                self.link = Link::Down;
-                self.try_again(myself, why, fatal);
-                Vec::new()
-            }
             Brought::Event(event, permit) => {
                 // Not before it was of use: a socket that opens and falls again and again must not be tried for
                 // without a pause.
@@ -256,35 +164,92 @@ impl SessionState {
             }
             Brought::Lost { reason, fatal } => self.on_lost(myself, reason, fatal),
             Brought::Due(deadline) => self.dialogue.on_deadline(&deadline),
+            // A socket is opened once, and before it is the present one.
+            Brought::Opened(_) => Vec::new(),
         }
+    }
+
+    /// What the next socket brings.
+    fn take_next(
+        &mut self,
+        myself: &ActorRef<SessionMessage>,
+        generation: u64,
+        what: Brought,
+    ) -> Vec<Action> {
+        match what {
+            Brought::Opened(Ok(stream)) => {
+                self.start_socket(myself, generation, *stream);
+                self.dialogue.on_opened(Capability::of(self.endpoint.model()))
+            }
+            Brought::Opened(Err(ConnectFailure { why, fatal })) => {
+                tracing::warn!(call_id = %self.call_id, attempt = self.attempt, error = why, fatal,
+                    "the model's socket could not be opened");
+                self.on_next_lost(myself, why, fatal)
+            }
+            Brought::Event(event, permit) => {
+                let mut actions = match event.as_ref() {
+                    ServerEvent::SessionCreated(echo) => self.dialogue.on_next_lives(self.life_of(echo)),
+                    _ => Vec::new(),
+                };
+                actions.extend(self.dialogue.on_next_event(&event));
+                drop(permit);
+                actions
+            }
+            Brought::Lost { reason, fatal } => self.on_next_lost(myself, reason, fatal),
+            Brought::Due(deadline) => {
+                self.note_received();
+                self.dialogue.on_next_deadline(&deadline)
+            }
+        }
+    }
+
+    fn life_of(&self, echo: &EchoedSession) -> Life {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let now = i64::try_from(now).unwrap_or(i64::MAX);
+        let usual = Capability::of(self.endpoint.model()).max_session;
+        Life::new(echo.expires_at, now, usual, fastrand::f64())
     }
 
     fn perform(&mut self, myself: &ActorRef<SessionMessage>, actions: Vec<Action>) {
         let mut trouble = None;
+        let does_not_read = || Some("the model does not read".to_owned());
         for action in actions {
             match action {
                 Action::Send(event) => {
-                    if let Link::Up(socket) = &self.link
-                        && socket.send(event.to_frame()).is_err()
-                    {
-                        trouble = Some("the model does not read".to_owned());
+                    if self.links.send(event.to_frame()).is_err() {
+                        trouble = does_not_read();
                     }
+                }
+                Action::Prime(event) => {
+                    // A socket that does not read is found out when its time is over.
+                    let _ = self.links.prime(event.to_frame());
                 }
                 Action::Report(event) => {
                     self.keep_what_is_said(&event);
                     self.report(event);
                 }
-                Action::Ready { replayed_items } => {
-                    if self.listen().is_err() {
-                        trouble = Some("the model does not read".to_owned());
-                    }
-                    self.report_ready(replayed_items);
+                Action::Open(why) => {
+                    tracing::info!(call_id = %self.call_id, why = why.as_str(), "another socket is opened");
+                    self.open(myself, Duration::ZERO);
                 }
+                Action::Switch { why, replayed_items } => {
+                    if self.switch(why, replayed_items).is_err() {
+                        trouble = does_not_read();
+                    }
+                }
+                Action::Discard(reason) => self.discard(myself, reason),
                 Action::Understood(item_id) => {
                     self.lane.iter().for_each(|lane| lane.caller_understood(&item_id));
                 }
                 Action::Refuse(response) => self.lane.iter().for_each(|lane| lane.refuse(&response)),
-                Action::Arm(deadline, after) => self.arm(myself, deadline, after),
+                Action::Arm(deadline, after) => {
+                    let generation = self.links.current();
+                    self.arm(myself, generation, deadline, after);
+                }
+                Action::ArmNext(deadline, after) => {
+                    let generation = self.links.next();
+                    self.arm(myself, generation, deadline, after);
+                }
                 Action::Replace(reason) => trouble = Some(reason),
                 Action::GiveUp { code } => self.give_up(SessionError::Refused { code }),
                 Action::Notice(notice) => self.note(notice),
@@ -308,35 +273,38 @@ impl SessionState {
         }
     }
 
-    /// The model knows who to be: it may hear the caller.
-    fn listen(&self) -> Result<(), NotWritten> {
-        if let (Some(lane), Link::Up(socket)) = (&self.lane, &self.link) {
-            socket.listen(lane.listen())?;
-        }
-        Ok(())
+    /// The next socket is the present one, and hears the caller; the one before, if it lives, is closed.
+    fn switch(&mut self, why: Why, replayed_items: u64) -> Result<(), NotWritten> {
+        self.links.switch();
+        let heard = self.lane.as_ref().map_or(Ok(()), |lane| self.links.listen(lane.listen()));
+        self.report_switch(why, replayed_items);
+        heard
     }
 
     fn wake(&mut self, myself: &ActorRef<SessionMessage>) {
-        if matches!(self.link, Link::Down) {
+        if self.links.is_down() {
             self.attempt = 0;
-            self.open(myself);
+            self.open_again(myself);
         }
     }
 
     fn sleep(&mut self) -> Vec<Action> {
-        if matches!(self.link, Link::Down) || self.dialogue.is_unsettled() {
+        if self.links.is_down() || self.dialogue.is_unsettled() {
             return Vec::new();
         }
-        self.drop_socket("idle");
-        self.dialogue.on_lost()
+        self.drop_sockets("idle");
+        self.dialogue.on_sleep()
     }
 
-    fn open(&mut self, myself: &ActorRef<SessionMessage>) {
+    fn open_again(&mut self, myself: &ActorRef<SessionMessage>) {
         self.attempt += 1;
-        self.generation += 1;
-        self.link = Link::Opening;
-        let (generation, endpoint, myself) = (self.generation, self.endpoint.clone(), myself.clone());
-        let wait = delay_before(self.attempt, fastrand::f64());
+        self.open(myself, delay_before(self.attempt, fastrand::f64()));
+    }
+
+    /// Opens the next socket, after a while.
+    fn open(&mut self, myself: &ActorRef<SessionMessage>, wait: Duration) {
+        let generation = self.links.opening();
+        let (endpoint, myself) = (self.endpoint.clone(), myself.clone());
         tokio::spawn(async move {
             tokio::time::sleep(wait).await;
             let opened = endpoint::connect(&endpoint).await.map(|stream| Box::new(OpenSocket(stream)));
@@ -345,15 +313,14 @@ impl SessionState {
         });
     }
 
-    fn start_socket(&mut self, myself: &ActorRef<SessionMessage>, stream: OpenSocket) {
+    fn start_socket(&mut self, myself: &ActorRef<SessionMessage>, generation: u64, stream: OpenSocket) {
         self.connections += 1;
-        self.opened_at_attempt = self.attempt;
+        self.opened_at_attempt = self.attempt.max(1);
         metrics::counter!("ai_realtime_model_connections_total").increment(1);
         tracing::info!(call_id = %self.call_id, connection = self.connections, attempt = self.attempt,
             "the model's socket is open");
-        let (generation, myself) = (self.generation, myself.clone());
-        let lane = self.lane.clone();
-        self.link = Link::Up(Socket::start(stream.0, lane, move |incoming| {
+        let (myself, lane) = (myself.clone(), self.lane.clone());
+        self.links.opened(Socket::start(stream.0, lane, move |incoming| {
             let what = match incoming {
                 Incoming::Event(event, permit) => Brought::Event(event, permit),
                 Incoming::Lost { reason, fatal } => Brought::Lost { reason, fatal },
@@ -362,28 +329,62 @@ impl SessionState {
         }));
     }
 
+    /// The present socket is closed.
     fn drop_socket(&mut self, reason: &str) {
-        if let Link::Up(_) = self.link {
+        if self.links.drop_current() {
             tracing::info!(call_id = %self.call_id, connection = self.connections, reason,
                 "the model's socket is closed");
             metrics::counter!("ai_realtime_model_disconnections_total").increment(1);
             self.lost_at = Some(Instant::now());
             self.report(SessionEvent::Disconnected { reason: reason.to_owned() });
         }
-        self.link = Link::Down;
-        self.generation += 1;
         // What the reader of the old socket still brings comes too late.
         self.lane.iter().for_each(|lane| lane.end_persona());
     }
 
-    fn on_lost(&mut self, myself: &ActorRef<SessionMessage>, reason: String, fatal: bool) -> Vec<Action> {
+    fn drop_sockets(&mut self, reason: &str) {
+        self.links.drop_next();
+        self.drop_socket(reason);
+    }
+
+    fn note_received(&mut self) {
         if let Some((item_id, base64)) = self.lane.as_ref().and_then(|lane| lane.received()) {
             self.dialogue.note_received(item_id, base64);
         }
+    }
+
+    fn on_lost(&mut self, myself: &ActorRef<SessionMessage>, reason: String, fatal: bool) -> Vec<Action> {
+        self.note_received();
         self.drop_socket(&reason);
         let actions = self.dialogue.on_lost();
-        self.try_again(myself, reason, fatal);
+        // One that is on its way already takes its place.
+        if fatal || self.links.is_down() {
+            self.links.drop_next();
+            self.try_again(myself, reason, fatal);
+        }
         actions
+    }
+
+    fn on_next_lost(
+        &mut self,
+        myself: &ActorRef<SessionMessage>,
+        reason: String,
+        fatal: bool,
+    ) -> Vec<Action> {
+        self.links.drop_next();
+        let actions = self.dialogue.on_next_lost(&reason);
+        if self.links.is_down() {
+            self.try_again(myself, reason, fatal);
+        }
+        actions
+    }
+
+    /// The next socket is of no use: without a present one another is tried for.
+    fn discard(&mut self, myself: &ActorRef<SessionMessage>, reason: String) {
+        self.links.drop_next();
+        if self.links.is_down() {
+            self.try_again(myself, reason, false);
+        }
     }
 
     fn try_again(&mut self, myself: &ActorRef<SessionMessage>, why: String, fatal: bool) {
@@ -394,13 +395,13 @@ impl SessionState {
         } else if self.attempt >= MAX_ATTEMPTS {
             self.give_up(SessionError::Unreachable { attempts: self.attempt, last: why });
         } else {
-            self.open(myself);
+            self.open_again(myself);
         }
     }
 
     fn give_up(&mut self, error: SessionError) {
         tracing::error!(call_id = %self.call_id, error = %error, "the model is given up until something is said");
-        self.drop_socket("given up");
+        self.drop_sockets("given up");
         let actions = self.dialogue.on_given_up();
         // The reason first: what else is told follows from it.
         self.report(SessionEvent::Unavailable(error));
@@ -411,42 +412,22 @@ impl SessionState {
         }
     }
 
-    fn report_ready(&mut self, replayed_items: u64) {
-        let gap_ms = self.lost_at.take().map_or(0, |lost_at| lost_at.elapsed().as_millis() as u64);
-        let attempt = self.opened_at_attempt;
-        let connection = Connection { connection: self.connections, attempt, gap_ms, replayed_items };
-        self.report(SessionEvent::Connected(connection));
-    }
-
-    fn report(&self, event: SessionEvent) {
-        // An owner that is gone takes this session with it.
-        let _ = self.owner.cast(event);
-    }
-
-    fn arm(&self, myself: &ActorRef<SessionMessage>, deadline: Deadline, after: Duration) {
-        let generation = self.generation;
-        myself
-            .send_after(after, move || SessionMessage::Own(Own { generation, what: Brought::Due(deadline) }));
-    }
-
-    fn note(&mut self, notice: Notice) {
-        match notice {
-            Notice::Mismatch(what) => {
-                tracing::warn!(call_id = %self.call_id, what, "the model echoed another configuration");
-            }
-            Notice::Error(code) => {
-                metrics::counter!("ai_realtime_model_errors_total").increment(1);
-                tracing::warn!(call_id = %self.call_id, code, "the model reported an error");
-            }
-            Notice::UnknownEvent(kind) => {
-                metrics::counter!("ai_realtime_model_unknown_events_total").increment(1);
-                if self.unknown_events.len() < MAX_NAMED_EVENTS && self.unknown_events.insert(kind.clone()) {
-                    tracing::warn!(call_id = %self.call_id, event_type = kind, "the model sent an unknown event");
-                }
-            }
-            Notice::StrayOutput => {
-                metrics::counter!("ai_realtime_stray_tool_outputs_total").increment(1);
-            }
+    /// Comes back with this after a while, if the socket is still there.
+    fn arm(
+        &mut self,
+        myself: &ActorRef<SessionMessage>,
+        generation: Option<u64>,
+        deadline: Deadline,
+        after: Duration,
+    ) {
+        let Some(generation) = generation else {
+            return;
+        };
+        let is_age = matches!(deadline, Deadline::Age(_));
+        let what = Brought::Due(deadline);
+        let timer = myself.send_after(after, move || SessionMessage::Own(Own { generation, what }));
+        if is_age {
+            self.links.keep_timer(generation, timer.abort_handle());
         }
     }
 }

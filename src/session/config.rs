@@ -52,7 +52,7 @@ impl SpeechConfig {
         }
     }
 
-    fn patch_from(&self, from: Option<&Self>, voice_is_locked: bool) -> Option<AudioPatch> {
+    fn patch_from(&self, from: Option<&Self>) -> Option<AudioPatch> {
         let transcription = Transcription { model: self.transcription_model.clone() };
         let Some(old) = from else {
             let input = AudioInputPatch {
@@ -69,7 +69,7 @@ impl SpeechConfig {
             transcription: None,
             turn_detection: Some(turn_detection),
         });
-        let voice = (old.voice != self.voice && !voice_is_locked).then(|| self.voice.clone());
+        let voice = (old.voice != self.voice).then(|| self.voice.clone());
         let output = voice.map(|voice| AudioOutputPatch { format: None, voice: Some(voice) });
         (input.is_some() || output.is_some()).then_some(AudioPatch { input, output })
     }
@@ -77,8 +77,7 @@ impl SpeechConfig {
 
 impl SessionConfig {
     /// The update that leads from `from` (or from the server's defaults) to this, or `None` when nothing differs.
-    /// A voice that is locked, since the model has spoken on this socket, is left as it is.
-    pub fn patch_from(&self, from: Option<&Self>, voice_is_locked: bool) -> Option<SessionPatch> {
+    pub fn patch_from(&self, from: Option<&Self>) -> Option<SessionPatch> {
         let mut patch = SessionPatch::empty();
         if from.map(|old| &old.instructions) != Some(&self.instructions) {
             patch.instructions = Some(self.instructions.clone());
@@ -90,7 +89,7 @@ impl SessionConfig {
             patch.output_modalities = Some([self.modality()]);
         }
         if let Some(speech) = &self.speech {
-            patch.audio = speech.patch_from(from.and_then(|old| old.speech.as_ref()), voice_is_locked);
+            patch.audio = speech.patch_from(from.and_then(|old| old.speech.as_ref()));
         }
         if from.is_none() {
             patch.tool_choice = Some("auto");
@@ -102,7 +101,7 @@ impl SessionConfig {
     /// was told nothing yet it must say how audio is written, too.
     pub fn minimal_patch(&self, is_first: bool) -> SessionPatch {
         let audio = self.speech.as_ref().filter(|_| is_first).and_then(|speech| {
-            let mut audio = speech.patch_from(None, true)?;
+            let mut audio = speech.patch_from(None)?;
             audio.output.as_mut()?.voice = None;
             audio.input.as_mut()?.transcription = None;
             Some(audio)
@@ -115,6 +114,16 @@ impl SessionConfig {
             tool_choice: Some("auto"),
             audio,
         }
+    }
+
+    /// The same, with the voice of another: what comes into force by an update that leaves the voice out.
+    #[must_use]
+    pub fn with_voice_of(mut self, other: Option<&Self>) -> Self {
+        let voice = other.and_then(|other| other.speech.as_ref()).map(|speech| speech.voice.clone());
+        if let (Some(speech), Some(voice)) = (&mut self.speech, voice) {
+            speech.voice = voice;
+        }
+        self
     }
 
     fn modality(&self) -> Modality {
@@ -156,11 +165,11 @@ pub(super) mod tests {
     #[test]
     fn the_first_update_says_everything_and_a_later_one_only_what_differs() {
         let waiter = config("waiter");
-        let first = waiter.patch_from(None, false).unwrap();
+        let first = waiter.patch_from(None).unwrap();
         assert!(first.instructions.is_some() && first.tools.is_some() && first.output_modalities.is_some());
         assert_eq!(first.tool_choice, Some("auto"));
-        assert_eq!(waiter.patch_from(Some(&waiter), false), None);
-        let swap = config("cfo").patch_from(Some(&waiter), false).unwrap();
+        assert_eq!(waiter.patch_from(Some(&waiter)), None);
+        let swap = config("cfo").patch_from(Some(&waiter)).unwrap();
         assert_eq!(swap, SessionPatch { instructions: Some("cfo".into()), ..SessionPatch::empty() });
     }
 
@@ -175,20 +184,19 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn how_audio_is_written_is_said_once_and_a_locked_voice_not_again() {
+    fn how_audio_is_written_is_said_once_and_a_voice_when_it_differs() {
         let waiter = spoken("waiter", "marin");
-        let first = waiter.patch_from(None, false).unwrap().audio.unwrap();
+        let first = waiter.patch_from(None).unwrap().audio.unwrap();
         let input = first.input.unwrap();
         assert!(input.format.is_some() && input.transcription.is_some());
         assert!(input.turn_detection.is_some_and(|vad| !vad.create_response && vad.interrupt_response));
         let cfo = spoken("cfo", "cedar");
-        let swap = cfo.patch_from(Some(&waiter), false).unwrap().audio.unwrap();
+        let swap = cfo.patch_from(Some(&waiter)).unwrap().audio.unwrap();
         assert_eq!(swap.input, None);
         assert_eq!(swap.output, Some(AudioOutputPatch { format: None, voice: Some("cedar".into()) }));
-        let late = cfo.patch_from(Some(&waiter), true).unwrap();
-        assert_eq!(late, SessionPatch { instructions: Some("cfo".into()), ..SessionPatch::empty() });
         assert!(cfo.minimal_patch(false).audio.is_none());
         assert!(cfo.minimal_patch(true).audio.unwrap().output.unwrap().format.is_some());
+        assert_eq!(cfo.with_voice_of(Some(&waiter)).speech, waiter.speech);
     }
 
     #[test]

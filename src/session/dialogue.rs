@@ -4,37 +4,34 @@
 mod action;
 mod events;
 mod spoken;
+mod succession;
 #[cfg(test)]
 mod tests;
+mod update;
 
 use std::collections::{BTreeSet, VecDeque};
 
-use self::action::{CREATED_LIMIT, ITEM_LIMIT, UPDATE_LIMIT, create_item};
+use self::action::{CREATED_LIMIT, ITEM_LIMIT};
 use self::spoken::Spoken;
+use self::update::Update;
+use super::capability::Capability;
 use super::config::SessionConfig;
 use super::history::{Content, History, INTERRUPTED};
+use super::restore::{Age, Restore};
 use super::sequencer::{Sequencer, Step};
 use super::{ResponseEnd, ResponseStatus, SessionEvent};
 use crate::id::{ItemId, ResponseId, ToolCallId};
-use crate::protocol::openai::{ClientEvent, NewItem, ResponseParams, SessionPatch};
+use crate::protocol::openai::{ClientEvent, NewItem, ResponseParams};
 use crate::usage::Usage;
 
 pub use self::action::{Action, Deadline, Notice, RETRY_WAIT};
+pub(super) use self::action::{UPDATE_LIMIT, create_item};
+pub(super) use self::update::refuses_update;
 
 /// A failed response is tried so often again.
 const MAX_RETRIES: u32 = 1;
 /// So many tool calls are remembered as answered, to tell a repeated announcement from a new one.
 const REMEMBERED_CALLS: usize = 256;
-
-/// An update in flight.
-#[derive(Debug)]
-struct Update {
-    event_id: String,
-    config: SessionConfig,
-    revisions: Vec<u64>,
-    /// Whether a smaller update could still be tried if this one is refused.
-    can_shrink: bool,
-}
 
 /// What the caller said, as long as the model has not taken it.
 #[derive(Debug)]
@@ -90,13 +87,17 @@ pub struct Dialogue {
     speaking: bool,
     unsettled: bool,
     turn: u64,
-    replayed_items: u64,
     spoken: Spoken,
+    /// What the model of the present socket can do, and how far its session has come.
+    capability: Capability,
+    age: Age,
+    /// The socket that is to take the place of the present one, or of the one that was lost.
+    next: Option<Restore>,
 }
 
 impl Dialogue {
     /// A conversation that begins, or goes on, with this configuration.
-    pub fn new(config: SessionConfig, history: History) -> Self {
+    pub fn new(config: SessionConfig, history: History, capability: Capability) -> Self {
         Self {
             up: false,
             sequencer: Sequencer::default(),
@@ -119,8 +120,10 @@ impl Dialogue {
             speaking: false,
             unsettled: false,
             turn: 0,
-            replayed_items: 0,
             spoken: Spoken::default(),
+            capability,
+            age: Age::default(),
+            next: None,
         }
     }
 
@@ -132,84 +135,6 @@ impl Dialogue {
     /// How many things the limits of the history have cost so far.
     pub fn forgotten(&self) -> u64 {
         self.history.forgotten()
-    }
-
-    /// A socket is open: it is told who to be and what was said.
-    pub fn on_opened(&mut self) -> Vec<Action> {
-        let mut actions = Vec::new();
-        self.up = true;
-        let revisions = std::mem::take(&mut self.waiting_revisions);
-        let patch = self.desired.patch_from(None, false).unwrap_or_else(SessionPatch::empty);
-        self.send_update(self.desired.clone(), patch, revisions, true, &mut actions);
-        let items = self.history.replay(|id| self.open.contains(id));
-        self.replayed_items = items.len() as u64;
-        actions.extend(items.into_iter().map(create_item));
-        for untaken in &self.untaken {
-            actions.push(Action::Arm(Deadline::Item(untaken.item_id.clone()), ITEM_LIMIT));
-        }
-        actions
-    }
-
-    /// The socket is gone. What is owed stays owed.
-    pub fn on_lost(&mut self) -> Vec<Action> {
-        let mut actions = Vec::new();
-        let was_only_answering = self.sequencer.is_only_answering();
-        let owed = self.sequencer.on_socket_lost() | std::mem::take(&mut self.retry_is_due);
-        self.up = false;
-        self.in_force = None;
-        self.held.clear();
-        if let Some(update) = self.update.take() {
-            // They were asked for before those that wait.
-            self.waiting_revisions.splice(0..0, update.revisions);
-        }
-        self.spoken.on_socket_lost();
-        self.cut_message(&mut actions);
-        self.break_off_speech(&mut actions);
-        self.owes_answer |= self.still_owes(owed, was_only_answering);
-        self.told.clear();
-        actions
-    }
-
-    /// No socket can be had. What was asked for will not come, and what the model never took was never said.
-    pub fn on_given_up(&mut self) -> Vec<Action> {
-        let mut actions = self.on_lost();
-        self.retract_untaken();
-        self.answer_open_calls(&mut actions);
-        self.desired = self.confirmed.clone();
-        for revision in self.waiting_revisions.drain(..) {
-            let why = "the model cannot be reached".to_owned();
-            actions.push(Action::Report(SessionEvent::ConfigureRejected { revision, why }));
-        }
-        self.owes_answer = false;
-        self.unsettled = false;
-        actions
-    }
-
-    /// Who to be from here on. While an update is in flight the newest wish waits for its answer.
-    pub fn configure(&mut self, config: SessionConfig, revision: u64) -> Vec<Action> {
-        let mut actions = Vec::new();
-        self.desired = config;
-        self.waiting_revisions.push(revision);
-        self.send_desired(&mut actions);
-        actions
-    }
-
-    /// Sends what differs between what was asked for and what is in force, once that can be known.
-    fn send_desired(&mut self, actions: &mut Vec<Action>) {
-        if !self.up || self.update.is_some() || self.waiting_revisions.is_empty() {
-            return;
-        }
-        let revisions = std::mem::take(&mut self.waiting_revisions);
-        match self.desired.patch_from(self.in_force.as_ref(), self.spoken.voice_is_locked) {
-            Some(patch) => {
-                let can_shrink = patch.audio.is_some() || patch.output_modalities.is_some();
-                self.send_update(self.desired.clone(), patch, revisions, can_shrink, actions);
-            }
-            None => {
-                let told = |revision| Action::Report(SessionEvent::Configured { revision });
-                actions.extend(revisions.into_iter().map(told));
-            }
-        }
     }
 
     /// The caller says something, and wants an answer.
@@ -316,6 +241,10 @@ impl Dialogue {
                 self.aside_is_over(token);
                 self.advance(&mut actions);
             }
+            Deadline::Age(stage) => self.on_age(*stage, &mut actions),
+            Deadline::Again => self.on_again(&mut actions),
+            // Of a socket that is the present one by now.
+            Deadline::Primed(_) | Deadline::Patience => {}
             Deadline::Retry => {
                 if std::mem::take(&mut self.retry_is_due) {
                     self.owes_answer = true;
@@ -328,8 +257,9 @@ impl Dialogue {
 
     /// Asks for what may be asked for now, and says so when nothing more is owed.
     fn advance(&mut self, actions: &mut Vec<Action>) {
+        self.move_on(actions);
         // What is said beside the conversation would be mixed with an answer's audio.
-        if self.update.is_some() || self.is_aside() {
+        if self.update.is_some() || self.is_aside() || self.is_moving() {
             return;
         }
         // An output may come while its response still asks for more tools: an answer now would not know theirs.
@@ -382,25 +312,10 @@ impl Dialogue {
     /// Nothing is created between an update and its answer.
     fn send_item(&mut self, item: NewItem, actions: &mut Vec<Action>) {
         if self.update.is_none() {
-            actions.push(create_item(item));
+            actions.push(Action::Send(create_item(item)));
         } else {
             self.held.push(item);
         }
-    }
-
-    fn send_update(
-        &mut self,
-        config: SessionConfig,
-        session: SessionPatch,
-        revisions: Vec<u64>,
-        can_shrink: bool,
-        actions: &mut Vec<Action>,
-    ) {
-        self.event_ids += 1;
-        let event_id = format!("su_{}", self.event_ids);
-        self.update = Some(Update { event_id: event_id.clone(), config, revisions, can_shrink });
-        actions.push(Action::Arm(Deadline::Update(event_id.clone()), UPDATE_LIMIT));
-        actions.push(Action::Send(ClientEvent::SessionUpdate { event_id, session }));
     }
 
     fn cut_message(&mut self, actions: &mut Vec<Action>) {

@@ -1,6 +1,6 @@
 //! What was said, as it must be replayed to another session. Pure.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use crate::id::{ItemId, ToolCallId};
 use crate::protocol::openai::{ContentPart, NewItem, Role};
@@ -42,17 +42,44 @@ impl Content {
     }
 }
 
+/// One item that a socket holds, or should: which thing of the history, in which wording.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Piece {
+    key: u64,
+    version: u32,
+    /// The output that stands for the one a tool call will never get.
+    is_stand_in: bool,
+}
+
+impl Piece {
+    /// What it is called on a socket that is given it, the first time and when it was given it `times` times before.
+    pub fn name(&self, times: u32) -> ItemId {
+        let of = if self.is_stand_in { "o" } else { "" };
+        let again = if times == 0 { String::new() } else { format!("_{times}") };
+        ItemId::from(format!("h_{}{of}{again}", self.key))
+    }
+}
+
 #[derive(Debug, Clone)]
 struct Entry {
+    /// Stays the same on every socket.
+    key: u64,
+    /// Rises when its words change.
+    version: u32,
+    /// What it was called first: the line knows it by that.
+    first_id: ItemId,
+    /// What the present socket calls it.
     item_id: ItemId,
-    /// What the model's side called it before it was replayed to another socket.
-    first_id: Option<ItemId>,
     content: Content,
 }
 
 impl Entry {
     fn is(&self, item_id: &ItemId) -> bool {
-        self.item_id == *item_id || self.first_id.as_ref() == Some(item_id)
+        self.item_id == *item_id || self.first_id == *item_id
+    }
+
+    fn piece(&self) -> Piece {
+        Piece { key: self.key, version: self.version, is_stand_in: false }
     }
 }
 
@@ -66,7 +93,7 @@ const MAX_BYTES: usize = 256 << 10;
 pub struct History {
     entries: VecDeque<Entry>,
     bytes: usize,
-    ids: u64,
+    keys: u64,
     forgotten: u64,
 }
 
@@ -97,16 +124,18 @@ impl History {
 
     /// Adds something of ours, and names it.
     pub fn add(&mut self, content: Content) -> ItemId {
-        self.ids += 1;
-        let item_id = ItemId::from(format!("h_{}", self.ids));
+        let key = self.keys + 1;
+        let item_id = Piece { key, version: 0, is_stand_in: false }.name(0);
         self.push(item_id.clone(), content);
         item_id
     }
 
     /// Adds something that the model's side named.
     pub fn push(&mut self, item_id: ItemId, content: Content) {
+        self.keys += 1;
         self.bytes += content.len();
-        self.entries.push_back(Entry { item_id, first_id: None, content });
+        let first_id = item_id.clone();
+        self.entries.push_back(Entry { key: self.keys, version: 0, first_id, item_id, content });
         while self.entries.len() > MAX_ENTRIES || self.bytes > MAX_BYTES {
             if !self.drop_oldest_turn() {
                 break;
@@ -125,8 +154,11 @@ impl History {
     pub fn reword(&mut self, item_id: &ItemId, text: &str) {
         if let Some(entry) = self.entries.iter_mut().find(|entry| entry.is(item_id)) {
             self.bytes -= entry.content.len();
-            if let Content::Caller(words) | Content::Persona(words) = &mut entry.content {
+            if let Content::Caller(words) | Content::Persona(words) = &mut entry.content
+                && *words != text
+            {
                 text.clone_into(words);
+                entry.version += 1;
             }
             self.bytes += entry.content.len();
         }
@@ -203,42 +235,57 @@ impl History {
         }
     }
 
-    /// The items that give a new session this conversation. Things the model's side named get names of ours; a
-    /// tool call that nobody will answer any more (`is_open` says no) gets an output that says so.
-    pub fn replay(&mut self, is_open: impl Fn(&ToolCallId) -> bool) -> Vec<NewItem> {
-        for entry in &mut self.entries {
-            if !entry.item_id.as_str().starts_with("h_") {
-                self.ids += 1;
-                let ours = ItemId::from(format!("h_{}", self.ids));
-                entry.first_id = Some(std::mem::replace(&mut entry.item_id, ours));
+    /// What a socket should hold, in order. A tool call that nobody will answer any more (`is_open` says no) has an
+    /// output that says so; words that were never written down cannot be given, and empty messages are refused.
+    pub fn pieces(&self, is_open: impl Fn(&ToolCallId) -> bool) -> Vec<Piece> {
+        let (mut called, mut answered) = (BTreeSet::new(), BTreeSet::new());
+        for entry in &self.entries {
+            match &entry.content {
+                Content::ToolCall { id, .. } => drop(called.insert(id)),
+                Content::ToolOutput { id, .. } if called.contains(id) => drop(answered.insert(id)),
+                Content::ToolOutput { .. } | Content::Caller(_) | Content::Persona(_) | Content::Note(_) => {}
             }
         }
-        let mut items = Vec::with_capacity(self.entries.len());
-        for Entry { item_id, content, .. } in &self.entries {
-            // Words that were never written down cannot be given again, and empty messages are refused.
-            if content.len() == 0 && !matches!(content, Content::ToolOutput { .. }) {
-                continue;
-            }
-            items.push(Self::item(item_id.clone(), content));
-            if let Content::ToolCall { id, .. } = content
-                && !self.is_answered(id)
-                && !is_open(id)
-            {
-                self.ids += 1;
-                items.push(NewItem::FunctionCallOutput {
-                    id: ItemId::from(format!("h_{}", self.ids)),
-                    call_id: id.clone(),
-                    output: INTERRUPTED.to_owned(),
-                });
+        let mut called = BTreeSet::new();
+        let mut pieces = Vec::with_capacity(self.entries.len());
+        for entry in &self.entries {
+            match &entry.content {
+                Content::Caller(words) | Content::Persona(words) | Content::Note(words) => {
+                    pieces.extend((!words.is_empty()).then(|| entry.piece()));
+                }
+                Content::ToolCall { id, .. } => {
+                    called.insert(id);
+                    pieces.push(entry.piece());
+                    if !answered.contains(id) && !is_open(id) {
+                        pieces.push(Piece { is_stand_in: true, ..entry.piece() });
+                    }
+                }
+                // Without its call, which the limits may have cost, an output is refused.
+                Content::ToolOutput { id, .. } => pieces.extend(called.contains(id).then(|| entry.piece())),
             }
         }
-        items
+        pieces
     }
 
-    fn is_answered(&self, call: &ToolCallId) -> bool {
-        self.entries
-            .iter()
-            .any(|entry| matches!(&entry.content, Content::ToolOutput { id, .. } if id == call))
+    /// The item that gives a socket this piece, under this name.
+    pub fn item_of(&self, piece: Piece, item_id: ItemId) -> Option<NewItem> {
+        let at = self.entries.binary_search_by_key(&piece.key, |entry| entry.key).ok()?;
+        let content = &self.entries[at].content;
+        match content {
+            Content::ToolCall { id, .. } if piece.is_stand_in => {
+                let output = INTERRUPTED.to_owned();
+                Some(Self::item(item_id, &Content::ToolOutput { id: id.clone(), output }))
+            }
+            content => Some(Self::item(item_id, content)),
+        }
+    }
+
+    /// Another socket is the present one, and calls things so.
+    pub fn rename(&mut self, name: impl Fn(Piece) -> Option<ItemId>) {
+        for entry in &mut self.entries {
+            let piece = entry.piece();
+            entry.item_id = name(piece).unwrap_or_else(|| piece.name(0));
+        }
     }
 
     /// Drops the oldest words of the caller and what followed them; never the turn under way.
@@ -286,14 +333,27 @@ mod tests {
         Content::ToolCall { id: id.into(), name: "lookup_menu".into(), arguments: "{}".into() }
     }
 
+    fn items(history: &History) -> Vec<NewItem> {
+        let pieces = history.pieces(|id| id.as_str() == "call_open");
+        pieces.into_iter().filter_map(|piece| history.item_of(piece, piece.name(0))).collect()
+    }
+
+    fn id(item: &NewItem) -> &str {
+        match item {
+            NewItem::Message { id, .. }
+            | NewItem::FunctionCall { id, .. }
+            | NewItem::FunctionCallOutput { id, .. } => id.as_str(),
+        }
+    }
+
     #[test]
-    fn a_replay_names_every_item_anew_and_leaves_no_tool_call_without_output() {
+    fn every_piece_has_a_name_of_ours_and_no_tool_call_is_without_output() {
         let mut history = History::default();
         history.add(Content::Caller("hi".into()));
         history.push("item_from_the_server_with_its_own_name".into(), Content::Persona("hello".into()));
         history.push("item_c".into(), call("call_dead"));
         history.push("item_d".into(), call("call_open"));
-        let items = history.replay(|id| id.as_str() == "call_open");
+        let items = items(&history);
         let answered: Vec<_> = items
             .iter()
             .filter_map(|item| match item {
@@ -302,15 +362,30 @@ mod tests {
             })
             .collect();
         assert_eq!(answered, ["call_dead"]);
-        let ids: std::collections::HashSet<_> = items
-            .iter()
-            .map(|item| match item {
-                NewItem::Message { id, .. }
-                | NewItem::FunctionCall { id, .. }
-                | NewItem::FunctionCallOutput { id, .. } => id.as_str(),
-            })
-            .collect();
+        let ids: BTreeSet<_> = items.iter().map(id).collect();
         assert!(ids.len() == 5 && ids.iter().all(|id| id.len() <= 32 && id.starts_with("h_")));
+        let longest = Piece { key: u64::MAX, version: 0, is_stand_in: true }.name(1_000_000);
+        assert!(longest.as_str().len() <= 32, "{longest}");
+    }
+
+    #[test]
+    fn an_output_whose_call_is_forgotten_and_words_nobody_wrote_down_are_left_out() {
+        let mut history = History::default();
+        history.add(Content::ToolOutput { id: "call_gone".into(), output: "{}".into() });
+        history.push("u1".into(), Content::Caller(String::new()));
+        assert!(items(&history).is_empty());
+        history.reword(&"u1".into(), "tea");
+        assert_eq!(items(&history).len(), 1);
+    }
+
+    #[test]
+    fn what_the_line_calls_a_message_is_known_on_every_socket() {
+        let mut history = History::default();
+        history.push("item_x".into(), Content::Persona("hello".into()));
+        for name in ["h_1", "h_1_1"] {
+            history.rename(|_| Some(name.into()));
+            assert_eq!(history.present_id(&"item_x".into()), Some(name.into()));
+        }
     }
 
     #[test]

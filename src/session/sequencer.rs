@@ -71,7 +71,8 @@ impl Sequencer {
         self.is_free() && !self.wanted
     }
 
-    fn is_free(&self) -> bool {
+    /// Nothing is active or asked for.
+    pub fn is_free(&self) -> bool {
         self.active.is_none() && self.requested.is_none()
     }
 

@@ -20,6 +20,7 @@ mod orders;
 mod phone;
 mod phone_faults;
 mod records;
+mod replacement;
 mod restart;
 mod secrets;
 mod shutdown;

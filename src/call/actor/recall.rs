@@ -264,7 +264,7 @@ impl CallData {
         match conversation.handoffs.take() {
             Some(handoffs) => self.handoffs = handoffs,
             // The process ended before the first persona was in force.
-            None => self.activated(self.handoffs.active().clone(), PersonaCause::Start),
+            None => self.activated(self.handoffs.active().clone(), PersonaCause::Start, None),
         }
         for Settled { id, name, key, outcome } in settled {
             let ToolOutcome { output, status, duration_ms } = outcome;

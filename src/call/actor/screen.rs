@@ -120,6 +120,7 @@ fn shown(event: &CallEvent) -> Option<ServerMessage> {
         | CallEvent::ModelConnected { .. }
         | CallEvent::ModelDisconnected { .. }
         | CallEvent::ModelReconnected { .. }
+        | CallEvent::ModelReplaced { .. }
         | CallEvent::Dtmf { .. }
         | CallEvent::TransferStarted { .. }
         | CallEvent::LineUp {}

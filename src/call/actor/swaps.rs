@@ -16,7 +16,7 @@ use crate::id::{PersonaKey, ResponseId, ToolCallId};
 use crate::persona::actor::{PersonaEvent, PersonaMessage, Rendition, Unprepared};
 use crate::persona::{HandoffRequest, Target};
 use crate::protocol::openai::FunctionTool;
-use crate::session::{SessionArguments, SessionConfig, SessionMessage, SpeechConfig};
+use crate::session::{SessionArguments, SessionConfig, SessionMessage, SpeechConfig, Way};
 use crate::tool::ToolStatus;
 
 /// A persona on its way into force.
@@ -134,7 +134,7 @@ impl CallData {
         let goes_on = self.recalled.take();
         let has_met = goes_on.as_ref().is_some_and(|conversation| conversation.turns > 0);
         if goes_on.is_none() {
-            self.activated(rendition.persona.key.clone(), PersonaCause::Start);
+            self.activated(rendition.persona.key.clone(), PersonaCause::Start, None);
         }
         let manners = rendition.persona.phone.clone();
         self.rendition = Some(rendition);
@@ -151,9 +151,9 @@ impl CallData {
         });
     }
 
-    pub(super) fn activated(&mut self, persona: PersonaKey, by: PersonaCause) {
+    pub(super) fn activated(&mut self, persona: PersonaKey, by: PersonaCause, way: Option<Way>) {
         tracing::info!(persona = %persona, by = by.as_str(), "persona activated");
-        self.record(CallEvent::PersonaActivated { persona, by, carry: None, back: false });
+        self.record(CallEvent::PersonaActivated { persona, by, carry: None, back: false, way });
     }
 
     fn on_unprepared(&mut self, revision: u64, why: &Unprepared) {
@@ -166,7 +166,7 @@ impl CallData {
                 // The persona the call had is no more: the default one takes over.
                 let persona = self.dependencies.default_persona.clone();
                 self.handoffs = Handoffs::new(persona.clone());
-                self.activated(persona, PersonaCause::Config);
+                self.activated(persona, PersonaCause::Config, None);
                 self.begin_start();
             }
             Why::Start => self.end(EndReason::Failed, None),
@@ -178,7 +178,7 @@ impl CallData {
     }
 
     /// The model has confirmed a persona.
-    pub(super) fn on_configured(&mut self, revision: u64) {
+    pub(super) fn on_configured(&mut self, revision: u64, way: Way) {
         let Some(swapping) = self.swapping.take_if(|swapping| swapping.revision == revision) else {
             return;
         };
@@ -192,17 +192,17 @@ impl CallData {
             Why::Request { swap } => {
                 self.put_in_force(rendition);
                 self.handoffs.activate(persona.clone());
-                self.activated(persona.clone(), PersonaCause::Api);
+                self.activated(persona.clone(), PersonaCause::Api, Some(way));
                 self.for_session(SessionMessage::Note(swap_note(&persona)));
                 self.answer_swap(swap, Ok(persona));
                 self.next();
             }
             Why::Reload => {
                 self.put_in_force(rendition);
-                self.activated(persona, PersonaCause::Config);
+                self.activated(persona, PersonaCause::Config, Some(way));
                 self.next();
             }
-            Why::Handoff => self.complete_handoff(rendition),
+            Why::Handoff => self.complete_handoff(rendition, way),
         }
     }
 
@@ -310,7 +310,7 @@ impl CallData {
         }
     }
 
-    fn complete_handoff(&mut self, rendition: Rendition) {
+    fn complete_handoff(&mut self, rendition: Rendition, way: Way) {
         let Some((handoff, first_meeting)) = self.handoffs.confirm() else {
             return;
         };
@@ -324,6 +324,7 @@ impl CallData {
             persona: handoff.to.clone(),
             by: PersonaCause::Model,
             carry,
+            way: Some(way),
         });
         if handoff.carry != crate::persona::Carry::All {
             self.for_session(SessionMessage::ForgetBeforeTurn);

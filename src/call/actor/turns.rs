@@ -14,7 +14,7 @@ use crate::call::event::CallEvent;
 use crate::call::floor::{FloorFull, MAX_WAITING, Request};
 use crate::call::turn::Turn;
 use crate::id::ItemId;
-use crate::session::{SessionError, SessionEvent, SessionMessage};
+use crate::session::{Replacement, SessionError, SessionEvent, SessionMessage};
 use crate::tool::ToolStatus;
 use crate::transport::TextCommand;
 
@@ -142,13 +142,17 @@ impl CallData {
         }
         match event {
             SessionEvent::Connected(connection) => self.on_connected(connection),
+            SessionEvent::Replaced(Replacement { why, connection, replayed_items }) => {
+                self.connections = connection;
+                self.record(CallEvent::ModelReplaced { reason: why, gap_ms: 0, replayed_items });
+            }
             SessionEvent::Disconnected { reason } => {
                 self.record(CallEvent::ModelDisconnected { reason });
                 self.on_answering(None);
                 self.conduct(Conduct::on_model_lost);
             }
             SessionEvent::Unavailable(error) => self.on_unavailable(error),
-            SessionEvent::Configured { revision } => self.on_configured(revision),
+            SessionEvent::Configured { revision, way } => self.on_configured(revision, way),
             SessionEvent::ConfigureRejected { revision, why } => self.on_configure_rejected(revision, why),
             SessionEvent::Taken { turn } => self.on_taken(turn),
             SessionEvent::NotTaken { turn, code } => self.on_not_taken(turn, code),

@@ -24,7 +24,7 @@ fn started() -> Vec<CallEvent> {
 }
 
 fn activated(persona: &str, by: PersonaCause, carry: Option<Carry>) -> CallEvent {
-    CallEvent::PersonaActivated { persona: persona.into(), by, carry, back: false }
+    CallEvent::PersonaActivated { persona: persona.into(), by, carry, back: false, way: None }
 }
 
 fn said(turn: u64, text: &str) -> Vec<CallEvent> {

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use crate::id::{ItemId, ResponseId};
 use crate::protocol::openai::{ClientEvent, NewItem};
-use crate::session::SessionEvent;
+use crate::session::restore::Stage;
+use crate::session::{SessionEvent, Why};
 
 /// A `session.update` must be answered within this.
-pub(super) const UPDATE_LIMIT: Duration = Duration::from_secs(5);
+pub(in crate::session) const UPDATE_LIMIT: Duration = Duration::from_secs(5);
 /// An item must stand in the conversation within this.
 pub(super) const ITEM_LIMIT: Duration = Duration::from_secs(5);
 /// A response must begin within this.
@@ -24,13 +25,24 @@ pub enum Action {
     Send(ClientEvent),
     /// Tell the owner.
     Report(SessionEvent),
-    /// A socket is configured and knows the conversation.
-    Ready {
+    /// Open the next socket, while this one goes on.
+    Open(Why),
+    /// Send this on the next socket.
+    Prime(ClientEvent),
+    /// The next socket is the present one from here on: it is configured and knows the conversation. The one before is
+    /// closed, if it lives.
+    Switch {
+        /// Why.
+        why: Why,
         /// How many items it was given.
         replayed_items: u64,
     },
-    /// Come back with this after that long.
+    /// The next socket is of no use.
+    Discard(String),
+    /// Come back with this after that long, if this socket is still there.
     Arm(Deadline, Duration),
+    /// Come back with this after that long, if the next socket is still there, as the next one or the present one.
+    ArmNext(Deadline, Duration),
     /// Get another socket: this one is of no more use.
     Replace(String),
     /// Stop trying: only the operator can mend it.
@@ -58,6 +70,8 @@ pub enum Notice {
     UnknownEvent(String),
     /// An output came for a tool call that is not open.
     StrayOutput,
+    /// No socket took the place of this one, though one should have.
+    NotReplaced(Why),
 }
 
 /// Something that must happen by a time.
@@ -73,14 +87,22 @@ pub enum Deadline {
     Retry,
     /// The end of what is said beside the conversation, with this token.
     Aside(String),
+    /// The answer to this update of the next socket, and the place of what it was given after it.
+    Primed(String),
+    /// The end of the wait for a good moment to move to the next socket.
+    Patience,
+    /// The session's age.
+    Age(Stage),
+    /// The next look for a socket to take the place of an old one.
+    Again,
 }
 
 /// The `event_id` of an item's create names the item, so that an error leads back to it.
-pub(super) fn create_item(item: NewItem) -> Action {
+pub(in crate::session) fn create_item(item: NewItem) -> ClientEvent {
     let id = match &item {
         NewItem::Message { id, .. }
         | NewItem::FunctionCall { id, .. }
         | NewItem::FunctionCallOutput { id, .. } => id,
     };
-    Action::Send(ClientEvent::ItemCreate { event_id: format!("ic_{id}"), item })
+    ClientEvent::ItemCreate { event_id: format!("ic_{id}"), item }
 }

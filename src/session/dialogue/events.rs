@@ -1,9 +1,9 @@
 //! How the conversation takes what the model's side says.
 
-use super::action::create_item;
+use super::update::refuses_update;
 use super::{Action, Dialogue, Failed, Notice, REMEMBERED_CALLS};
 use crate::id::{ItemId, ResponseId};
-use crate::protocol::openai::{ApiError, ClientEvent, EchoedSession, Item, Response, ServerEvent};
+use crate::protocol::openai::{ApiError, ClientEvent, Item, Response, ServerEvent};
 use crate::session::fault::{Remedy, remedy};
 use crate::session::history::{Content, INTERRUPTED};
 use crate::session::sequencer::Refused;
@@ -21,6 +21,7 @@ impl Dialogue {
             ServerEvent::ItemAdded { item_id } => self.on_item_added(&item_id, &mut actions),
             ServerEvent::ResponseCreated(response) => self.on_created(&response, &mut actions),
             ServerEvent::TextDelta { response_id, item_id, delta } => {
+                self.spoken.voice_is_locked |= self.desired.speech.is_some();
                 if !self.sequencer.is_dropped(&response_id) && !self.is_aside_response(&response_id) {
                     self.on_words(&item_id, &delta);
                     let told = SessionEvent::Delta { response: response_id, item_id, text: delta };
@@ -52,61 +53,6 @@ impl Dialogue {
         actions
     }
 
-    fn on_updated(&mut self, echo: &EchoedSession, actions: &mut Vec<Action>) {
-        let Some(update) = self.update.take() else {
-            return;
-        };
-        if let Some(what) = update.config.mismatch(echo) {
-            actions.push(Action::Notice(Notice::Mismatch(what)));
-        }
-        self.confirmed = update.config.clone();
-        if self.in_force.replace(update.config).is_none() {
-            actions.push(Action::Ready { replayed_items: self.replayed_items });
-        }
-        for revision in update.revisions {
-            actions.push(Action::Report(SessionEvent::Configured { revision }));
-        }
-        self.on_update_answered(actions);
-    }
-
-    fn on_update_refused(&mut self, error: &ApiError, actions: &mut Vec<Action>) {
-        let Some(update) = self.update.take() else {
-            return;
-        };
-        if update.can_shrink {
-            let patch = update.config.minimal_patch(self.in_force.is_none());
-            self.send_update(update.config, patch, update.revisions, false, actions);
-            return;
-        }
-        for revision in update.revisions {
-            let why = error.word().to_owned();
-            actions.push(Action::Report(SessionEvent::ConfigureRejected { revision, why }));
-        }
-        if self.waiting_revisions.is_empty() {
-            self.desired = self.confirmed.clone();
-        }
-        // Without any configuration in force the model would speak with its own: the last good one is tried.
-        if self.in_force.is_none() {
-            match self.desired.patch_from(None, false).filter(|_| update.config != self.desired) {
-                Some(patch) => {
-                    let revisions = std::mem::take(&mut self.waiting_revisions);
-                    self.send_update(self.desired.clone(), patch, revisions, true, actions);
-                }
-                None => actions.push(Action::GiveUp { code: error.word().to_owned() }),
-            }
-            return;
-        }
-        self.on_update_answered(actions);
-    }
-
-    fn on_update_answered(&mut self, actions: &mut Vec<Action>) {
-        self.send_desired(actions);
-        if self.update.is_none() {
-            actions.extend(self.held.drain(..).map(create_item));
-        }
-        self.advance(actions);
-    }
-
     fn on_error(&mut self, error: &ApiError, actions: &mut Vec<Action>) {
         let about = error.event_id.as_deref();
         let code = error.word();
@@ -116,16 +62,7 @@ impl Dialogue {
             Remedy::EndPolitely => return actions.push(Action::GiveUp { code: code.to_owned() }),
             Remedy::Ignore | Remedy::Retry | Remedy::Resync => {}
         }
-        let refuses_update = match (about, self.update.as_ref()) {
-            (Some(about), Some(update)) => about == update.event_id,
-            // Seen on the wire: a refused update whose error names no event.
-            (None, Some(_)) => {
-                code == "cannot_update_voice"
-                    || error.param.as_deref().is_some_and(|param| param.starts_with("session."))
-            }
-            (_, None) => false,
-        };
-        if refuses_update {
+        if self.update.as_ref().is_some_and(|update| refuses_update(error, &update.event_id)) {
             self.on_update_refused(error, actions);
             return;
         }
@@ -155,10 +92,16 @@ impl Dialogue {
     }
 
     fn on_item_added(&mut self, item_id: &ItemId, actions: &mut Vec<Action>) {
+        if self.untaken.iter().any(|untaken| untaken.item_id == *item_id) {
+            self.on_item_taken(item_id, actions);
+            self.advance(actions);
+        }
+    }
+
+    pub(super) fn on_item_taken(&mut self, item_id: &ItemId, actions: &mut Vec<Action>) {
         if let Some(at) = self.untaken.iter().position(|untaken| untaken.item_id == *item_id) {
             let turn = self.untaken.remove(at).turn;
             actions.push(Action::Report(SessionEvent::Taken { turn }));
-            self.advance(actions);
         }
     }
 
@@ -169,11 +112,15 @@ impl Dialogue {
             return;
         }
         actions.push(Action::Notice(Notice::Error(code.to_owned())));
-        if let Some(at) = self.untaken.iter().position(|untaken| untaken.item_id == item_id) {
+        self.on_item_lost(&item_id, code, actions);
+        self.advance(actions);
+    }
+
+    pub(super) fn on_item_lost(&mut self, item_id: &ItemId, code: &str, actions: &mut Vec<Action>) {
+        if let Some(at) = self.untaken.iter().position(|untaken| untaken.item_id == *item_id) {
             let turn = self.untaken.remove(at).turn;
-            self.history.retract(&item_id);
+            self.history.retract(item_id);
             actions.push(Action::Report(SessionEvent::NotTaken { turn, code: code.to_owned() }));
-            self.advance(actions);
         }
     }
 

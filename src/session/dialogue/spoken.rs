@@ -45,6 +45,10 @@ pub(super) struct Spoken {
     /// The newest saying of the caller's, and the newest that is being answered.
     said: Option<ItemId>,
     answering: Option<ItemId>,
+    /// The caller speaks, as the model hears it.
+    is_caller_speaking: bool,
+    /// What the caller said stands in the conversation, and nobody has said yet whether it is answered.
+    undecided: Option<ItemId>,
 }
 
 impl Spoken {
@@ -60,6 +64,13 @@ impl Spoken {
     pub(super) fn on_socket_lost(&mut self) {
         self.voice_is_locked = false;
         self.aside = None;
+        self.is_caller_speaking = false;
+        self.undecided = None;
+    }
+
+    /// Nothing is half said, or half heard.
+    pub(super) fn is_calm(&self) -> bool {
+        self.saying.is_empty() && !self.is_caller_speaking && self.undecided.is_none()
     }
 
     pub(super) fn finished(&mut self, item_id: &ItemId) {
@@ -102,10 +113,11 @@ impl Dialogue {
         self.turn = turn;
         self.unsettled = true;
         // While who speaks is being changed, the output that says so is about to come.
-        if self.update.is_none() {
+        if self.update.is_none() && !self.is_moving() {
             self.passed_over.clone_from(&self.open);
         }
         self.spoken.answering.clone_from(&self.spoken.said);
+        self.spoken.undecided = None;
         self.sequencer.want();
         self.advance(actions);
     }
@@ -117,8 +129,13 @@ impl Dialogue {
 
     /// What the model took for words was none.
     pub fn ignore(&mut self, item_id: &ItemId) -> Vec<Action> {
+        let present = self.history.present_id(item_id);
         self.history.retract(item_id);
-        vec![Action::Understood(item_id.clone()), delete(item_id)]
+        self.spoken.undecided.take_if(|undecided| undecided == item_id);
+        let mut actions = vec![Action::Understood(item_id.clone())];
+        actions.extend(present.filter(|_| self.up).map(|present| delete(&present)));
+        self.advance(&mut actions);
+        actions
     }
 
     /// The caller spoke, and this is what was not heard to its end. Whatever is under way is stopped.
@@ -181,7 +198,7 @@ impl Dialogue {
         if !self.up {
             return;
         }
-        if present == *item_id {
+        if present == *item_id && self.capability.truncate {
             actions.push(Action::Send(ClientEvent::ItemTruncate {
                 event_id: format!("it_{item_id}"),
                 item_id: item_id.clone(),
@@ -224,7 +241,6 @@ impl Dialogue {
             self.speaking = true;
             return;
         }
-        self.spoken.voice_is_locked = true;
         self.spoken.saying.entry(item_id.clone()).or_default().push_str(words);
     }
 
@@ -232,11 +248,14 @@ impl Dialogue {
         if self.desired.speech.as_ref().is_some_and(|speech| speech.stops_for_speech) {
             self.sequencer.on_stopped_by_server();
         }
+        self.spoken.is_caller_speaking = true;
         actions.push(Action::Report(SessionEvent::CallerSpeaks(edge)));
     }
 
     pub(super) fn on_committed(&mut self, item_id: ItemId, actions: &mut Vec<Action>) {
         self.history.push(item_id.clone(), Content::Caller(String::new()));
+        self.spoken.is_caller_speaking = false;
+        self.spoken.undecided = Some(item_id.clone());
         self.spoken.said = Some(item_id.clone());
         actions.push(Action::Report(SessionEvent::CallerSaid { item_id }));
     }
@@ -246,6 +265,7 @@ impl Dialogue {
         self.history.reword(&item_id, if text.is_empty() { INAUDIBLE } else { &text });
         actions.push(Action::Understood(item_id.clone()));
         actions.push(Action::Report(SessionEvent::CallerTranscribed { item_id, text }));
+        self.advance(actions);
     }
 
     /// A response has ended, and not because someone stopped it: what it was saying is all there will be of it.

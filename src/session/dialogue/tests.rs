@@ -10,12 +10,13 @@ use crate::protocol::openai::{
     ApiError, EchoedSession, Item, ItemPart, Response, ServerEvent, StatusDetails,
 };
 use crate::session::config::tests::config;
+use crate::session::{Way, Why};
 
 fn sent(actions: &[Action]) -> Vec<&ClientEvent> {
     actions
         .iter()
         .filter_map(|action| match action {
-            Action::Send(event) => Some(event),
+            Action::Send(event) | Action::Prime(event) => Some(event),
             _ => None,
         })
         .collect()
@@ -36,6 +37,10 @@ fn kinds(actions: &[Action]) -> Vec<String> {
         .into_iter()
         .map(|event| serde_json::to_value(event).unwrap()["type"].as_str().unwrap().to_owned())
         .collect()
+}
+
+fn realtime() -> Capability {
+    Capability::of("gpt-realtime-2.1")
 }
 
 fn updated() -> ServerEvent {
@@ -72,9 +77,9 @@ fn error(code: &str, event_id: Option<&str>) -> ServerEvent {
 
 /// A conversation whose first update is acknowledged.
 fn open() -> Dialogue {
-    let mut dialogue = Dialogue::new(config("waiter"), History::default());
-    assert_eq!(kinds(&dialogue.on_opened()), ["session.update"]);
-    dialogue.on_event(updated());
+    let mut dialogue = Dialogue::new(config("waiter"), History::default(), realtime());
+    assert_eq!(kinds(&dialogue.on_opened(realtime())), ["session.update"]);
+    dialogue.on_next_event(&updated());
     dialogue
 }
 
@@ -89,12 +94,12 @@ fn answering() -> Dialogue {
 
 #[test]
 fn nothing_is_asked_for_before_the_first_update_is_acknowledged() {
-    let mut dialogue = Dialogue::new(config("waiter"), History::default());
+    let mut dialogue = Dialogue::new(config("waiter"), History::default(), realtime());
     assert!(dialogue.say(1, "hello".into()).is_empty());
-    assert_eq!(kinds(&dialogue.on_opened()), ["session.update", "conversation.item.create"]);
-    let actions = dialogue.on_event(updated());
+    assert_eq!(kinds(&dialogue.on_opened(realtime())), ["session.update", "conversation.item.create"]);
+    let actions = dialogue.on_next_event(&updated());
     assert_eq!(kinds(&actions), ["response.create"]);
-    assert!(actions.contains(&Action::Ready { replayed_items: 1 }));
+    assert!(actions.contains(&Action::Switch { why: Why::Lost, replayed_items: 1 }));
 }
 
 #[test]
@@ -133,7 +138,7 @@ fn a_handoff_goes_update_ack_output_done_create() {
     dialogue.on_event(ServerEvent::OutputItemDone { response_id: "r1".into(), item });
     assert_eq!(kinds(&dialogue.configure(config("cfo"), 7)), ["session.update"]);
     let acknowledged = dialogue.on_event(updated());
-    assert_eq!(reported(&acknowledged), [&SessionEvent::Configured { revision: 7 }]);
+    assert_eq!(reported(&acknowledged), [&SessionEvent::Configured { revision: 7, way: Way::Update }]);
     assert_eq!(kinds(&dialogue.tool_output(&"handoff".into(), "{}".into())), ["conversation.item.create"]);
     let done = dialogue.on_event(ServerEvent::ResponseDone(response("r1", None, "completed")));
     assert_eq!(kinds(&done), ["response.create"]);
@@ -155,7 +160,7 @@ fn a_refused_update_leaves_the_old_persona_and_says_why() {
     assert!(
         dialogue
             .configure(config("waiter"), 2)
-            .contains(&Action::Report(SessionEvent::Configured { revision: 2 }))
+            .contains(&Action::Report(SessionEvent::Configured { revision: 2, way: Way::Update }))
     );
 }
 
@@ -187,8 +192,8 @@ fn a_lost_socket_is_replaced_with_the_conversation_and_the_answer_still_owed() {
     dialogue.on_event(delta);
     assert_eq!(reported(&dialogue.on_lost()), [&SessionEvent::MessageCut]);
     assert!(dialogue.is_unsettled());
-    assert_eq!(kinds(&dialogue.on_opened()), ["session.update", "conversation.item.create"]);
-    assert_eq!(kinds(&dialogue.on_event(updated())), ["response.create"]);
+    assert_eq!(kinds(&dialogue.on_opened(realtime())), ["session.update", "conversation.item.create"]);
+    assert_eq!(kinds(&dialogue.on_next_event(&updated())), ["response.create"]);
 }
 
 #[test]
@@ -232,7 +237,7 @@ fn a_persona_that_was_told_as_refused_is_not_in_force_on_the_next_socket() {
     let given_up = dialogue.on_given_up();
     assert!(matches!(reported(&given_up)[..], [&SessionEvent::ConfigureRejected { revision: 1, .. }]));
     dialogue.say(1, "hello".into());
-    assert_eq!(instructions(&dialogue.on_opened()).as_deref(), Some("waiter"));
+    assert_eq!(instructions(&dialogue.on_opened(realtime())).as_deref(), Some("waiter"));
 }
 
 #[test]
@@ -269,8 +274,8 @@ fn a_retry_that_dies_with_its_socket_does_not_keep_the_turn_open_for_ever() {
     dialogue.on_event(ServerEvent::ResponseDone(response("r1", None, "failed")));
     dialogue.tool_output(&"a".into(), "{}".into());
     dialogue.on_lost();
-    dialogue.on_opened();
-    dialogue.on_event(updated());
+    dialogue.on_opened(realtime());
+    dialogue.on_next_event(&updated());
     dialogue.on_event(ServerEvent::ResponseCreated(response("r3", Some("rc_3"), "in_progress")));
     let done = dialogue.on_event(ServerEvent::ResponseDone(response("r3", None, "completed")));
     assert!(reported(&done).contains(&&SessionEvent::Settled { turn: 1 }), "{dialogue:?}");
@@ -291,8 +296,8 @@ fn a_tool_that_ends_after_the_giving_up_asks_for_no_answer_in_a_later_turn() {
     dialogue.on_event(ServerEvent::OutputItemDone { response_id: "r1".into(), item });
     dialogue.on_given_up();
     dialogue.say(2, "hello?".into());
-    dialogue.on_opened();
-    dialogue.on_event(updated());
+    dialogue.on_opened(realtime());
+    dialogue.on_next_event(&updated());
     dialogue.on_event(ServerEvent::ItemAdded { item_id: "h_4".into() });
     dialogue.on_event(ServerEvent::ItemAdded { item_id: "h_3".into() });
     dialogue.on_event(ServerEvent::ItemAdded { item_id: "h_2".into() });
@@ -311,7 +316,7 @@ fn an_update_behind_a_refused_one_says_everything_that_differs_from_what_is_in_f
     let host = SessionConfig { instructions: "host".into(), ..cfo.clone() };
     dialogue.configure(cfo, 1);
     let mut frames = dialogue.configure(host.clone(), 2);
-    frames.extend(dialogue.on_event(error("invalid_value", Some("su_2"))));
+    frames.extend(dialogue.on_event(error("invalid_value", Some("su_1"))));
     frames.extend(dialogue.on_event(updated()));
     let cleared = sent(&frames).into_iter().any(|event| {
         matches!(event, ClientEvent::SessionUpdate { session, .. } if session.tools.as_ref() == Some(&host.tools))

@@ -8,9 +8,9 @@ use crate::session::config::tests::spoken;
 
 /// A spoken conversation whose first update is acknowledged.
 fn open_line() -> Dialogue {
-    let mut dialogue = Dialogue::new(spoken("waiter", "marin"), History::default());
-    dialogue.on_opened();
-    dialogue.on_event(updated());
+    let mut dialogue = Dialogue::new(spoken("waiter", "marin"), History::default(), realtime());
+    dialogue.on_opened(realtime());
+    dialogue.on_next_event(&updated());
     dialogue
 }
 
@@ -141,12 +141,12 @@ fn a_socket_lost_in_an_answer_costs_no_word_and_repeats_none() {
     dialogue.note_received("m1".into(), 960 * 8 * 4 / 3);
     let lost = dialogue.on_lost();
     assert_eq!(heard(&lost), [("m1".into(), 960, "We have coffee,".into())]);
-    let opened = dialogue.on_opened();
+    let opened = dialogue.on_opened(realtime());
     let replayed: Vec<_> =
         sent(&opened).into_iter().map(|event| serde_json::to_string(event).unwrap()).collect();
     assert!(replayed[2].contains("We have coffee,\"") && !replayed[2].contains("juice"), "{}", replayed[2]);
     assert!(replayed[3].contains("Go on from there"), "{}", replayed[3]);
-    assert_eq!(kinds(&dialogue.on_event(updated())), ["response.create"]);
+    assert_eq!(kinds(&dialogue.on_next_event(&updated())), ["response.create"]);
 }
 
 #[test]
@@ -156,10 +156,10 @@ fn a_socket_lost_behind_a_message_is_asked_to_go_on_since_nobody_knows_that_it_w
     dialogue.on_event(words("m1", "Let me check."));
     dialogue.on_event(done("m1", "Let me check."));
     dialogue.on_lost();
-    let opened = dialogue.on_opened();
+    let opened = dialogue.on_opened(realtime());
     let note = serde_json::to_string(sent(&opened).last().unwrap()).unwrap();
     assert!(note.contains("has heard: \\\"Let me check.") && note.contains("Go on"), "{note}");
-    assert_eq!(kinds(&dialogue.on_event(updated())), ["response.create"]);
+    assert_eq!(kinds(&dialogue.on_next_event(&updated())), ["response.create"]);
 }
 
 #[test]
@@ -169,8 +169,8 @@ fn words_whose_answer_had_no_audio_yet_are_heard_again() {
     assert!(!first.contains(&Action::Understood("u1".into())), "nobody has heard an answer");
     dialogue.note_received("m1".into(), 0);
     dialogue.on_lost();
-    assert_eq!(kinds(&dialogue.on_opened()), ["session.update"]);
-    assert!(sent(&dialogue.on_event(updated())).is_empty());
+    assert_eq!(kinds(&dialogue.on_opened(realtime())), ["session.update"]);
+    assert!(sent(&dialogue.on_next_event(&updated())).is_empty());
 }
 
 #[test]
@@ -180,8 +180,8 @@ fn what_was_cut_after_a_reconnect_is_remembered_as_heard() {
     dialogue.on_event(done("m1", "We have coffee, tea and juice."));
     dialogue.on_event(ServerEvent::ResponseDone(response("r1", Some("rc_1"), "completed")));
     dialogue.on_lost();
-    dialogue.on_opened();
-    dialogue.on_event(updated());
+    dialogue.on_opened(realtime());
+    dialogue.on_next_event(&updated());
     let actions = dialogue.interrupted(&[part("m1", 900, 1_800)]);
     assert_eq!(kinds(&actions), ["conversation.item.delete", "conversation.item.create"]);
     assert_eq!(heard(&actions), [("m1".into(), 900, "We have coffee,".into())]);
@@ -220,9 +220,9 @@ fn words_that_were_never_understood_are_heard_again_by_the_next_socket() {
     let mut dialogue = answering();
     let lost = dialogue.on_lost();
     assert!(!lost.contains(&Action::Understood("u1".into())), "their audio is still needed");
-    let opened = dialogue.on_opened();
+    let opened = dialogue.on_opened(realtime());
     assert_eq!(kinds(&opened), ["session.update"], "there is nothing to replay");
-    let updated = dialogue.on_event(updated());
+    let updated = dialogue.on_next_event(&updated());
     assert!(sent(&updated).is_empty(), "they are answered when they have been heard");
 }
 
@@ -268,8 +268,8 @@ fn an_aside_does_not_outlive_its_socket() {
     dialogue.on_event(ServerEvent::ResponseDone(response("r1", Some("rc_1"), "completed")));
     dialogue.say_aside("One moment.");
     dialogue.on_lost();
-    dialogue.on_opened();
-    dialogue.on_event(updated());
+    dialogue.on_opened(realtime());
+    dialogue.on_next_event(&updated());
     let output = dialogue.tool_output(&"c1".into(), "{}".into());
     assert_eq!(kinds(&output), ["conversation.item.create", "response.create"]);
 }

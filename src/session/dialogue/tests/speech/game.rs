@@ -6,11 +6,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::*;
+use crate::session::restore::Stage;
 
 /// The model's side of one socket.
 #[derive(Default)]
 struct Peer {
+    /// Has told who to be, and may be heard.
     updates: usize,
+    /// The voices that were asked for, newest last.
+    voices: Vec<String>,
     is_ready: bool,
     creates: Vec<String>,
     active: Option<String>,
@@ -22,11 +26,22 @@ struct Peer {
     items: BTreeSet<String>,
     cut: BTreeSet<String>,
     outputs: BTreeMap<String, u32>,
+    /// Which item gave the output of which tool call.
+    output_of: BTreeMap<String, String>,
 }
 
 struct Game {
     dialogue: Dialogue,
     peer: Peer,
+    next: Option<Peer>,
+    is_opening: bool,
+    up: bool,
+    /// What an earlier socket said and the caller may still hear.
+    sounding: BTreeMap<String, (u64, bool)>,
+    /// Who the owner believes to speak, with which voice.
+    voice: String,
+    asked: BTreeMap<u64, String>,
+    armed_next: Vec<Deadline>,
     names: u32,
     turns: u64,
     revisions: u64,
@@ -38,8 +53,15 @@ struct Game {
 impl Game {
     fn new() -> Self {
         let mut game = Self {
-            dialogue: Dialogue::new(spoken("p0", "marin"), History::default()),
+            dialogue: Dialogue::new(spoken("p0", "marin"), History::default(), realtime()),
             peer: Peer::default(),
+            next: None,
+            is_opening: true,
+            up: false,
+            sounding: BTreeMap::new(),
+            voice: "marin".to_owned(),
+            asked: BTreeMap::new(),
+            armed_next: Vec::new(),
             names: 0,
             turns: 0,
             revisions: 0,
@@ -47,7 +69,7 @@ impl Game {
             running: Vec::new(),
             heard: BTreeMap::new(),
         };
-        game.reopen();
+        game.open();
         game
     }
 
@@ -56,26 +78,70 @@ impl Game {
         format!("{kind}_{}", self.names)
     }
 
-    fn reopen(&mut self) {
+    fn lose(&mut self) {
         if let Some(last) = self.peer.spoken.keys().last().cloned() {
             let base64 = self.peer.spoken[&last].0 * 8 * 4 / 3;
             self.dialogue.note_received(last.as_str().into(), base64);
         }
-        let lost = self.dialogue.on_lost();
+        self.up = false;
         self.peer = Peer::default();
+        self.sounding.clear();
         self.unwritten.clear();
+        let lost = self.dialogue.on_lost();
         self.take(lost);
-        let opened = self.dialogue.on_opened();
-        self.take(opened);
+        if !self.up && self.next.is_none() {
+            self.is_opening = true;
+        }
+        self.open();
+    }
+
+    fn open(&mut self) {
+        if std::mem::take(&mut self.is_opening) {
+            self.next = Some(Peer::default());
+            let opened = self.dialogue.on_opened(realtime());
+            self.take(opened);
+        }
+    }
+
+    fn lose_next(&mut self) {
+        if self.next.take().is_some() || std::mem::take(&mut self.is_opening) {
+            self.armed_next.clear();
+            let lost = self.dialogue.on_next_lost("closed");
+            self.take(lost);
+            self.is_opening = !self.up;
+            self.open();
+        }
     }
 
     fn take(&mut self, actions: Vec<Action>) {
         for action in actions {
             match action {
                 Action::Send(event) => self.check(event),
+                Action::Prime(event) => {
+                    let present = std::mem::replace(&mut self.peer, self.next.take().expect("it is open"));
+                    self.check(event);
+                    self.next = Some(std::mem::replace(&mut self.peer, present));
+                }
+                Action::Open(_) => (self.is_opening, self.next) = (true, None),
+                Action::Discard(_) => (self.is_opening, self.next) = (!self.up, None),
+                Action::ArmNext(deadline, _) => self.armed_next.push(deadline),
+                Action::Switch { why, .. } => {
+                    assert_eq!(self.up, why != Why::Lost, "{why:?}");
+                    assert!(self.peer.active.is_none() && self.peer.creates.is_empty(), "in an answer");
+                    let old = std::mem::replace(&mut self.peer, self.next.take().expect("it is open"));
+                    assert!(self.peer.is_ready, "nobody has told it who to be");
+                    self.sounding =
+                        old.spoken.into_iter().filter(|(item, _)| !old.cut.contains(item)).collect();
+                    self.unwritten.clear();
+                    self.armed_next.clear();
+                    self.up = true;
+                }
                 Action::Report(SessionEvent::ToolCalled { id, .. }) => self.running.push(id.to_string()),
                 Action::Report(SessionEvent::Heard { item_id, .. }) => {
                     *self.heard.entry(item_id.to_string()).or_default() += 1;
+                }
+                Action::Report(SessionEvent::Configured { revision, .. }) => {
+                    self.voice.clone_from(&self.asked[&revision]);
                 }
                 Action::Replace(why) => panic!("{why}"),
                 _ => {}
@@ -85,8 +151,13 @@ impl Game {
 
     fn check(&mut self, event: ClientEvent) {
         match event {
-            ClientEvent::SessionUpdate { .. } => {
+            ClientEvent::SessionUpdate { session, .. } => {
                 assert_eq!(self.peer.updates, 0, "an update before the answer to another");
+                let output = session.audio.and_then(|audio| audio.output);
+                if let Some(voice) = output.and_then(|output| output.voice) {
+                    assert!(self.peer.spoken.is_empty(), "the voice of a session that was heard");
+                    self.peer.voices.push(voice);
+                }
                 self.peer.updates = 1;
             }
             ClientEvent::ItemCreate { item, .. } => {
@@ -100,6 +171,7 @@ impl Game {
                 let text = value.pointer("/content/0/text").and_then(|text| text.as_str());
                 assert!(text.is_none_or(|text| !text.is_empty()), "an empty message");
                 if let NewItem::FunctionCallOutput { call_id, .. } = item {
+                    self.peer.output_of.insert(id, call_id.to_string());
                     let outputs = self.peer.outputs.entry(call_id.to_string()).or_default();
                     *outputs += 1;
                     assert_eq!(*outputs, 1, "a second output for {call_id}");
@@ -113,6 +185,9 @@ impl Game {
             }
             ClientEvent::ItemDelete { item_id, .. } => {
                 assert!(self.peer.items.remove(item_id.as_str()), "{item_id} is not there");
+                if let Some(call) = self.peer.output_of.remove(item_id.as_str()) {
+                    self.peer.outputs.remove(&call);
+                }
             }
             ClientEvent::ResponseCreate { event_id, .. } if event_id.starts_with("aside_") => {
                 assert!(self.peer.active.is_none() && self.peer.creates.is_empty(), "over an answer");
@@ -160,12 +235,28 @@ impl Game {
             }
             11 => self.announce(),
             12 => self.end_tool(),
-            13 if share > 200 => self.reopen(),
-            13 => {
+            13 if share > 220 => self.lose(),
+            13 if share > 100 => {
                 self.revisions += 1;
-                let persona = spoken(&format!("p{}", self.revisions % 3), "cedar");
+                let voice = if share.is_multiple_of(2) { "cedar" } else { "marin" };
+                self.asked.insert(self.revisions, voice.to_owned());
+                let persona = spoken(&format!("p{}", self.revisions % 3), voice);
                 let actions = self.dialogue.configure(persona, self.revisions);
                 self.take(actions);
+            }
+            13 if share > 60 => {
+                let stage = if share > 80 { Stage::Early } else { Stage::Forced };
+                if self.up {
+                    let actions = self.dialogue.on_deadline(&Deadline::Age(stage));
+                    self.take(actions);
+                }
+            }
+            13 if share > 40 => self.lose_next(),
+            13 => {
+                if let Some(deadline) = self.armed_next.pop().filter(|due| *due == Deadline::Patience) {
+                    let actions = self.dialogue.on_next_deadline(&deadline);
+                    self.take(actions);
+                }
             }
             14 => {
                 let actions = self.dialogue.say_aside("One moment.");
@@ -192,7 +283,26 @@ impl Game {
         self.take(actions);
     }
 
+    fn answer_next(&mut self) {
+        let Some(next) = &mut self.next else {
+            return;
+        };
+        let items: Vec<_> = next.items.iter().cloned().collect();
+        if std::mem::take(&mut next.updates) > 0 {
+            next.is_ready = true;
+            let actions = self.dialogue.on_next_event(&updated());
+            self.take(actions);
+        }
+        for item in items {
+            let added = ServerEvent::ItemAdded { item_id: item.as_str().into() };
+            let actions = self.dialogue.on_next_event(&added);
+            self.take(actions);
+        }
+    }
+
     fn answer_update(&mut self) {
+        self.open();
+        self.answer_next();
         if std::mem::take(&mut self.peer.updates) > 0 {
             self.peer.is_ready = true;
             self.hear(updated());
@@ -241,6 +351,8 @@ impl Game {
         let known: Vec<_> =
             self.peer.spoken.iter().filter(|(item, _)| !self.peer.cut.contains(*item)).collect();
         let known = known.into_iter().filter(|(item, _)| self.peer.items.contains(*item));
+        // What an earlier socket said is on the line before what this one says.
+        let known = self.sounding.iter().chain(known);
         let newest: Vec<_> =
             known.rev().take(unheard + 1).map(|(item, (sent, _))| (item.clone(), *sent)).collect();
         let parts: Vec<_> = newest
@@ -253,6 +365,7 @@ impl Game {
             .collect();
         let actions = self.dialogue.interrupted(&parts);
         self.take(actions);
+        self.sounding.clear();
         if share.is_multiple_of(2) {
             self.finish("cancelled");
         }
@@ -310,6 +423,8 @@ proptest! {
         prop_assert!(!game.dialogue.is_unsettled() || waits_for_words, "something is owed: {:?}", game.dialogue);
         // Once when its socket broke, and once when the caller then spoke over what had come of it.
         prop_assert!(game.heard.values().all(|&times| times <= 2), "{:?}", game.heard);
-        game.reopen();
+        prop_assert_eq!(game.peer.voices.last(), Some(&game.voice), "who is heard");
+        prop_assert!(game.dialogue.next.is_none() || waits_for_words, "a socket is left over");
+        game.lose();
     }
 }
