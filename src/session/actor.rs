@@ -71,6 +71,9 @@ pub enum SessionMessage {
     Replace(String),
     /// Close the socket until something is said.
     Sleep,
+    /// Panic: for tests.
+    #[doc(hidden)]
+    Crash,
     /// Of the session's own making: what its tasks and timers bring.
     #[doc(hidden)]
     Own(Own),
@@ -219,6 +222,7 @@ impl Actor for SessionActor {
                 vec![Action::Replace(reason)]
             }
             SessionMessage::Sleep => state.sleep(),
+            SessionMessage::Crash => panic!("as asked"),
             SessionMessage::Own(Own { generation, what }) if generation == state.generation => {
                 state.take(&myself, what)
             }

@@ -20,6 +20,7 @@ use crate::protocol::openai::{ClientEvent, NewItem, ResponseParams, SessionPatch
 use crate::usage::Usage;
 
 pub use self::action::{Action, Deadline, Notice, RETRY_WAIT};
+pub use self::spoken::said_within;
 
 /// A failed response is tried so often again.
 const MAX_RETRIES: u32 = 1;
