@@ -90,3 +90,106 @@ impl Conversation {
         self.cut_turn.is_some() && !self.has_begun_to_answer && is_ready
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use serde_json::json;
+
+    use super::*;
+    use crate::call::event::{CallEvent, Logged, TurnStatus};
+    use crate::call::recollection::Recollection;
+    use crate::tool::ToolStatus;
+    use crate::usage::Usage;
+
+    fn conversation(events: Vec<CallEvent>) -> Conversation {
+        let started = CallEvent::CallStarted {
+            transport: "text".into(),
+            business_id: None,
+            nobodys: false,
+            phone: None,
+        };
+        let mut recollection = Recollection::default();
+        for (at, event) in [started].into_iter().chain(events).enumerate() {
+            let call_id = "t1".parse().unwrap();
+            recollection.take(Logged { seq: at as u64 + 1, at: Timestamp::UNIX_EPOCH, call_id, event });
+        }
+        recollection.conversation.unwrap()
+    }
+
+    fn asked(turn: u64, tools: &[&str]) -> Vec<CallEvent> {
+        let mut events =
+            vec![CallEvent::TurnStarted { turn }, CallEvent::CallerText { text: format!("question {turn}") }];
+        events.extend(tools.iter().map(|id| CallEvent::ToolStarted {
+            name: "lookup_menu".into(),
+            arguments: json!({}),
+            tool_call_id: (*id).into(),
+        }));
+        events
+    }
+
+    fn done(turn: u64) -> CallEvent {
+        CallEvent::TurnDone {
+            turn,
+            status: TurnStatus::Cancelled,
+            taken: true,
+            usage: Usage::default(),
+            model: None,
+            first_token_ms: None,
+            duration_ms: 1,
+        }
+    }
+
+    fn output(id: &str) -> CallEvent {
+        CallEvent::ToolDone {
+            name: "lookup_menu".into(),
+            output: json!({}),
+            status: ToolStatus::Ok,
+            duration_ms: 1,
+            tool_call_id: id.into(),
+        }
+    }
+
+    #[test]
+    fn a_read_is_wanted_when_the_newest_turn_asked_for_it_and_was_cut_off() {
+        let mut events = asked(1, &["old"]);
+        events.push(done(1));
+        events.extend(asked(2, &["given", "cut"]));
+        events.push(output("given"));
+        let conversation = conversation(events);
+        let open: Vec<_> =
+            conversation.open_calls().into_iter().map(|call| (call.fate(Some(Effect::Read)), call)).collect();
+        let fates: Vec<_> = open.iter().map(|(fate, call)| (call.id.as_str(), *fate)).collect();
+        assert_eq!(fates, [("old", Fate::Interrupted), ("cut", Fate::RunAgain)]);
+        assert!(open.iter().all(|(_, call)| call.fate(Some(Effect::Write)) == Fate::Settled));
+        assert!(open.iter().all(|(_, call)| call.fate(None) == Fate::Settled));
+    }
+
+    #[test]
+    fn nobody_waits_for_the_reads_of_a_turn_that_ended() {
+        let mut events = asked(1, &["late"]);
+        events.push(done(1));
+        let open = conversation(events).open_calls();
+        assert_eq!(open.len(), 1);
+        assert_eq!(open[0].fate(Some(Effect::Read)), Fate::Interrupted);
+    }
+
+    #[test]
+    fn an_answer_stands_behind_its_call_and_leaves_none_open() {
+        let mut events = asked(1, &["old"]);
+        events.push(done(1));
+        events.extend(asked(2, &["cut"]));
+        let mut conversation = conversation(events);
+        assert!(!conversation.owes_answer(), "it waits for a tool");
+        conversation.answer(&"old".into(), "{}".into());
+        conversation.answer(&"cut".into(), "{}".into());
+        assert!(conversation.open_calls().is_empty());
+        let is_output = |content: &Content| matches!(content, Content::ToolOutput { .. });
+        let outputs: Vec<_> = conversation.contents.iter().map(is_output).collect();
+        assert_eq!(outputs, [false, false, true, false, false, true]);
+        assert_eq!(conversation.turn_begins, 3);
+        assert!(conversation.owes_answer());
+        conversation.on_words();
+        assert!(!conversation.owes_answer(), "it was begun");
+    }
+}
