@@ -199,6 +199,12 @@ impl App {
         &self.start_up_line
     }
 
+    /// The calls: for tests that let parts of them fail.
+    #[doc(hidden)]
+    pub fn switchboard(&self) -> &Switchboard {
+        &self.switchboard
+    }
+
     /// Where the service listens.
     ///
     /// # Errors

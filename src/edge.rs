@@ -144,7 +144,7 @@ pub fn router(state: EdgeState) -> Router {
     let edge = Edge {
         streams: Streams::new(state.settings.max_event_streams),
         uploads: Arc::new(Semaphore::new(knowledge::MAX_UPLOADS)),
-        desk: Desk::default(),
+        desk: Desk::new(&state.store),
         // A description that cannot be written would be a mistake of ours that a test finds.
         description: description.to_json().unwrap_or_default().into(),
         state,

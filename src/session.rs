@@ -15,6 +15,7 @@ pub mod socket;
 
 pub use actor::{SessionActor, SessionArguments, SessionMessage};
 pub use config::{SessionConfig, SpeechConfig};
+pub use dialogue::said_within;
 pub use endpoint::Endpoint;
 pub use history::{Content, History, go_on_note};
 

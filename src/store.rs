@@ -11,6 +11,7 @@ pub mod effect;
 pub mod embedded;
 mod fold;
 pub mod knowledge;
+pub mod once;
 pub mod record;
 pub mod supabase;
 

@@ -2,12 +2,15 @@
 //! handoffs and the journal decide.
 
 mod alarm;
+mod children;
 mod cutting;
 mod line;
 mod message;
 mod recall;
 mod record;
+mod restart;
 mod screen;
+mod settle;
 mod swaps;
 mod tools;
 mod turns;
@@ -21,12 +24,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SupervisionEvent};
+use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
 use self::alarm::Alarm;
-use self::recall::{Lost, recall};
+use self::children::{caller_facts, spawn_line, spawn_persona};
+use self::recall::{Asked, Lost, recall};
 use self::record::Effect;
 use self::swaps::Swapping;
 use self::tools::Running;
@@ -36,27 +40,24 @@ use super::event::EndReason;
 use super::floor::{Floor, Request};
 use super::handoff::Handoffs;
 use super::journal::Journal;
-use super::phone::PhoneStart;
 use super::recollection::Conversation;
+use super::saying::Saying;
 use super::turn::Turn;
 use super::voice::VoiceStart;
 use super::writer::Written;
 use super::{CallError, CallSnapshot};
 use crate::id::{CallId, PersonaKey, ToolCallId};
-use crate::persona::CallerFacts;
-use crate::persona::actor::{PersonaActor, PersonaArguments, PersonaMessage, Rendition};
-use crate::session::{SessionActor, SessionArguments, SessionMessage, go_on_note};
+use crate::persona::actor::{PersonaMessage, Rendition};
+use crate::session::{SessionActor, SessionArguments, SessionConfig, SessionMessage};
 use crate::store::BusinessProfile;
+use crate::transport::TransportEvent;
 use crate::transport::browser::BrowserMessage;
-use crate::transport::{TextLine, TransportEvent};
 
 pub use self::message::{
     BrowserDesk, CallArguments, CallDependencies, CallLimits, CallMessage, Due, PhoneDesk, ReplySink,
     TextLineMessage,
 };
 
-/// A child that fails may be started again so often in one call; then the call ends.
-const MAX_RESTARTS: u32 = 3;
 /// A stopping child has this long.
 const CHILD_STOP_LIMIT: Duration = Duration::from_secs(2);
 /// A call that ends waits this long for its journal.
@@ -112,6 +113,16 @@ pub struct CallData {
     revisions: u64,
     requests: u64,
     restarts: u32,
+    /// Lines of a text call that have failed.
+    lines_failed: u32,
+    /// What the persona has said in the turn under way.
+    saying: Saying,
+    /// What the session is to begin with, while tools that outlived the one before are waited for.
+    starting: Option<SessionConfig>,
+    /// The end of the process cut off a turn before a word of its answer was said.
+    owes_answer: bool,
+    /// Outputs of tools that ended while there was no session.
+    late_outputs: Vec<(ToolCallId, String)>,
     draining: Option<oneshot::Sender<()>>,
     /// The files changed: what is in force must be looked at again, between two turns.
     reload_is_due: bool,
@@ -122,6 +133,7 @@ pub struct CallData {
     held_alarm: Alarm,
     idle_alarm: Alarm,
     unsent_alarm: Alarm,
+    tools_alarm: Alarm,
 }
 
 impl fmt::Debug for CallData {
@@ -156,7 +168,7 @@ impl Actor for CallActor {
     ) -> Result<CallData, ActorProcessingErr> {
         let CallArguments { call_id, persona, voice, business, dependencies, snapshot } = arguments;
         let started_at = snapshot.borrow().started_at;
-        let line = spawn_line(&myself).await?;
+        let line = spawn_line(&myself, 0).await?;
         let (voice, first_actions) = match voice {
             None => (None, Vec::new()),
             Some(start) => {
@@ -167,7 +179,8 @@ impl Actor for CallActor {
         let facts = caller_facts(voice.as_ref(), business.as_ref(), &dependencies);
         let persona_actor = spawn_persona(&myself, &call_id, &dependencies, facts).await?;
         let sought = voice.as_ref().and_then(|voice| voice.start.sought().cloned());
-        recall(&myself, &dependencies, &call_id, sought, Lost::Process);
+        let whose = business.clone();
+        recall(&myself, &dependencies, &call_id, Asked { sought, business: whose }, Lost::Process);
         let first = persona.unwrap_or_else(|| dependencies.default_persona.clone());
         let mut call = CallData {
             span: tracing::info_span!("call", call_id = %call_id),
@@ -202,6 +215,11 @@ impl Actor for CallActor {
             revisions: 0,
             requests: 0,
             restarts: 0,
+            lines_failed: 0,
+            saying: Saying::default(),
+            starting: None,
+            owes_answer: false,
+            late_outputs: Vec::new(),
             draining: None,
             reload_is_due: false,
             journal_is_stuck: false,
@@ -210,6 +228,7 @@ impl Actor for CallActor {
             held_alarm: Alarm::default(),
             idle_alarm: Alarm::default(),
             unsent_alarm: Alarm::default(),
+            tools_alarm: Alarm::default(),
         };
         first_actions.into_iter().for_each(|action| call.perform_on_line(action));
         Ok(call)
@@ -244,8 +263,8 @@ impl Actor for CallActor {
         Ok(())
     }
 
-    /// The policy for each child. The session and the persona are started again, a few times, from what the
-    /// journal and the files say; the line *is* the caller, so without it the call is over.
+    /// The policy for each child: it is started again, a few times, from what the journal and the files say. A line
+    /// loses its stream with it, and waits for the next on the same lane.
     async fn handle_supervisor_evt(
         &self,
         _myself: ActorRef<CallMessage>,
@@ -277,46 +296,6 @@ impl Actor for CallActor {
     }
 }
 
-async fn spawn_line(myself: &ActorRef<CallMessage>) -> Result<ActorRef<TextLineMessage>, ActorProcessingErr> {
-    let (line, _) =
-        Actor::spawn_linked(None, TextLine::new(), myself.get_derived(), myself.get_cell()).await?;
-    Ok(line)
-}
-
-async fn spawn_persona(
-    myself: &ActorRef<CallMessage>,
-    call_id: &CallId,
-    dependencies: &CallDependencies,
-    caller: CallerFacts,
-) -> Result<ActorRef<PersonaMessage>, ActorProcessingErr> {
-    let arguments = PersonaArguments {
-        call_id: call_id.clone(),
-        caller,
-        library: dependencies.library.clone(),
-        store: dependencies.store.clone(),
-        knowledge: dependencies.knowledge.clone(),
-        owner: myself.get_derived(),
-    };
-    let (persona, _) = Actor::spawn_linked(None, PersonaActor, arguments, myself.get_cell()).await?;
-    Ok(persona)
-}
-
-/// What a persona may know of the caller.
-fn caller_facts(
-    voice: Option<&Voice>,
-    business: Option<&Arc<BusinessProfile>>,
-    dependencies: &CallDependencies,
-) -> CallerFacts {
-    match voice {
-        Some(voice) => voice.start.caller_facts(voice.can_transfer(&dependencies.phone)),
-        None => CallerFacts {
-            language: business.and_then(|business| business.language.clone()),
-            business: business.cloned(),
-            ..CallerFacts::default()
-        },
-    }
-}
-
 impl CallData {
     fn take(&mut self, message: CallMessage) {
         match message {
@@ -345,74 +324,7 @@ impl CallData {
             CallMessage::Written(Written { through }) => self.on_written(through),
             CallMessage::Recalled(recalled) => self.on_recalled(*recalled),
             CallMessage::Due(due) => self.on_due(due),
+            CallMessage::Crash(part) => self.crash(part),
         }
-    }
-
-    /// The journal says who calls: a call by phone is one again, and the persona and its tools know whose caller
-    /// they serve.
-    async fn know_caller(&mut self, known: KnownCaller) -> Result<(), ActorProcessingErr> {
-        let KnownCaller { voice, business } = known;
-        self.business = business;
-        let mut actions = Vec::new();
-        if let Some(start) = voice {
-            let transport = start.transport();
-            let facts = start.phone().map(PhoneStart::facts);
-            let (voice, first) = Voice::begin(&self.myself, &self.call_id, &self.dependencies, start).await?;
-            self.voice = Some(voice);
-            actions = first;
-            self.snapshot.send_modify(|shown| {
-                shown.transport = transport;
-                (shown.from, shown.to) = facts.map_or((None, None), |facts| (facts.from, facts.to));
-            });
-        }
-        let business_id = self.business.as_ref().and_then(|business| business.known_id().cloned());
-        self.snapshot.send_modify(|shown| shown.business_id = business_id);
-        let facts = caller_facts(self.voice.as_ref(), self.business.as_ref(), &self.dependencies);
-        let persona = spawn_persona(&self.myself, &self.call_id, &self.dependencies, facts).await?;
-        std::mem::replace(&mut self.persona, persona).stop(None);
-        actions.into_iter().for_each(|action| self.perform_on_line(action));
-        Ok(())
-    }
-
-    /// A child is gone though nobody stopped it.
-    async fn on_child_gone(&mut self, child: &ActorCell, why: &str) -> Result<(), ActorProcessingErr> {
-        let id = child.get_id();
-        let is_voice = self.voice.as_ref().is_some_and(|voice| voice.is_line(id));
-        if id == self.line.get_id() || is_voice {
-            // What a panic says may quote what was said: it is no line for everybody.
-            tracing::debug!(why, "the line is gone");
-            tracing::error!("the line is gone, and with it the caller");
-            self.end(EndReason::Failed, None);
-            return Ok(());
-        }
-        let is_session = self.session.as_ref().is_some_and(|session| session.get_id() == id);
-        if !is_session && id != self.persona.get_id() {
-            return Ok(());
-        }
-        self.restarts += 1;
-        metrics::counter!("ai_realtime_child_restarts_total").increment(1);
-        tracing::debug!(why, "a part of the call failed");
-        tracing::error!(restarts = self.restarts, is_session, "a part of the call failed");
-        if self.restarts > MAX_RESTARTS {
-            self.end(EndReason::Failed, None);
-        } else if is_session {
-            self.floor.close();
-            self.session = None;
-            let was_answering = self.turn.is_some();
-            self.on_answering(None);
-            self.conduct(Conduct::on_model_lost);
-            self.fail_under_way(&CallError::ModelFailed { code: "session_failed".to_owned() });
-            recall(&self.myself, &self.dependencies, &self.call_id, None, Lost::Session);
-            if was_answering && self.voice.is_some() {
-                self.ask(Request::Prompt { note: go_on_note("") });
-            }
-        } else {
-            self.persona = {
-                let facts = caller_facts(self.voice.as_ref(), self.business.as_ref(), &self.dependencies);
-                spawn_persona(&self.myself, &self.call_id, &self.dependencies, facts).await?
-            };
-            self.on_persona_lost();
-        }
-        Ok(())
     }
 }

@@ -27,6 +27,8 @@ pub enum Request {
         /// What the persona is told.
         note: String,
     },
+    /// An answer is owed whose session failed: a turn.
+    Answer,
     /// A persona shall be put in force between two turns.
     Swap {
         /// Who asked, in the call's numbering.

@@ -1,10 +1,11 @@
 //! What a call knows of itself from its journal: enough to go on where it stopped. Pure: events come in, in
 //! order.
 
+mod open;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -12,12 +13,13 @@ use serde_json::Value;
 
 use super::event::{CallEvent, Logged, PersonaCause, PhoneFacts};
 use super::handoff::Handoffs;
-use super::turn::json_or_text;
 use crate::id::{BusinessId, ItemId, PersonaKey, ToolCallId};
 use crate::persona::Carry;
 use crate::session::Content;
 use crate::store::{BusinessProfile, EffectKey};
 use crate::tool::ToolOutcome;
+
+pub use self::open::{Fate, OpenCall};
 
 /// At most so many things of the conversation are recalled: as many as a session keeps.
 const MAX_CONTENTS: usize = 400;
@@ -37,7 +39,7 @@ pub struct Recollection {
     pub conversation: Option<Conversation>,
     /// Whose caller it is, if the journal names a business and there is still one.
     pub business: Option<Arc<BusinessProfile>>,
-    /// What the ledger says of tool calls whose outputs the journal does not have.
+    /// What became of tool calls whose outputs the journal does not have.
     pub settled: Vec<Settled>,
 }
 
@@ -48,8 +50,8 @@ pub struct Settled {
     pub id: ToolCallId,
     /// The tool.
     pub name: String,
-    /// What it is known by in the ledger.
-    pub key: EffectKey,
+    /// What it is known by in the ledger, if that knows of it.
+    pub key: Option<EffectKey>,
     /// What came of it.
     pub outcome: ToolOutcome,
 }
@@ -83,6 +85,8 @@ pub struct Conversation {
     turn_begins: usize,
     /// Where the newest turns begin in `contents`.
     begins: VecDeque<(u64, usize)>,
+    /// Something was said since the caller spoke, or a tool was asked for.
+    has_begun_to_answer: bool,
     summary: String,
 }
 
@@ -118,22 +122,6 @@ impl Recollection {
 }
 
 impl Conversation {
-    /// Tool calls without an output: their ids, tools and arguments.
-    pub fn unanswered(&self) -> Vec<(ToolCallId, String, Value)> {
-        let answered: HashSet<_> = self.contents.iter().filter_map(answers).collect();
-        let open = self.contents.iter().filter_map(|content| match content {
-            Content::ToolCall { id, name, arguments } if !answered.contains(id) => {
-                Some((id.clone(), name.clone(), json_or_text(arguments)))
-            }
-            Content::ToolCall { .. }
-            | Content::ToolOutput { .. }
-            | Content::Caller(_)
-            | Content::Persona(_)
-            | Content::Note(_) => None,
-        });
-        open.collect()
-    }
-
     fn new(first_seq: u64, started_at: Timestamp) -> Self {
         Self {
             first_seq,
@@ -149,6 +137,7 @@ impl Conversation {
             spoken: VecDeque::new(),
             turn_begins: 0,
             begins: VecDeque::new(),
+            has_begun_to_answer: false,
             summary: String::new(),
         }
     }
@@ -162,6 +151,7 @@ impl Conversation {
             CallEvent::TurnStarted { turn } => {
                 self.turns = turn;
                 self.cut_turn = Some(turn);
+                self.has_begun_to_answer = false;
                 self.turn_begins = self.contents.len();
                 if self.begins.len() == MAX_LATE {
                     self.begins.pop_front();
@@ -187,6 +177,7 @@ impl Conversation {
                 self.heard(&item_id, heard);
             }
             CallEvent::ToolStarted { name, arguments, tool_call_id } => {
+                self.has_begun_to_answer = false;
                 self.push(Content::ToolCall { id: tool_call_id, name, arguments: as_text(arguments) });
             }
             CallEvent::ToolDone { output, tool_call_id, .. } => {

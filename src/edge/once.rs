@@ -1,22 +1,14 @@
 //! What must be done once although it is asked for several times: the first to ask has it done, the others wait and
-//! get the same answer.
+//! get the same answer, also from a process that was started again.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::Instant;
 
-/// How much is remembered.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct OnceLimits {
-    /// So many answers.
-    pub(super) most: usize,
-    /// For so long.
-    pub(super) keep: Duration,
-}
+use crate::store::once::{OnceClaim, OnceLimits, OnceState};
+use crate::store::{Store, StoreError};
 
 /// Why nothing was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +17,8 @@ pub(super) enum OnceError {
     Conflict,
     /// Too much is being done already.
     Full,
+    /// What was done before cannot be looked up, so nothing may be done.
+    Unavailable,
 }
 
 /// Whether an answer is to be given again.
@@ -36,19 +30,38 @@ pub(super) enum Keep {
     No,
 }
 
+/// An answer that can be written down.
+pub(super) trait Answer: Clone + Send + Sync + 'static {
+    /// The answer as JSON text.
+    fn to_text(&self) -> String;
+    /// The answer that was written; `None` when another version wrote it in a way of its own.
+    fn from_text(text: &str) -> Option<Self>;
+    /// What is answered when nobody knows what came of it: the process that did it is gone.
+    fn lost() -> Self;
+}
+
+type Given<V> = Option<Result<V, OnceError>>;
+
 /// The answers that were given, and the work that is under way. Cheap to clone.
 #[derive(Debug)]
-pub(super) struct Once<V>(Arc<Mutex<Ledger<V>>>);
+pub(super) struct Once<V> {
+    scope: &'static str,
+    limits: OnceLimits,
+    store: Store,
+    under_way: Arc<Mutex<UnderWay<V>>>,
+}
 
 impl<V> Clone for Once<V> {
     fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
+        let (store, under_way) = (self.store.clone(), Arc::clone(&self.under_way));
+        Self { scope: self.scope, limits: self.limits, store, under_way }
     }
 }
 
-impl<V: Clone + Send + Sync + 'static> Once<V> {
-    pub(super) fn new(limits: OnceLimits) -> Self {
-        Self(Arc::new(Mutex::new(Ledger::new(limits))))
+impl<V: Answer> Once<V> {
+    /// What is done once in this scope, as far as the store remembers.
+    pub(super) fn new(scope: &'static str, limits: OnceLimits, store: Store) -> Self {
+        Self { scope, limits, store, under_way: Arc::default() }
     }
 
     /// The answer for this key; `what` says what the key is used for. The work goes on when nobody waits for it any
@@ -57,224 +70,111 @@ impl<V: Clone + Send + Sync + 'static> Once<V> {
         &self,
         key: &str,
         what: &str,
-        work: impl FnOnce() -> F,
+        work: impl FnOnce() -> F + Send + 'static,
     ) -> Result<Option<V>, OnceError>
     where
         F: Future<Output = (V, Keep)> + Send + 'static,
     {
-        let mut answer = match self.with(|ledger| ledger.begin(key, what, Instant::now()))? {
-            Begin::First { number, sender } => {
+        let claim = OnceClaim::new(self.scope, key, what);
+        let mut answer = match self.with(|under_way| under_way.begin(key, what, self.limits.most))? {
+            Begin::First(sender) => {
                 let answer = sender.subscribe();
-                let broken = Broken { once: self.clone(), key: key.to_owned(), number };
-                tokio::spawn(finish(broken, sender, work()));
+                let over = Over { once: self.clone(), key: key.to_owned() };
+                tokio::spawn(async move {
+                    let given = over.once.perform(claim, work).await;
+                    // Nobody may wait any more.
+                    sender.send_replace(Some(given));
+                    drop(over);
+                });
                 answer
             }
             Begin::Again(answer) => answer,
         };
         let given = answer.wait_for(Option::is_some).await.ok().and_then(|answer| answer.clone());
-        Ok(given)
+        given.transpose()
     }
 
-    fn with<T>(&self, act: impl FnOnce(&mut Ledger<V>) -> T) -> T {
+    async fn perform<F>(&self, claim: OnceClaim, work: impl FnOnce() -> F) -> Result<V, OnceError>
+    where
+        F: Future<Output = (V, Keep)> + Send + 'static,
+    {
+        match self.store.claim_once(claim.clone(), self.limits).await.map_err(|error| unavailable(&error))? {
+            OnceState::Fresh => {}
+            OnceState::Conflict => return Err(OnceError::Conflict),
+            OnceState::Full => return Err(OnceError::Full),
+            OnceState::Answered(text) => return Ok(V::from_text(&text).unwrap_or_else(V::lost)),
+            OnceState::Begun => {
+                metrics::counter!("ai_realtime_lost_answers_total").increment(1);
+                return Ok(V::lost());
+            }
+        }
+        let (answer, keep) = work().await;
+        let kept = match keep {
+            Keep::Yes => self.store.answer_once(claim, answer.to_text()).await,
+            Keep::No => self.store.forget_once(claim).await,
+        };
+        if let Err(error) = kept {
+            // Who asks again is told that nobody knows: nothing is done twice.
+            tracing::error!(%error, "an answer could not be written down");
+        }
+        Ok(answer)
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut UnderWay<V>) -> T) -> T {
         // What is kept is whole after every step.
-        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        act(&mut self.under_way.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-async fn finish<V: Clone + Send + Sync + 'static>(
-    broken: Broken<V>,
-    sender: watch::Sender<Option<V>>,
-    work: impl Future<Output = (V, Keep)>,
-) {
-    let (answer, keep) = work.await;
-    if keep == Keep::Yes {
-        broken.mend();
-    }
-    // Nobody may wait any more.
-    sender.send_replace(Some(answer));
+fn unavailable(error: &StoreError) -> OnceError {
+    tracing::error!(%error, "what was done before cannot be looked up");
+    OnceError::Unavailable
 }
 
-/// Forgets work that was dropped or panicked, so that it can be tried again.
-struct Broken<V: Clone + Send + Sync + 'static> {
+/// Takes work off the list that is over, by its end or by a panic.
+struct Over<V: Answer> {
     once: Once<V>,
     key: String,
-    number: u64,
 }
 
-impl<V: Clone + Send + Sync + 'static> Broken<V> {
-    /// It was done, and is remembered.
-    fn mend(mut self) {
-        self.number = u64::MAX;
-    }
-}
-
-impl<V: Clone + Send + Sync + 'static> Drop for Broken<V> {
+impl<V: Answer> Drop for Over<V> {
     fn drop(&mut self) {
-        self.once.with(|ledger| ledger.forget(&self.key, self.number));
+        self.once.with(|under_way| drop(under_way.entries.remove(&self.key)));
     }
 }
 
-/// Which keys were used, for what, and with what answer. Pure: `now` is an argument.
+/// The work that is under way in this process, by its key.
 #[derive(Debug)]
-struct Ledger<V> {
-    entries: HashMap<String, Entry<V>>,
-    /// Oldest first, each once.
-    order: VecDeque<(String, u64)>,
-    limits: OnceLimits,
-    number: u64,
+struct UnderWay<V> {
+    entries: HashMap<String, (String, watch::Receiver<Given<V>>)>,
 }
 
-#[derive(Debug)]
-struct Entry<V> {
-    number: u64,
-    what: String,
-    at: Instant,
-    answer: watch::Receiver<Option<V>>,
+impl<V> Default for UnderWay<V> {
+    fn default() -> Self {
+        Self { entries: HashMap::new() }
+    }
 }
 
 #[derive(Debug)]
 enum Begin<V> {
-    First { number: u64, sender: watch::Sender<Option<V>> },
-    Again(watch::Receiver<Option<V>>),
+    First(watch::Sender<Given<V>>),
+    Again(watch::Receiver<Given<V>>),
 }
 
-impl<V> Entry<V> {
-    fn is_answered(&self) -> bool {
-        self.answer.borrow().is_some()
-    }
-}
-
-impl<V> Ledger<V> {
-    fn new(limits: OnceLimits) -> Self {
-        Self { entries: HashMap::new(), order: VecDeque::new(), limits, number: 0 }
-    }
-
-    fn begin(&mut self, key: &str, what: &str, now: Instant) -> Result<Begin<V>, OnceError> {
-        self.forget_stale(now);
-        if let Some(entry) = self.entries.get(key) {
-            if entry.what != what {
-                return Err(OnceError::Conflict);
+impl<V> UnderWay<V> {
+    fn begin(&mut self, key: &str, what: &str, most: usize) -> Result<Begin<V>, OnceError> {
+        match self.entries.get(key) {
+            Some((under_way, _)) if under_way != what => Err(OnceError::Conflict),
+            Some((_, answer)) => Ok(Begin::Again(answer.clone())),
+            None if self.entries.len() >= most => Err(OnceError::Full),
+            None => {
+                let (sender, answer) = watch::channel(None);
+                self.entries.insert(key.to_owned(), (what.to_owned(), answer));
+                Ok(Begin::First(sender))
             }
-            return Ok(Begin::Again(entry.answer.clone()));
         }
-        if self.entries.len() >= self.limits.most && !self.forget_oldest_answer() {
-            return Err(OnceError::Full);
-        }
-        self.number += 1;
-        let (sender, answer) = watch::channel(None);
-        let number = self.number;
-        self.order.push_back((key.to_owned(), number));
-        self.entries.insert(key.to_owned(), Entry { number, what: what.to_owned(), at: now, answer });
-        Ok(Begin::First { number, sender })
-    }
-
-    fn forget(&mut self, key: &str, number: u64) {
-        if self.entries.get(key).is_some_and(|entry| entry.number == number) {
-            self.entries.remove(key);
-            self.order.retain(|(_, other)| *other != number);
-        }
-    }
-
-    fn forget_stale(&mut self, now: Instant) {
-        while let Some((key, _)) = self.order.front() {
-            // An entry and its place in the order come and go together.
-            if self.entries.get(key).is_some_and(|entry| now.duration_since(entry.at) < self.limits.keep) {
-                return;
-            }
-            self.entries.remove(key);
-            self.order.pop_front();
-        }
-    }
-
-    /// Work under way is not forgotten: it would be done twice.
-    fn forget_oldest_answer(&mut self) -> bool {
-        let answered = |(key, _): &&(String, u64)| self.entries.get(key).is_some_and(Entry::is_answered);
-        let Some((key, number)) = self.order.iter().find(answered).cloned() else {
-            return false;
-        };
-        self.forget(&key, number);
-        true
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicU32, Ordering};
-
-    use futures_util::future::join_all;
-    use tokio::sync::oneshot;
-
-    use super::*;
-
-    const LIMITS: OnceLimits = OnceLimits { most: 2, keep: Duration::from_secs(60) };
-
-    #[tokio::test]
-    async fn what_is_asked_for_ten_times_at_once_is_done_once() {
-        let (once, done) = (Once::new(LIMITS), Arc::new(AtomicU32::new(0)));
-        let ask = || {
-            let done = Arc::clone(&done);
-            once.run("k", "x", move || async move {
-                tokio::task::yield_now().await;
-                (done.fetch_add(1, Ordering::Relaxed), Keep::Yes)
-            })
-        };
-        let answers = join_all((0..10).map(|_| ask())).await;
-        assert!(answers.iter().all(|answer| *answer == Ok(Some(0))), "{answers:?}");
-        assert_eq!(ask().await, Ok(Some(0)));
-    }
-
-    #[tokio::test]
-    async fn a_key_is_for_one_thing_and_what_was_not_done_may_be_tried_again() {
-        let once = Once::new(LIMITS);
-        assert_eq!(once.run("k", "x", || async { (1, Keep::Yes) }).await, Ok(Some(1)));
-        assert_eq!(once.run("k", "y", || async { (2, Keep::Yes) }).await, Err(OnceError::Conflict));
-        assert_eq!(once.run("j", "x", || async { (3, Keep::No) }).await, Ok(Some(3)));
-        assert_eq!(once.run("j", "y", || async { (4, Keep::Yes) }).await, Ok(Some(4)));
-    }
-
-    #[tokio::test]
-    async fn work_goes_on_when_who_asked_goes_away() {
-        let once = Once::new(LIMITS);
-        let (go, gone) = oneshot::channel::<()>();
-        let mut first = Box::pin(once.run("k", "x", || async {
-            let _ = gone.await;
-            (1, Keep::Yes)
-        }));
-        assert!(futures_util::poll!(&mut first).is_pending());
-        drop(first);
-        drop(go);
-        assert_eq!(once.run("k", "x", || async { (2, Keep::Yes) }).await, Ok(Some(1)));
-    }
-
-    #[tokio::test]
-    async fn work_that_panics_is_forgotten() {
-        let once = Once::<u8>::new(LIMITS);
-        let broken = once.run("k", "x", || async { panic!("a mistake of ours") }).await;
-        assert_eq!(broken, Ok(None));
-        assert_eq!(once.run("k", "x", || async { (2, Keep::Yes) }).await, Ok(Some(2)));
-    }
-
-    #[test]
-    fn answers_are_kept_for_their_time_and_the_oldest_makes_room() {
-        let (mut ledger, now) = (Ledger::new(LIMITS), Instant::now());
-        let mut begin = |key: &str, at: u64| match ledger.begin(key, "x", now + Duration::from_secs(at)) {
-            Ok(Begin::First { sender, .. }) => {
-                sender.send_replace(Some(()));
-                Ok(true)
-            }
-            Ok(Begin::Again(_)) => Ok(false),
-            Err(error) => Err(error),
-        };
-        assert_eq!((begin("a", 0), begin("b", 1), begin("a", 2)), (Ok(true), Ok(true), Ok(false)));
-        assert_eq!((begin("c", 3), begin("b", 4), begin("a", 5)), (Ok(true), Ok(false), Ok(true)));
-        assert_eq!(begin("a", 66), Ok(true), "its time is over");
-    }
-
-    #[test]
-    fn work_under_way_is_never_forgotten_to_make_room() {
-        let (mut ledger, now) = (Ledger::<()>::new(LIMITS), Instant::now());
-        let _work: Vec<_> = ["a", "b"].map(|key| ledger.begin(key, "x", now).unwrap()).into();
-        assert_eq!(ledger.begin("c", "x", now).map(|_| ()), Err(OnceError::Full));
-        assert!(matches!(ledger.begin("a", "x", now), Ok(Begin::Again(_))));
-    }
-}
+mod tests;

@@ -28,15 +28,16 @@ use axum::response::{IntoResponse, Response};
 use secrecy::SecretString;
 use tokio::sync::Semaphore;
 
-use super::error::ApiError;
-use super::once::{Once, OnceLimits};
+use super::once::Once;
 use crate::config::{PhoneSettings, WebhookTrust};
 use crate::protocol::twilio::signature::Verifier;
+use crate::store::Store;
+use crate::store::once::OnceLimits;
 use crate::transport::twilio::rest::{ApiSetupError, TwilioApi};
 use crate::transport::twilio::script::Script;
 use detections::Detections;
 use message::Answers;
-use outbound::PlacedAnswer;
+use outbound::Placed;
 use passes::Passes;
 use resumes::Resumes;
 
@@ -99,18 +100,19 @@ pub(super) struct Desk {
     detections: Mutex<Detections>,
     waiting_streams: Arc<Semaphore>,
     answers: Answers,
-    idempotency: Once<Result<PlacedAnswer, ApiError>>,
+    idempotency: Once<Placed>,
 }
 
-impl Default for Desk {
-    fn default() -> Self {
+impl Desk {
+    /// A desk that remembers what the store does.
+    pub(super) fn new(store: &Store) -> Self {
         Self {
             passes: Mutex::new(Passes::new(REMEMBERED)),
             resumes: Mutex::new(Resumes::new(REMEMBERED)),
             detections: Mutex::new(Detections::new(REMEMBERED)),
             waiting_streams: Arc::new(Semaphore::new(WAITING_STREAMS)),
-            answers: Once::new(ANSWERED_MESSAGES),
-            idempotency: Once::new(IDEMPOTENCY_KEYS),
+            answers: Once::new("messages", ANSWERED_MESSAGES, store.clone()),
+            idempotency: Once::new("placed_calls", IDEMPOTENCY_KEYS, store.clone()),
         }
     }
 }

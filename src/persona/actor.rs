@@ -1,7 +1,9 @@
 //! The persona's actor: it renders who the call shall be, runs the tools, and notices when the files change.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use futures_util::FutureExt;
 use jiff::Timestamp;
 use ractor::{Actor, ActorProcessingErr, ActorRef, DerivedActorRef};
 use tokio::task::JoinSet;
@@ -10,7 +12,8 @@ use super::{CallerFacts, Library, Persona, TemplateContext, handoff_back_tool, h
 use crate::id::{BusinessId, CallId, PersonaKey, ToolCallId};
 use crate::knowledge::Knowledge;
 use crate::store::Store;
-use crate::tool::{ToolContext, ToolOutcome, ToolSpec, ToolStatus, is_phone_tool};
+use crate::tool::write::unknown_output;
+use crate::tool::{Effect, ToolContext, ToolOutcome, ToolSpec, ToolStatus, is_phone_tool};
 
 /// At most so many tool calls of one call run at once; the model is told to wait with the next.
 const MAX_RUNNING: usize = 16;
@@ -42,6 +45,12 @@ pub enum PersonaMessage {
         /// The number of the event the call began with.
         began: u64,
     },
+    /// Panic: for tests.
+    #[doc(hidden)]
+    Crash,
+    /// Let the next tool panic: for tests.
+    #[doc(hidden)]
+    CrashNextTool,
     /// Of the actor's own making: another catalog is in force.
     #[doc(hidden)]
     CatalogChanged,
@@ -132,6 +141,7 @@ pub struct PersonaActor;
 pub struct PersonaState {
     arguments: PersonaArguments,
     running: JoinSet<()>,
+    next_tool_panics: bool,
     _watch: JoinSet<()>,
 }
 
@@ -150,7 +160,7 @@ impl Actor for PersonaActor {
         watch.spawn(async move {
             while changes.changed().await.is_ok() && myself.cast(PersonaMessage::CatalogChanged).is_ok() {}
         });
-        Ok(PersonaState { arguments, running: JoinSet::new(), _watch: watch })
+        Ok(PersonaState { arguments, running: JoinSet::new(), next_tool_panics: false, _watch: watch })
     }
 
     async fn handle(
@@ -171,6 +181,11 @@ impl Actor for PersonaActor {
                     Ok(()) => return Ok(()),
                     Err(outcome) => PersonaEvent::ToolDone { id, outcome },
                 }
+            }
+            PersonaMessage::Crash => panic!("as asked"),
+            PersonaMessage::CrashNextTool => {
+                state.next_tool_panics = true;
+                return Ok(());
             }
             PersonaMessage::CatalogChanged => PersonaEvent::Changed,
             PersonaMessage::ToolEnded { id, outcome } => PersonaEvent::ToolDone { id, outcome },
@@ -231,11 +246,18 @@ impl PersonaState {
             store: self.arguments.store.clone(),
             knowledge: self.arguments.knowledge.clone(),
         };
+        let panics = std::mem::take(&mut self.next_tool_panics);
         let (myself, id) = (myself.clone(), id.clone());
         let span = tracing::info_span!("tool", call_id = %self.arguments.call_id);
         self.running.spawn(tracing::Instrument::instrument(
             async move {
-                let outcome = toolbox.run(&name, &arguments, context).await;
+                let run = async {
+                    assert!(!panics, "as asked");
+                    toolbox.run(&name, &arguments, context).await
+                };
+                // Whatever breaks it off, the tool call is answered.
+                let outcome = AssertUnwindSafe(run).catch_unwind().await;
+                let outcome = outcome.unwrap_or_else(|_| broken_off(toolbox.effect(&name), &name));
                 // A persona that is gone needs no outcome.
                 let _ = myself.cast(PersonaMessage::ToolEnded { id, outcome });
             },
@@ -248,6 +270,15 @@ impl PersonaState {
 fn refused(why: &str) -> ToolOutcome {
     let output = serde_json::json!({"error": why}).to_string();
     ToolOutcome { output, status: ToolStatus::Refused, duration_ms: 0 }
+}
+
+/// A mistake of ours broke off a tool.
+fn broken_off(effect: Option<Effect>, name: &str) -> ToolOutcome {
+    let output = match effect {
+        Some(Effect::Write) => unknown_output(name),
+        Some(Effect::Read) | None => serde_json::json!({"error": "the tool failed"}).to_string(),
+    };
+    ToolOutcome { output, status: ToolStatus::Error, duration_ms: 0 }
 }
 
 #[cfg(test)]

@@ -136,6 +136,7 @@ impl Actor for SessionActor {
                 vec![Action::Replace(reason)]
             }
             SessionMessage::Sleep => state.sleep(),
+            SessionMessage::Crash => panic!("as asked"),
             SessionMessage::Own(Own { generation, what }) => match state.links.place(generation) {
                 Place::Current => state.take(&myself, what),
                 Place::Next => state.take_next(&myself, generation, what),

@@ -11,7 +11,7 @@ const MAX_TESTS: usize = 100;
 const MAX_PARTS: usize = 500;
 
 /// The service's own tables: no tool reads them.
-const CLOSED: [&str; 9] = [
+const CLOSED: [&str; 10] = [
     "businesses",
     "call_events",
     "call_logs",
@@ -19,6 +19,7 @@ const CLOSED: [&str; 9] = [
     "document_chunks",
     "documents",
     "embedding_cache",
+    "once_answers",
     "service_meta",
     "tool_effects",
 ];

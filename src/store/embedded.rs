@@ -10,6 +10,7 @@ mod demo;
 mod effect;
 mod journal;
 mod knowledge;
+mod once;
 mod outbox;
 mod pool;
 mod rows;

@@ -116,7 +116,11 @@ impl Actor for SwitchboardActor {
                 metrics::counter!("ai_realtime_call_failures_total").increment(1);
                 // What a panic says may quote what was said: it is no line for everybody.
                 tracing::debug!(error = %error, "a call failed");
-                tracing::error!(call = %call.get_id(), "a call failed");
+                let call_id = state.id_of(&call);
+                tracing::error!(
+                    call_id,
+                    "a call failed: whoever speaks to it next takes it up from its journal"
+                );
                 state.remove(&call);
             }
             SupervisionEvent::ActorStarted(_) | SupervisionEvent::ProcessGroupChanged(_) => {}
@@ -233,6 +237,12 @@ impl SwitchboardArguments {
             // A switchboard that is gone answers nobody.
             let _ = myself.cast(SwitchboardMessage::Remembered { id, goes_on, reply });
         });
+    }
+
+    fn id_of(&self, call: &ActorCell) -> Option<String> {
+        let calls = self.shared.calls.load();
+        let failed = calls.values().find(|handle| handle.actor().get_id() == call.get_id());
+        failed.map(|handle| handle.id().to_string())
     }
 
     fn remove(&self, call: &ActorCell) {

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::call::writer::JournalWriter;
-use crate::call::{CallLimits, Direction, PhoneDesk, PhoneOrder, PhoneStatus, Reply};
+use crate::call::{CallLimits, Direction, Part, PhoneDesk, PhoneOrder, PhoneStatus, Reply};
 use crate::persona::{Catalog, Library};
 use crate::rehearsal::{Rehearsal, RehearsalOptions};
 use crate::session::Endpoint;
@@ -96,16 +96,58 @@ async fn a_persona_that_dies_is_started_again() {
     assert_eq!(mine.activate("cfo".into()).await, Ok("cfo".into()));
 }
 
+/// Lets the line fail, and waits until there is another, or the call is over.
+async fn line_fails(call: &CallHandle) {
+    let before: Vec<_> = parts(call).iter().map(ActorCell::get_id).collect();
+    call.crash(Part::Line);
+    let replaced = async {
+        while parts(call).len() != before.len()
+            || parts(call).iter().all(|part| before.contains(&part.get_id()))
+        {
+            if !call.is_live() {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, replaced).await.expect("the line did not fail");
+}
+
 #[tokio::test]
-async fn a_call_whose_line_dies_is_over_and_written_to_its_end() {
+async fn a_line_that_fails_begins_again() {
     let house = house(10).await;
     let mine = call(&house, "mine").await;
     say(&mine, "Hello").await.unwrap();
-    killed(&parts(&mine)[0]).await;
-    let ended = mine.watch().wait_for(|call| call.state == CallState::Ended).await.map(|_| ());
-    assert!(ended.is_ok());
+    line_fails(&mine).await;
+    say(&mine, "Hello").await.unwrap();
+    assert_eq!(mine.snapshot().turns, 2);
+}
+
+#[tokio::test]
+async fn a_call_whose_parts_fail_again_and_again_is_over_and_written_to_its_end() {
+    let house = house(10).await;
+    let mine = call(&house, "mine").await;
+    say(&mine, "Hello").await.unwrap();
+    for _ in 0..4 {
+        line_fails(&mine).await;
+    }
+    let ended = async { mine.watch().wait_for(|call| call.state == CallState::Ended).await.map(|_| ()) };
+    assert!(tokio::time::timeout(DEADLINE, ended).await.unwrap().is_ok());
     let found = house.switchboard.find(&"mine".parse().unwrap()).await.map(|_| ());
     assert_eq!(found, Err(SwitchboardError::UnknownCall("mine".parse().unwrap())));
+}
+
+#[tokio::test]
+async fn a_call_that_panics_is_taken_up_from_its_journal() {
+    let house = house(10).await;
+    let mine = call(&house, "mine").await;
+    mine.activate("cfo".into()).await.unwrap();
+    let cell = mine.actor().get_cell();
+    mine.crash(Part::Call);
+    tokio::time::timeout(DEADLINE, cell.wait(None)).await.unwrap().unwrap();
+    let again = house.switchboard.find(&"mine".parse().unwrap()).await.unwrap();
+    assert_eq!(again.snapshot().persona, "cfo".into());
+    assert!(say(&again, "Hello").await.is_ok());
 }
 
 #[tokio::test]

@@ -50,6 +50,9 @@ pub enum BrowserMessage {
     AskStatus,
     /// Show this to the caller, if they are there.
     Show(ServerMessage),
+    /// Panic: for tests.
+    #[doc(hidden)]
+    Crash,
 }
 
 impl From<LineCommand> for BrowserMessage {

@@ -22,6 +22,9 @@ pub enum TextMessage<R, E> {
     },
     /// The call answers.
     Command(TextCommand<R, E>),
+    /// Panic: for tests.
+    #[doc(hidden)]
+    Crash,
 }
 
 /// What the call tells the line.
@@ -83,6 +86,15 @@ impl<R, E> fmt::Debug for TextLine<R, E> {
     }
 }
 
+/// What a line begins with.
+#[derive(Debug)]
+pub struct TextArguments {
+    /// To whom everything is reported.
+    pub owner: DerivedActorRef<TransportEvent>,
+    /// How many lines the call has had before: no two of them number a saying alike.
+    pub lines_before: u32,
+}
+
 /// What the actor keeps: everyone who waits. The call bounds their number: it refuses a saying beyond its limit.
 pub struct TextState<R, E> {
     owner: DerivedActorRef<TransportEvent>,
@@ -93,14 +105,14 @@ pub struct TextState<R, E> {
 impl<R: Message, E: Message> Actor for TextLine<R, E> {
     type Msg = TextMessage<R, E>;
     type State = TextState<R, E>;
-    type Arguments = DerivedActorRef<TransportEvent>;
+    type Arguments = TextArguments;
 
     async fn pre_start(
         &self,
         _myself: ActorRef<Self::Msg>,
-        owner: DerivedActorRef<TransportEvent>,
+        TextArguments { owner, lines_before }: TextArguments,
     ) -> Result<Self::State, ActorProcessingErr> {
-        Ok(TextState { owner, sayings: 0, waiting: HashMap::new() })
+        Ok(TextState { owner, sayings: u64::from(lines_before) << 32, waiting: HashMap::new() })
     }
 
     async fn handle(
@@ -123,6 +135,7 @@ impl<R: Message, E: Message> Actor for TextLine<R, E> {
                 state.taken(saying, turn, first_seq);
             }
             TextMessage::Command(TextCommand::Done { saying, outcome }) => state.done(saying, outcome),
+            TextMessage::Crash => panic!("as asked"),
         }
         Ok(())
     }

@@ -56,6 +56,9 @@ pub enum PhoneMessage {
     /// Ask Twilio whether the call goes on. Answered by
     /// [`LineEvent::Effect`](super::LineEvent::Effect).
     AskStatus,
+    /// Panic: for tests.
+    #[doc(hidden)]
+    Crash,
 }
 
 /// A stream whose caller has shown that it is theirs: `start` has been read.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use ai_realtime::app::App;
 use ai_realtime::config::Config;
 use ai_realtime::rehearsal::{Rehearsal, RehearsalOptions};
+use ai_realtime::switchboard::Switchboard;
 use ai_realtime::telemetry::Figures;
 use futures_util::StreamExt;
 use serde_json::{Value, json};
@@ -63,6 +64,8 @@ fn copy(from: &Path, to: &Path) {
 pub struct Service {
     pub client: Client,
     pub home: TempDir,
+    /// The calls, so that parts of them can be made to fail.
+    pub switchboard: Switchboard,
     stop: Option<oneshot::Sender<()>>,
     served: JoinHandle<()>,
 }
@@ -85,11 +88,12 @@ impl Service {
         let config = Config::load(|name| variables.get(name).cloned()).unwrap();
         let app = App::start(config, Figures::detached().unwrap()).await.unwrap();
         let client = Client::new(app.address().unwrap());
+        let switchboard = app.switchboard().clone();
         let (stop, stopped) = oneshot::channel();
         let served = tokio::spawn(async move {
             app.serve(async { drop(stopped.await) }).await;
         });
-        Self { client, home, stop: Some(stop), served }
+        Self { client, home, switchboard, stop: Some(stop), served }
     }
 
     /// Ends the service as a signal would, and gives its home back.

@@ -7,10 +7,12 @@
 mod asleep;
 mod browser;
 mod configuration;
+mod crashes;
 mod crowded_documents;
 mod doors;
 mod hang_up;
 mod house;
+mod killed;
 mod knowledge;
 mod many;
 mod mended_files;

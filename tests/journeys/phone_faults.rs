@@ -1,12 +1,12 @@
 //! What the phone survives: strangers at its doors, garbage on its line, sockets that break, processes that die.
 
 mod deaf;
-mod desk;
+pub mod desk;
 mod doors;
 mod ends;
 mod garbage;
 mod model_drops;
 mod model_gone;
-mod slow_tool;
+pub mod slow_tool;
 mod streams;
 mod webhooks;

@@ -23,6 +23,11 @@ impl<T> Cutting<T> {
         self.asked += 1;
     }
 
+    /// How often the line has still to tell what was heard.
+    pub(super) fn pending(&self) -> u32 {
+        self.asked
+    }
+
     /// Whether the line has still to tell what was heard.
     pub(super) fn is_pending(&self) -> bool {
         self.asked > 0

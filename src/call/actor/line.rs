@@ -31,31 +31,38 @@ pub(super) enum Line {
     Browser(ActorRef<BrowserMessage>),
 }
 
+/// The audio of a call.
+pub(super) fn lane(dependencies: &CallDependencies, start: &VoiceStart) -> Arc<Lane> {
+    let (frames, format) = match start {
+        VoiceStart::Phone(_) => (dependencies.phone.audio_queue, AudioFormat::Pcmu),
+        VoiceStart::Browser(_) => (dependencies.browser.audio_queue, AudioFormat::Pcm24k),
+    };
+    Arc::new(Lane::new(frames, APPEND, format))
+}
+
 impl Line {
-    /// The line of a call that begins, or is taken up again, and its audio.
+    /// The line of a call that begins or is taken up again, or takes the place of one that failed.
     pub(super) async fn begin(
         myself: &ActorRef<CallMessage>,
         call_id: &CallId,
         dependencies: &CallDependencies,
         start: &VoiceStart,
-    ) -> Result<(Self, Arc<Lane>), ActorProcessingErr> {
+        lane: Arc<Lane>,
+    ) -> Result<Self, ActorProcessingErr> {
         let (call_id, owner) = (call_id.clone(), myself.get_derived());
         match start {
             VoiceStart::Phone(_) => {
                 let desk = &dependencies.phone;
-                let lane = Arc::new(Lane::new(desk.audio_queue, APPEND, AudioFormat::Pcmu));
                 let (api, limits) = (desk.api.clone(), desk.limits);
-                let arguments = PhoneArguments { call_id, lane: Arc::clone(&lane), owner, api, limits };
+                let arguments = PhoneArguments { call_id, lane, owner, api, limits };
                 let (line, _) = Actor::spawn_linked(None, PhoneLine, arguments, myself.get_cell()).await?;
-                Ok((Self::Phone(line), lane))
+                Ok(Self::Phone(line))
             }
             VoiceStart::Browser(_) => {
-                let desk = &dependencies.browser;
-                let lane = Arc::new(Lane::new(desk.audio_queue, APPEND, AudioFormat::Pcm24k));
-                let limits = desk.limits;
-                let arguments = BrowserArguments { call_id, lane: Arc::clone(&lane), owner, limits };
+                let limits = dependencies.browser.limits;
+                let arguments = BrowserArguments { call_id, lane, owner, limits };
                 let (line, _) = Actor::spawn_linked(None, BrowserLine, arguments, myself.get_cell()).await?;
-                Ok((Self::Browser(line), lane))
+                Ok(Self::Browser(line))
             }
         }
     }
@@ -69,7 +76,7 @@ impl Line {
 
     /// Has the line do something. What another kind of line could do is not done.
     pub(super) fn tell(&self, order: LineOrder) {
-        // A line that is gone ends the call by itself.
+        // A line that is gone begins again by itself.
         match (self, order) {
             (Self::Phone(line), LineOrder::Any(command)) => drop(line.cast(command.into())),
             (Self::Phone(line), LineOrder::Phone(message)) => drop(line.cast(message)),

@@ -11,7 +11,7 @@ use crate::call::phone::PhoneOrder;
 use crate::call::recollection::Recollection;
 use crate::call::voice::VoiceStart;
 use crate::call::writer::{JournalWriter, Written};
-use crate::call::{CallError, CallSnapshot, Reply};
+use crate::call::{CallError, CallSnapshot, Part, Reply};
 use crate::id::{CallId, PersonaKey};
 use crate::knowledge::Knowledge;
 use crate::persona::Library;
@@ -188,6 +188,9 @@ pub enum CallMessage {
     Recalled(Box<Result<Recollection, StoreError>>),
     /// Something is due.
     Due(Due),
+    /// Let this part panic: for tests.
+    #[doc(hidden)]
+    Crash(Part),
 }
 
 /// What becomes due in a call.
@@ -211,6 +214,10 @@ pub enum Due {
     Keys(u64),
     /// This tool takes long enough for the caller to be told something.
     Filler(u64),
+    /// What a line that failed had still to tell has been told.
+    LineRestarted,
+    /// Tools that were under way when the session failed have been waited for long enough.
+    Tools,
 }
 
 macro_rules! from_child {

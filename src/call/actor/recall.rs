@@ -3,11 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::join_all;
 use ractor::ActorRef;
 
 use super::record::Effect;
-use super::tools::effect_key;
+use super::settle::settle_open_calls;
 use super::{CallData, CallDependencies, CallMessage, KnownCaller, Phase};
 use crate::call::CallError;
 use crate::call::event::{CallEvent, Logged, PersonaCause, PhoneFacts};
@@ -18,11 +17,9 @@ use crate::call::recollection::{Conversation, Recollection, Settled};
 use crate::call::turn::{Turn, json_or_text};
 use crate::call::voice::{TEXT, VoiceStart};
 use crate::id::{BusinessId, CallId};
-use crate::session::Content;
 use crate::store::directory::DirectoryError;
 use crate::store::{BusinessProfile, Directory, Lookup, Store, StoreError};
 use crate::tool::ToolOutcome;
-use crate::tool::write::settle;
 
 /// A call's journal is read within this.
 const RECALL_LIMIT: Duration = Duration::from_secs(10);
@@ -38,35 +35,55 @@ pub(super) enum Lost {
     Session,
 }
 
+/// Whose call it is, as far as that is known before the journal is read.
+#[derive(Debug, Default)]
+pub(super) struct Asked {
+    /// How to find out, where nobody knows.
+    pub(super) sought: Option<Lookup>,
+    /// The business, if it is known.
+    pub(super) business: Option<Arc<BusinessProfile>>,
+}
+
 /// Reads the journal aside, page by page, and brings what it says as a message.
-/// `sought` is how to find out whose call it is, where nobody knows.
 pub(super) fn recall(
     myself: &ActorRef<CallMessage>,
     dependencies: &CallDependencies,
     call_id: &CallId,
-    sought: Option<Lookup>,
+    asked: Asked,
     lost: Lost,
 ) {
-    let (store, journal) = (dependencies.store.clone(), dependencies.journal.clone());
-    let directory = dependencies.directory.clone();
-    let (myself, call_id) = (myself.clone(), call_id.clone());
+    let (dependencies, call_id) = (dependencies.clone(), call_id.clone());
+    let myself = myself.clone();
     tokio::spawn(async move {
-        let limit_ms = u64::try_from(RECALL_LIMIT.as_millis()).unwrap_or(u64::MAX);
-        let reading = async {
-            // What an earlier part of this call recorded may still be on its way.
-            journal.flushed().await;
-            let mut recollection = read_journal(&store, &call_id).await?;
-            recollection.business = business(&store, &directory, &recollection, sought).await?;
-            Ok(recollection)
-        };
-        let read = tokio::time::timeout(RECALL_LIMIT, reading).await;
-        let mut recalled = read.unwrap_or(Err(StoreError::Timeout { limit_ms }));
-        if let (Lost::Process, Ok(recollection)) = (lost, &mut recalled) {
-            settle_effects(&store, &call_id, recollection).await;
-        }
+        // On a task of its own: a mistake of ours is an answer, too.
+        let read = tokio::spawn(read(dependencies, call_id, asked, lost)).await;
+        let recalled = read.unwrap_or_else(|error| Err(StoreError::Query(error.into())));
         // A call that is gone needs no memory.
         let _ = myself.cast(CallMessage::Recalled(Box::new(recalled)));
     });
+}
+
+async fn read(
+    dependencies: CallDependencies,
+    call_id: CallId,
+    Asked { sought, business: known }: Asked,
+    lost: Lost,
+) -> Result<Recollection, StoreError> {
+    let limit_ms = u64::try_from(RECALL_LIMIT.as_millis()).unwrap_or(u64::MAX);
+    let (store, directory) = (&dependencies.store, &dependencies.directory);
+    let reading = async {
+        // What an earlier part of this call recorded may still be on its way.
+        dependencies.journal.flushed().await;
+        let mut recollection = read_journal(store, &call_id).await?;
+        recollection.business = business(store, directory, &recollection, sought).await?;
+        Ok(recollection)
+    };
+    let read = tokio::time::timeout(RECALL_LIMIT, reading).await;
+    let mut recollection = read.unwrap_or(Err(StoreError::Timeout { limit_ms }))?;
+    if lost == Lost::Process {
+        recollection.settled = settle_open_calls(&dependencies, &call_id, &recollection, known).await;
+    }
+    Ok(recollection)
 }
 
 async fn read_journal(store: &Store, call_id: &CallId) -> Result<Recollection, StoreError> {
@@ -79,25 +96,16 @@ async fn read_journal(store: &Store, call_id: &CallId) -> Result<Recollection, S
         let Some(last) = page.last().map(|record| record.seq) else {
             return Ok(recollection);
         };
-        // Of what was said, the whole messages are kept; their pieces are most of the journal.
-        let kept = page.iter().filter(|record| record.kind != "assistant.delta");
-        kept.filter_map(Logged::read).for_each(|logged| recollection.take(logged));
+        for record in &page {
+            // Of what was said, the whole messages are kept; their pieces are most of the journal.
+            if record.kind == "assistant.delta" {
+                recollection.conversation.iter_mut().for_each(Conversation::on_words);
+            } else if let Some(logged) = Logged::read(record) {
+                recollection.take(logged);
+            }
+        }
         recollection.last_seq = last;
     }
-}
-
-/// What was being done when the process ended is asked of the ledger, which finishes it if it was not.
-async fn settle_effects(store: &Store, call_id: &CallId, recollection: &mut Recollection) {
-    let Some(conversation) = &recollection.conversation else {
-        return;
-    };
-    let began = conversation.first_seq;
-    let settling = conversation.unanswered().into_iter().map(|(id, name, arguments)| async move {
-        let key = effect_key(call_id, began, &name, &arguments);
-        let outcome = settle(store, &key).await?;
-        Some(Settled { id, name, key, outcome })
-    });
-    recollection.settled = join_all(settling).await.into_iter().flatten().collect();
 }
 
 async fn business(
@@ -269,10 +277,11 @@ impl CallData {
         for Settled { id, name, key, outcome } in settled {
             let ToolOutcome { output, status, duration_ms } = outcome;
             let shown = json_or_text(&output);
-            conversation.contents.push_back(Content::ToolOutput { id: id.clone(), output });
+            conversation.answer(&id, output);
             self.record(CallEvent::ToolDone { name, output: shown, status, duration_ms, tool_call_id: id });
-            self.hold(Effect::Delivered(key));
+            key.into_iter().for_each(|key| self.hold(Effect::Delivered(key)));
         }
+        self.owes_answer = conversation.owes_answer();
         if let Some(turn) = conversation.cut_turn {
             let (event, _) = Turn::cut_off(turn).finish(
                 self.handoffs.active().clone(),

@@ -167,7 +167,7 @@ impl CallData {
     }
 
     pub(super) fn for_line(&mut self, message: TextLineMessage) {
-        // A line that is gone ends the call by itself.
+        // A line that is gone begins again by itself.
         let _ = self.line.cast(message);
     }
 
@@ -232,7 +232,7 @@ impl CallData {
                 self.for_line(TextMessage::Command(TextCommand::Done { saying, outcome: Err(error) }));
             }
             // Nobody waits for an answer to it.
-            Request::Hear { .. } | Request::Prompt { .. } => {}
+            Request::Hear { .. } | Request::Prompt { .. } | Request::Answer => {}
             Request::Swap { swap, .. } => {
                 if let Some(reply) = self.swap_replies.remove(&swap) {
                     let _ = reply.send(Err(error));

@@ -1,7 +1,5 @@
 //! How a persona comes into force: at the start, by request, by a changed file, by a handoff of the model.
 
-use std::sync::Arc;
-
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
@@ -16,8 +14,7 @@ use crate::id::{PersonaKey, ResponseId, ToolCallId};
 use crate::persona::actor::{PersonaEvent, PersonaMessage, Rendition, Unprepared};
 use crate::persona::{HandoffRequest, Target};
 use crate::protocol::openai::FunctionTool;
-use crate::session::{SessionArguments, SessionConfig, SessionMessage, SpeechConfig, Way};
-use crate::tool::ToolStatus;
+use crate::session::{SessionConfig, SessionMessage, SpeechConfig, Way};
 
 /// A persona on its way into force.
 #[derive(Debug)]
@@ -131,24 +128,15 @@ impl CallData {
 
     fn start_session(&mut self, rendition: Rendition, config: SessionConfig) {
         self.swapping = None;
-        let goes_on = self.recalled.take();
-        let has_met = goes_on.as_ref().is_some_and(|conversation| conversation.turns > 0);
-        if goes_on.is_none() {
+        let has_met = self.recalled.as_ref().is_some_and(|conversation| conversation.turns > 0);
+        if self.recalled.is_none() {
             self.activated(rendition.persona.key.clone(), PersonaCause::Start, None);
         }
         let manners = rendition.persona.phone.clone();
         self.rendition = Some(rendition);
         self.conduct(|conduct| conduct.on_ready(manners, has_met));
         self.heed_who_answered();
-        self.wanted_session = Some(SessionArguments {
-            call_id: self.call_id.clone(),
-            endpoint: self.dependencies.endpoint.clone(),
-            config,
-            history: goes_on.map(|conversation| conversation.contents.into()).unwrap_or_default(),
-            lane: self.voice.as_ref().map(|voice| Arc::clone(&voice.lane)),
-            connections: self.connections,
-            owner: self.myself.get_derived(),
-        });
+        self.begin_session(config);
     }
 
     pub(super) fn activated(&mut self, persona: PersonaKey, by: PersonaCause, way: Option<Way>) {
@@ -262,7 +250,8 @@ impl CallData {
         if self.swapping.as_ref().is_some_and(|swapping| swapping.rendition.is_none()) {
             self.fail_swap(&CallError::ModelFailed { code: "persona_failed".to_owned() });
         }
-        self.fail_tools(ToolStatus::Error);
+        self.run_reads_again();
+        self.fail_writes();
         // A change of the files may have gone unseen meanwhile.
         self.reload_is_due = true;
     }

@@ -11,7 +11,7 @@ use crate::call::handoff;
 use crate::call::turn::json_or_text;
 use crate::id::{CallId, ResponseId, ToolCallId};
 use crate::persona::actor::PersonaMessage;
-use crate::persona::{parse_handoff, parse_phone_tool};
+use crate::persona::{Persona, parse_handoff, parse_phone_tool};
 use crate::session::SessionMessage;
 use crate::store::EffectKey;
 use crate::tool::write::unknown_output;
@@ -22,8 +22,19 @@ use crate::tool::{Effect as ToolEffect, ToolOutcome, ToolStatus};
 pub(super) struct Running {
     /// The tool.
     pub(super) name: String,
+    /// JSON text.
+    arguments: String,
+    /// What the persona that asked for it may use.
+    allowed: Arc<Persona>,
     /// What it is known by in the ledger, if it changes something.
     effect: Option<EffectKey>,
+}
+
+impl Running {
+    /// With what it is run once more, if that does no harm.
+    pub(super) fn again(&self, id: &ToolCallId) -> Option<(ToolCallId, String, Arc<Persona>)> {
+        self.effect.is_none().then(|| (id.clone(), self.arguments.clone(), Arc::clone(&self.allowed)))
+    }
 }
 
 /// What a tool call is known by in the ledger of effects.
@@ -60,7 +71,14 @@ impl CallData {
             turn.on_tool_started(id.clone(), name.clone(), shown.clone());
         }
         let effect = self.effect_key(&name, &shown);
-        self.running.insert(id.clone(), Running { name: name.clone(), effect: effect.clone() });
+        let running = Running {
+            name: name.clone(),
+            arguments: arguments.clone(),
+            allowed: Arc::clone(&allowed),
+            effect: effect.clone(),
+        };
+        self.running.insert(id.clone(), running);
+        self.saying.on_begin();
         self.arm_filler(&name);
         self.record(CallEvent::ToolStarted {
             name: name.clone(),
@@ -91,7 +109,7 @@ impl CallData {
     }
 
     pub(super) fn on_tool_done(&mut self, id: &ToolCallId, outcome: &ToolOutcome) {
-        let Some(Running { name, effect }) = self.running.remove(id) else {
+        let Some(Running { name, effect, .. }) = self.running.remove(id) else {
             return;
         };
         if self.phase == Phase::Ended {
@@ -110,16 +128,27 @@ impl CallData {
         });
         self.for_session(SessionMessage::ToolOutput { id: id.clone(), output: outcome.output.clone() });
         effect.into_iter().for_each(|key| self.hold(Effect::Delivered(key)));
+        self.begin_session_if_quiet();
     }
 
     /// The tools under way will bring nothing: the model is told so. Of one that changes something nobody knows yet
     /// whether it was done.
     pub(super) fn fail_tools(&mut self, status: ToolStatus) {
-        let output = |Running { name, effect }: &Running| match effect {
+        self.fail_running(status, |_| true);
+    }
+
+    /// The same, of the tools alone that change something.
+    pub(super) fn fail_writes(&mut self) {
+        self.fail_running(ToolStatus::Error, |running| running.effect.is_some());
+    }
+
+    fn fail_running(&mut self, status: ToolStatus, fails: impl Fn(&Running) -> bool) {
+        let output = |Running { name, effect, .. }: &Running| match effect {
             Some(_) => unknown_output(name),
             None => r#"{"error":"the tool failed"}"#.to_owned(),
         };
-        let failed: Vec<_> = self.running.iter().map(|(id, running)| (id.clone(), output(running))).collect();
+        let failed = self.running.iter().filter(|(_, running)| fails(running));
+        let failed: Vec<_> = failed.map(|(id, running)| (id.clone(), output(running))).collect();
         for (id, output) in failed {
             self.on_tool_done(&id, &ToolOutcome { output, status, duration_ms: 0 });
         }

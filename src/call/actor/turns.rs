@@ -48,7 +48,9 @@ impl CallData {
     pub(super) fn begin(&mut self, request: Request) {
         self.phase = Phase::Awake;
         match request {
-            Request::Say { .. } | Request::Hear { .. } | Request::Prompt { .. } => self.begin_turn(request),
+            Request::Say { .. } | Request::Hear { .. } | Request::Prompt { .. } | Request::Answer => {
+                self.begin_turn(request);
+            }
             Request::Swap { swap, persona } => self.begin_swap(swap, persona),
         }
     }
@@ -73,6 +75,7 @@ impl CallData {
         let number = self.turns;
         let first_seq = self.record(CallEvent::TurnStarted { turn: number });
         self.handoffs.on_turn();
+        self.saying.on_begin();
         let mut turn = Turn::new(number, 0, first_seq);
         match request {
             Request::Say { saying, text } => {
@@ -90,6 +93,10 @@ impl CallData {
             Request::Prompt { note } => {
                 turn.on_taken();
                 self.for_session(SessionMessage::Prompt { turn: number, note });
+            }
+            Request::Answer => {
+                turn.on_taken();
+                self.for_session(SessionMessage::Answer { turn: number });
             }
             // Not a turn.
             Request::Swap { .. } => return,
@@ -129,10 +136,11 @@ impl CallData {
         }
     }
 
-    pub(super) fn tell_session(&self, message: SessionMessage) {
-        if let Some(session) = &self.session {
+    pub(super) fn tell_session(&mut self, message: SessionMessage) {
+        match &self.session {
             // A session that is gone is started again from the journal.
-            let _ = session.cast(message);
+            Some(session) => drop(session.cast(message)),
+            None => self.keep_for_session(message),
         }
     }
 
@@ -157,9 +165,10 @@ impl CallData {
             SessionEvent::Taken { turn } => self.on_taken(turn),
             SessionEvent::NotTaken { turn, code } => self.on_not_taken(turn, code),
             SessionEvent::ResponseStarted { response } => self.on_answering(Some(response)),
-            SessionEvent::Delta { text, .. } => self.on_delta(text),
+            SessionEvent::Delta { item_id, text, .. } => self.on_delta(&item_id, text),
             SessionEvent::Message { item_id, text, .. } => self.on_message(item_id, text),
             SessionEvent::MessageCut => {
+                self.saying.on_end();
                 self.record(CallEvent::AssistantInterrupted { played_ms: 0, item_id: None, heard: None });
             }
             SessionEvent::Heard { item_id, played_ms, heard } => self.on_heard(item_id, played_ms, heard),
@@ -237,12 +246,13 @@ impl CallData {
         }
     }
 
-    fn on_delta(&mut self, text: String) {
+    fn on_delta(&mut self, item_id: &ItemId, text: String) {
         // Of a turn that was given up nobody wants to hear more.
         let Some((turn, began)) = &mut self.turn else {
             return;
         };
         turn.on_word(elapsed_ms(*began));
+        self.saying.on_words(item_id, &text);
         self.record(CallEvent::AssistantDelta { text: text.clone() });
         if self.dependencies.replies.is_some() {
             self.hold(Effect::Words(text));
@@ -250,6 +260,7 @@ impl CallData {
     }
 
     fn on_message(&mut self, item_id: ItemId, text: String) {
+        self.saying.on_end();
         let item_id = self.voice.is_some().then_some(item_id);
         self.record(CallEvent::AssistantText { text: text.clone(), item_id });
         if let Some((turn, began)) = &mut self.turn {
@@ -331,6 +342,8 @@ impl CallData {
             Due::Voice(timer) => self.on_voice_timer(timer),
             Due::Keys(press) => self.on_keys_pause(press),
             Due::Filler(number) => self.on_filler_due(number),
+            Due::LineRestarted => self.on_line_restarted(),
+            Due::Tools => self.start_session_now(),
             Due::End => self.myself.stop(Some("the journal cannot be closed".to_owned())),
         }
     }

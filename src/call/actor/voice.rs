@@ -9,8 +9,8 @@ use tokio::sync::oneshot;
 
 use super::alarm::Alarm;
 use super::cutting::Cutting;
-use super::line::Line;
 pub(super) use super::line::LineOrder;
+use super::line::{self, Line};
 use super::record::Effect;
 use super::{CallData, CallDependencies, CallMessage, Due, Phase, PhoneDesk};
 use crate::audio::Lane;
@@ -80,7 +80,8 @@ impl Voice {
         dependencies: &CallDependencies,
         start: VoiceStart,
     ) -> Result<(Self, Vec<VoiceAction>), ActorProcessingErr> {
-        let (line, lane) = Line::begin(myself, call_id, dependencies, &start).await?;
+        let lane = line::lane(dependencies, &start);
+        let line = Line::begin(myself, call_id, dependencies, &start, Arc::clone(&lane)).await?;
         let (conduct, actions) = Conduct::expected();
         let voice = Self {
             start,
@@ -99,6 +100,17 @@ impl Voice {
             alarms: Alarms::default(),
         };
         Ok((voice, actions))
+    }
+
+    /// Another line takes the place of one that failed.
+    pub(super) async fn restart_line(
+        &mut self,
+        myself: &ActorRef<CallMessage>,
+        call_id: &CallId,
+        dependencies: &CallDependencies,
+    ) -> Result<(), ActorProcessingErr> {
+        self.line = Line::begin(myself, call_id, dependencies, &self.start, Arc::clone(&self.lane)).await?;
+        Ok(())
     }
 
     pub(super) fn is_line(&self, id: ractor::ActorId) -> bool {
@@ -130,6 +142,11 @@ impl Voice {
     pub(super) fn said_in(&mut self, item_id: &ItemId) -> Option<u64> {
         let at = self.unwritten.iter().position(|(unwritten, _)| unwritten == item_id)?;
         self.unwritten.remove(at).map(|(_, turn)| turn)
+    }
+
+    /// Whether what the caller said in this turn is not written down yet.
+    pub(super) fn is_unwritten(&self, turn: u64) -> bool {
+        self.unwritten.iter().any(|(_, said_in)| *said_in == turn)
     }
 
     pub(super) fn begins_turn(&mut self, item_id: ItemId, turn: u64) {
@@ -236,6 +253,9 @@ impl CallData {
     }
 
     fn say_on(&mut self, occasion: Occasion) {
+        if occasion == Occasion::Back && std::mem::take(&mut self.owes_answer) {
+            return self.ask(Request::Answer);
+        }
         let business = self.voice.as_ref().and_then(|voice| voice.start.business().cloned());
         let greeting = business.as_ref().and_then(|business| business.greeting.as_deref());
         let heard = self.voice.as_mut().and_then(|voice| voice.heard.take());

@@ -159,6 +159,7 @@ impl CallData {
             voice.heard =
                 voice.heard.take().filter(|before| !before.is_empty()).or_else(|| Some(heard.clone()));
         }
+        self.saying.on_end();
         let (item_id, heard) = (Some(item_id), Some(heard));
         self.record(CallEvent::AssistantInterrupted { played_ms, item_id, heard });
     }

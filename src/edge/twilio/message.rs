@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::super::Edge;
 use super::super::error::ApiError;
-use super::super::once::{Keep, Once};
+use super::super::once::{Answer, Keep, Once};
 use super::opening::{business_of, is_known};
 use super::signed::{SignedForm, WebhookRefusals, unusable};
 use super::split::{MAX_MESSAGE, split};
@@ -33,10 +33,25 @@ const NOT_NOW: &str = "I am sorry, I cannot answer just now. Please write again 
 /// The answers to messages, by their `MessageSid`.
 pub(super) type Answers = Once<Vec<String>>;
 
+impl Answer for Vec<String> {
+    fn to_text(&self) -> String {
+        // Texts always serialise.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        serde_json::from_str(text).ok()
+    }
+
+    fn lost() -> Self {
+        one(TOO_SLOW)
+    }
+}
+
 /// Answer a message
 ///
 /// An SMS or a WhatsApp message through Twilio, answered by the persona of the number it was sent to in a text call per
-/// sender. The same `MessageSid` is answered once within ten minutes, as long as this process runs.
+/// sender. The same `MessageSid` is answered once within ten minutes.
 #[utoipa::path(
     post, path = "/api/twilio/message", tag = "Phone", operation_id = "twilio_message", security(()),
     request_body(content = String, content_type = "application/x-www-form-urlencoded",
@@ -53,11 +68,12 @@ pub(in crate::edge) async fn message(
         return Ok(Twiml(edge.state.phone.script.messages(&[])).into_response());
     }
     let sid = message.message_sid.clone();
-    let work = || Arc::clone(&edge).answer(message);
+    let answering = Arc::clone(&edge);
+    let work = || answering.answer(message);
     // Twilio would tell nobody of a status; the sender reads a sentence.
     let answer = edge.desk.answers.run(&sid, "", work).await;
     let bodies = answer.ok().flatten().unwrap_or_else(|| {
-        tracing::warn!("a message could not be answered: too many are, or a mistake of ours broke it off");
+        tracing::warn!("a message could not be answered: too many are, the store is away, or a mistake of ours broke it off");
         one(NOT_NOW)
     });
     Ok(Twiml(edge.state.phone.script.messages(&bodies)).into_response())

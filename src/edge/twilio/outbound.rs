@@ -12,7 +12,7 @@ use validator::{Validate, ValidationError};
 use super::super::Edge;
 use super::super::body::{ValidatedJson, names_business};
 use super::super::error::{ApiError, BodyRefusals, ErrorBody, Fields, KeyRefusals};
-use super::super::once::{Keep, OnceError};
+use super::super::once::{Answer, Keep, OnceError};
 use crate::call::{CallState, known_persona};
 use crate::config::is_e164;
 use crate::id::{BusinessId, PersonaKey};
@@ -56,7 +56,7 @@ pub(in crate::edge) enum LineKind {
 }
 
 /// The call is being placed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({
     "call_id": "CA0123456789abcdef0123456789abcdef", "transport": "twilio", "to": "+35699123456", "persona": "waiter",
 }))]
@@ -69,11 +69,30 @@ pub(in crate::edge) struct PlacedAnswer {
     persona: Option<String>,
 }
 
+/// What came of placing a call.
+pub(super) type Placed = Result<PlacedAnswer, ApiError>;
+
+impl Answer for Placed {
+    fn to_text(&self) -> String {
+        // Of refusals only the one is kept that says that nobody knows. Our own types always serialise.
+        serde_json::to_string(&self.as_ref().ok()).unwrap_or_default()
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        let placed: Option<PlacedAnswer> = serde_json::from_str(text).ok()?;
+        Some(placed.map_or_else(Self::lost, Ok))
+    }
+
+    fn lost() -> Self {
+        Err(refused(&TwilioError::Uncertain))
+    }
+}
+
 /// Place a call
 ///
 /// Answers when Twilio has taken it; the call is there once the person has answered. With the header `Idempotency-Key`
-/// the same request is done once, however often it comes within 24 hours: as long as this process runs, and as long as
-/// the key is among its newest 10,000.
+/// the same request is done once, however often it comes within 24 hours, as long as the key is among the newest 10,000:
+/// also when the service is started again meanwhile.
 #[utoipa::path(
     post, path = "/ai/calls", tag = "Calls", operation_id = "place_call",
     params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible characters")),
@@ -98,13 +117,11 @@ pub(in crate::edge) async fn place(
         None => Arc::clone(&edge).place(request).await,
         Some(key) => {
             let what = format!("{request:?}");
-            let work = || {
-                let placing = Arc::clone(&edge).place(request);
-                async {
-                    let placed = placing.await;
-                    let keep = if is_settled(&placed) { Keep::Yes } else { Keep::No };
-                    (placed, keep)
-                }
+            let placing = Arc::clone(&edge);
+            let work = || async {
+                let placed = placing.place(request).await;
+                let keep = if is_settled(&placed) { Keep::Yes } else { Keep::No };
+                (placed, keep)
             };
             let done = edge.desk.idempotency.run(&key, &what, work).await.map_err(not_done)?;
             done.unwrap_or_else(|| Err(ApiError::internal()))
@@ -204,6 +221,12 @@ fn not_done(error: OnceError) -> ApiError {
             StatusCode::SERVICE_UNAVAILABLE,
             "at_capacity",
             "too many calls are being placed: try again in a moment",
+        )
+        .retry_after(5),
+        OnceError::Unavailable => ApiError::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "store_unavailable",
+            "what was placed before cannot be looked up: try again in a moment",
         )
         .retry_after(5),
     }

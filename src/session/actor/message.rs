@@ -60,6 +60,9 @@ pub enum SessionMessage {
     Replace(String),
     /// Close the socket until something is said.
     Sleep,
+    /// Panic: for tests.
+    #[doc(hidden)]
+    Crash,
     /// Of the session's own making: what its tasks and timers bring.
     #[doc(hidden)]
     Own(Own),

@@ -283,7 +283,7 @@ impl Dialogue {
         for (item_id, text) in std::mem::take(&mut self.spoken.saying) {
             let received = self.spoken.received.as_ref().filter(|(received, _)| *received == item_id);
             let played_ms = received.map_or(0, |(_, ms)| *ms);
-            let heard = first_part(&text, characters_in(played_ms));
+            let heard = said_within(&text, played_ms);
             if heard.is_empty() {
                 self.unheard(item_id, actions);
                 continue;
@@ -404,6 +404,11 @@ fn delete(item_id: &ItemId) -> Action {
 fn share(text: &str, played_ms: u64, sent_ms: u64) -> usize {
     let characters = text.chars().count() as u64;
     usize::try_from(characters * played_ms.min(sent_ms) / sent_ms.max(1)).unwrap_or(usize::MAX)
+}
+
+/// The words of a message that are said for sure in so much of its audio.
+pub fn said_within(text: &str, ms: u64) -> String {
+    first_part(text, characters_in(ms))
 }
 
 fn characters_in(ms: u64) -> usize {

@@ -13,6 +13,7 @@ const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../../../migrations/embedded/0006_knowledge.sql")),
     M::up(include_str!("../../../migrations/embedded/0007_effects.sql")),
     M::up(include_str!("../../../migrations/embedded/0008_journal_name.sql")),
+    M::up(include_str!("../../../migrations/embedded/0009_once.sql")),
 ];
 
 /// Demo rows that are filled in together, once in the life of a file.

@@ -57,6 +57,7 @@ impl Actor for BrowserLine {
                     stream.show(&message);
                 }
             }
+            BrowserMessage::Crash => panic!("as asked"),
         }
         Ok(())
     }

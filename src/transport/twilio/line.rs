@@ -61,6 +61,7 @@ impl Actor for PhoneLine {
             PhoneMessage::HangUp => state.perform(Effect::HangUp),
             PhoneMessage::Redirect { twiml } => state.perform(Effect::Redirect { twiml }),
             PhoneMessage::AskStatus => state.perform(Effect::AskStatus),
+            PhoneMessage::Crash => panic!("as asked"),
         }
         Ok(())
     }

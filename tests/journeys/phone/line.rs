@@ -126,7 +126,7 @@ impl Phone {
 /// A call under way: what the caller notices, and what the journal says.
 pub struct OnThePhone {
     pub line: Line,
-    journal: Events,
+    pub journal: Events,
     /// What was read of the journal.
     pub seen: Vec<Value>,
 }

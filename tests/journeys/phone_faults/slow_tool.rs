@@ -46,7 +46,7 @@ tools = ["look_in_cellar", "lookup_menu"]
 You are AI Sommelier."#;
 
 /// A service with a table that takes its time to be read: it counts first.
-async fn service() -> Service {
+pub async fn service() -> Service {
     // The file must be there before the tool that reads from it.
     let home = Service::start().await.stop().await;
     let connection = Connection::open(home.path().join("data/ai-realtime.db")).unwrap();
