@@ -32,7 +32,7 @@ pub use actor::{
 };
 pub use event::{CallEvent, EndReason, Logged, PersonaCause, PhoneFacts, TurnStatus};
 pub use phone::{AnsweredBy, Dial, Dialled, Direction, Next, PhoneOrder, PhoneStart, PhoneStatus};
-pub use voice::{BrowserStart, VoiceStart};
+pub use voice::{BrowserStart, RealtimeStart, VoiceStart};
 
 use crate::id::{BusinessId, CallId, PersonaKey};
 use crate::persona::Catalog;
@@ -220,7 +220,7 @@ impl CallHandle {
 pub struct CallSnapshot {
     /// The call.
     pub call_id: CallId,
-    /// The kind of line: `text`, `twilio` or `browser`.
+    /// The kind of line: `text`, `twilio`, `browser` or `realtime`.
     pub transport: &'static str,
     /// Who speaks.
     pub persona: PersonaKey,

@@ -57,6 +57,7 @@ impl Line {
                 let (line, _) = Actor::spawn_linked(None, BrowserLine, arguments, myself.get_cell()).await?;
                 Ok((Self::Browser(line), lane))
             }
+            VoiceStart::Realtime(_) => Err("there is no such line yet".into()),
         }
     }
 
