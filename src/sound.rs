@@ -1,4 +1,4 @@
-//! How audio is written, how long so much of it lasts, and who finds the turns in it. Pure.
+//! How audio is written, and how long so much of it lasts. Pure.
 
 use std::time::Duration;
 
@@ -70,72 +70,6 @@ impl AudioFormat {
     pub fn duration(self, bytes: usize) -> Duration {
         Duration::from_millis(self.ms(bytes as u64))
     }
-}
-
-/// Who finds the ends of the caller's turns.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Turns {
-    /// The client: it commits, and asks for answers.
-    Client,
-    /// The model's side, by loudness.
-    ByVolume {
-        /// How loud speech is: 0 to 1.
-        threshold: f64,
-        /// Audio before the speech that belongs to it.
-        prefix_ms: u32,
-        /// Silence that ends a turn.
-        silence_ms: u32,
-        /// Whether the end of a turn is answered without being asked.
-        answers: bool,
-        /// Whether speech stops an answer.
-        stops: bool,
-    },
-    /// The model's side, by what is said.
-    ByMeaning {
-        /// How soon a turn is taken for ended.
-        eagerness: Eagerness,
-        /// Whether the end of a turn is answered without being asked.
-        answers: bool,
-        /// Whether speech stops an answer.
-        stops: bool,
-    },
-}
-
-impl Default for Turns {
-    /// As the protocol says of a session that nobody changed.
-    fn default() -> Self {
-        Self::ByVolume { threshold: 0.5, prefix_ms: 300, silence_ms: 500, answers: true, stops: true }
-    }
-}
-
-impl Turns {
-    /// Whether the end of a turn is answered without being asked.
-    pub fn answers(self) -> bool {
-        match self {
-            Self::Client => false,
-            Self::ByVolume { answers, .. } | Self::ByMeaning { answers, .. } => answers,
-        }
-    }
-
-    /// Whether speech stops an answer.
-    pub fn stops(self) -> bool {
-        match self {
-            Self::Client => false,
-            Self::ByVolume { stops, .. } | Self::ByMeaning { stops, .. } => stops,
-        }
-    }
-}
-
-/// How soon a turn is taken for ended.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Eagerness {
-    /// After 8 s at most.
-    Low,
-    /// After 4 s at most; what `auto` means.
-    #[default]
-    Medium,
-    /// After 2 s at most.
-    High,
 }
 
 #[cfg(test)]

@@ -11,9 +11,10 @@ pub use cut::Cut;
 pub use text::{TextCommand, TextLine, TextMessage};
 
 use crate::id::{PersonaKey, ResponseId};
+use crate::protocol::realtime::Asked;
 
 /// What a line reports to its call.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum TransportEvent {
     /// The caller said something, in writing.
     Said {
@@ -33,7 +34,7 @@ impl From<LineEvent> for TransportEvent {
 }
 
 /// What a line that carries voices reports to its call. Audio is not among it: that flows through the lane.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum LineEvent {
     /// A stream of this call is up: the caller can hear and be heard. A later one takes the place of an earlier.
     StreamUp,
@@ -48,6 +49,8 @@ pub enum LineEvent {
     Wrote(String),
     /// The caller wants to speak with this persona.
     Wants(PersonaKey),
+    /// A client asks for something.
+    Asked(Asked),
     /// The persona can be heard: the first audio after silence was written.
     Playing,
     /// Everything that was written has been played, as far as the line knows.

@@ -42,6 +42,8 @@ impl CallData {
             LineEvent::Digit(key) => self.on_key(key),
             LineEvent::Wrote(text) => self.on_wrote(text),
             LineEvent::Wants(persona) => self.on_wants(persona),
+            // No call has a line yet that asks.
+            LineEvent::Asked(_) => {}
             LineEvent::Playing => self.conduct(|conduct| conduct.on_audible(true)),
             LineEvent::Played => {
                 let is_audible = self.is_sounding();
