@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::call::writer::JournalWriter;
-use crate::call::{BrowserDesk, CallDependencies, CallLimits, PhoneDesk, ReplySink};
+use crate::call::{BrowserDesk, CallDependencies, CallLimits, PhoneDesk, RealtimeDesk, ReplySink};
 use crate::config::{Config, StartUpLine, SupabaseSettings};
 use crate::edge::listener::{self, ListenerLimits};
 use crate::edge::{self, EdgeSettings, EdgeState, Origins, Phone};
@@ -166,6 +166,7 @@ impl App {
             replies: config.log_replies.then(print_replies),
             phone: Arc::new(phone_desk(&config, &phone)),
             browser: browser_desk(&config),
+            realtime: RealtimeDesk::default(),
         };
         let switchboard = Switchboard::start(dependencies, config.max_calls).await?;
         let start_up_line = StartUpLine {

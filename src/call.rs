@@ -28,7 +28,8 @@ use tokio::sync::{oneshot, watch};
 
 pub use crate::usage::Usage;
 pub use actor::{
-    BrowserDesk, CallActor, CallArguments, CallDependencies, CallLimits, CallMessage, PhoneDesk, ReplySink,
+    BrowserDesk, CallActor, CallArguments, CallDependencies, CallLimits, CallMessage, PhoneDesk,
+    RealtimeDesk, ReplySink,
 };
 pub use event::{CallEvent, EndReason, Logged, PersonaCause, PhoneFacts, TurnStatus};
 pub use phone::{AnsweredBy, Dial, Dialled, Direction, Next, PhoneOrder, PhoneStart, PhoneStatus};
@@ -39,6 +40,7 @@ use crate::persona::Catalog;
 use crate::store::BusinessProfile;
 use crate::tool::ToolStatus;
 use crate::transport::browser::BrowserStream;
+use crate::transport::realtime::RealtimeStream;
 use crate::transport::text::{TextMessage, TextTaken};
 use crate::transport::twilio::MediaStream;
 
@@ -136,6 +138,14 @@ impl CallHandle {
     /// The call is gone.
     pub fn attach_browser(&self, stream: BrowserStream) -> Result<(), CallError> {
         self.tell(CallMessage::Browser(Box::new(stream)))
+    }
+
+    /// Hands a Realtime client's connection to the call. It takes the place of the one before, if that is still there.
+    ///
+    /// # Errors
+    /// The call is gone.
+    pub fn attach_realtime(&self, stream: RealtimeStream) -> Result<(), CallError> {
+        self.tell(CallMessage::Realtime(Box::new(stream)))
     }
 
     /// What Twilio shall do next: the stream has ended, or a human who was dialled has (`dialled`).

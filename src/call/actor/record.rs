@@ -227,7 +227,7 @@ impl CallData {
         match *request {
             Request::Say { saying, .. } => {
                 if saying == NOBODY_WAITS {
-                    self.show_refusal(&error);
+                    self.show_refusal(&error, None);
                 }
                 self.for_line(TextMessage::Command(TextCommand::Done { saying, outcome: Err(error) }));
             }

@@ -61,13 +61,13 @@ impl CallData {
         tokio::spawn(async move {
             // What came of it is shown as an event, unless it went wrong.
             if let Ok(Err(error)) = answer.await {
-                let _ = myself.cast(CallMessage::Refused(error));
+                let _ = myself.cast(CallMessage::Refused { error, event_id: None });
             }
         });
     }
 
     /// Something the caller asked for on their screen could not be done.
-    pub(super) fn show_refusal(&self, error: &CallError) {
+    pub(super) fn show_refusal(&self, error: &CallError, _event_id: Option<String>) {
         self.show_at_once(ServerMessage::error(error.code(), error.to_string()));
     }
 }
