@@ -3,6 +3,7 @@
 
 pub mod actor;
 pub mod backoff;
+pub mod client;
 pub mod config;
 pub mod dialogue;
 pub mod endpoint;
@@ -11,6 +12,7 @@ pub mod history;
 pub mod sequencer;
 pub mod socket;
 
+pub use client::{ClientOrder, ClientReport};
 pub use actor::{SessionActor, SessionArguments, SessionMessage};
 pub use config::{SessionConfig, SpeechConfig};
 pub use endpoint::Endpoint;
@@ -123,6 +125,8 @@ pub enum SessionEvent {
     },
     /// A response ended.
     ResponseDone(ResponseEnd),
+    /// What came of something that a client asked for.
+    Client(ClientReport),
     /// The model owes nothing more: no response is under way, wanted, or waiting for a tool.
     Settled {
         /// The turn that was the last to be begun.

@@ -11,7 +11,7 @@ mod server;
 pub use audio::{APPEND, SpeechFrame, speech};
 pub use client::{
     AudioInputPatch, AudioOutputPatch, AudioPatch, ClientEvent, ContentPart, FunctionTool, Modality, NewItem,
-    ResponseMetadata, ResponseParams, Role, SessionPatch, Transcription, TurnDetection,
+    MeaningDetection, ResponseMetadata, ResponseParams, Role, SessionPatch, Transcription, TurnDetection, VolumeDetection,
 };
 pub use parts::{
     ApiError, EchoedSession, EchoedTool, Item, ItemPart, Metadata, Response, StatusDetails, TokenDetails,

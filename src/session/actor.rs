@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::backoff::{MAX_ATTEMPTS, delay_before};
 use super::dialogue::{Action, Deadline, Dialogue, Notice};
 use super::endpoint::{self, ConnectFailure, Endpoint, Stream};
+use super::client::ClientOrder;
 use super::history::{Content, History};
 use super::socket::{Incoming, NotWritten, Socket};
 use super::{Connection, HeardPart, SessionConfig, SessionError, SessionEvent};
@@ -69,6 +70,8 @@ pub enum SessionMessage {
     Abandon,
     /// This socket is of no more use: get another.
     Replace(String),
+    /// A client asks for something.
+    Client(ClientOrder),
     /// Close the socket until something is said.
     Sleep,
     /// Of the session's own making: what its tasks and timers bring.
@@ -217,6 +220,11 @@ impl Actor for SessionActor {
             SessionMessage::Replace(reason) => {
                 state.dialogue.retract_untaken();
                 vec![Action::Replace(reason)]
+            }
+            SessionMessage::Client(order) => {
+                state.wake(&myself);
+                let lane = state.lane.clone();
+                state.dialogue.on_client(order, |item| lane.as_ref()?.received_of(item))
             }
             SessionMessage::Sleep => state.sleep(),
             SessionMessage::Own(Own { generation, what }) if generation == state.generation => {

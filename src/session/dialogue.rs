@@ -2,6 +2,7 @@
 //! intents, server events and deadlines come in, actions go out.
 
 mod action;
+mod client;
 mod events;
 mod spoken;
 #[cfg(test)]
@@ -10,6 +11,7 @@ mod tests;
 use std::collections::{BTreeSet, VecDeque};
 
 use self::action::{CREATED_LIMIT, ITEM_LIMIT, UPDATE_LIMIT, create_item};
+use self::client::ClientSide;
 use self::spoken::Spoken;
 use super::config::SessionConfig;
 use super::history::{Content, History, INTERRUPTED};
@@ -92,6 +94,7 @@ pub struct Dialogue {
     turn: u64,
     replayed_items: u64,
     spoken: Spoken,
+    client: ClientSide,
 }
 
 impl Dialogue {
@@ -121,6 +124,7 @@ impl Dialogue {
             turn: 0,
             replayed_items: 0,
             spoken: Spoken::default(),
+            client: ClientSide::default(),
         }
     }
 
@@ -202,7 +206,9 @@ impl Dialogue {
         let revisions = std::mem::take(&mut self.waiting_revisions);
         match self.desired.patch_from(self.in_force.as_ref(), self.spoken.voice_is_locked) {
             Some(patch) => {
-                let can_shrink = patch.audio.is_some() || patch.output_modalities.is_some();
+                // Without a persona in it, less of it would be nothing.
+                let has_persona = patch.instructions.is_some() || patch.tools.is_some();
+                let can_shrink = has_persona && (patch.audio.is_some() || patch.output_modalities.is_some());
                 self.send_update(self.desired.clone(), patch, revisions, can_shrink, actions);
             }
             None => {
@@ -358,7 +364,8 @@ impl Dialogue {
     fn perform(&mut self, step: Option<Step>, actions: &mut Vec<Action>) {
         match step {
             Some(Step::Create { token }) => {
-                let response = ResponseParams::marked(&token);
+                let output_modalities = self.client.modalities();
+                let response = ResponseParams { output_modalities, ..ResponseParams::marked(&token) };
                 actions.push(Action::Arm(Deadline::Created(token.clone()), CREATED_LIMIT));
                 actions.push(Action::Send(ClientEvent::ResponseCreate { event_id: token, response }));
             }
