@@ -179,10 +179,12 @@ pub struct SessionView {
 pub enum Show {
     /// How the session is: answers [`Wish::Session`], and is shown first of all.
     Session(SessionView),
-    /// A response began.
+    /// A response began. Shown before anything of it.
     Responding {
         /// Which.
         response: ResponseId,
+        /// Whether it is spoken; else it is written.
+        is_spoken: bool,
         /// What its asker wanted repeated.
         metadata: Vec<(String, String)>,
     },
@@ -270,7 +272,7 @@ pub enum Show {
     Refused {
         /// The client's own name for the event this is about.
         event_id: Option<String>,
-        /// As the protocol names it, or as ours.
+        /// As the protocol names it, or as ours; `server_error` when the client could do nothing about it.
         code: &'static str,
         /// What to do about it.
         message: String,
