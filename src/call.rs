@@ -3,6 +3,7 @@
 
 pub mod account;
 pub mod actor;
+pub mod client;
 pub mod conduct;
 pub mod digits;
 pub mod event;

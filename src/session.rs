@@ -12,8 +12,8 @@ pub mod history;
 pub mod sequencer;
 pub mod socket;
 
-pub use client::{ClientOrder, ClientReport};
 pub use actor::{SessionActor, SessionArguments, SessionMessage};
+pub use client::{ClientOrder, ClientReport};
 pub use config::{SessionConfig, SpeechConfig};
 pub use endpoint::Endpoint;
 pub use history::{Content, History, go_on_note};

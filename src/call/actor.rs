@@ -2,6 +2,7 @@
 //! handoffs and the journal decide.
 
 mod alarm;
+mod client;
 mod cutting;
 mod line;
 mod message;
@@ -402,6 +403,10 @@ impl CallData {
         } else if is_session {
             self.floor.close();
             self.session = None;
+            if let Some(client) = self.client() {
+                client.is_ready = false;
+                client.must_introduce = true;
+            }
             let was_answering = self.turn.is_some();
             self.on_answering(None);
             self.conduct(Conduct::on_model_lost);

@@ -414,9 +414,7 @@ impl Conduct {
     /// What follows from how things stand now.
     fn settle(&mut self, mut actions: Vec<VoiceAction>) -> Vec<VoiceAction> {
         if self.is_reserved {
-            let is_asked = |action: &VoiceAction| {
-                !matches!(action, VoiceAction::Say(occasion) if *occasion != Occasion::Greeting)
-            };
+            let is_asked = |action: &VoiceAction| !matches!(action, VoiceAction::Say(occasion) if *occasion != Occasion::Greeting);
             actions.retain(is_asked);
         }
         match self.plan {

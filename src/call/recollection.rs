@@ -212,6 +212,10 @@ impl Conversation {
     /// What the caller said is often written down after its answer, and after the next turn began: it belongs where
     /// its own turn begins.
     fn transcribed(&mut self, turn: u64, text: String) {
+        if turn > self.turns {
+            // It was said before its turn begins.
+            return self.push(Content::Caller(text));
+        }
         let known = self.begins.iter().find(|(begun, _)| *begun == turn).map(|(_, begins)| *begins);
         let at = known.unwrap_or(self.turn_begins).min(self.contents.len());
         self.contents.insert(at, Content::Caller(text));

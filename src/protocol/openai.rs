@@ -8,10 +8,11 @@ mod client;
 mod parts;
 mod server;
 
-pub use audio::{APPEND, SpeechFrame, speech};
+pub use audio::{APPEND, CLEAR, COMMIT, COMMIT_ID, SpeechFrame, speech};
 pub use client::{
-    AudioInputPatch, AudioOutputPatch, AudioPatch, ClientEvent, ContentPart, FunctionTool, Modality, NewItem,
-    MeaningDetection, ResponseMetadata, ResponseParams, Role, SessionPatch, Transcription, TurnDetection, VolumeDetection,
+    AudioInputPatch, AudioOutputPatch, AudioPatch, ClientEvent, ContentPart, FunctionTool, MeaningDetection,
+    Modality, NewItem, ResponseMetadata, ResponseParams, Role, SessionPatch, Transcription, TurnDetection,
+    VolumeDetection,
 };
 pub use parts::{
     ApiError, EchoedSession, EchoedTool, Item, ItemPart, Metadata, Response, StatusDetails, TokenDetails,

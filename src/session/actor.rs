@@ -10,9 +10,9 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use super::backoff::{MAX_ATTEMPTS, delay_before};
+use super::client::ClientOrder;
 use super::dialogue::{Action, Deadline, Dialogue, Notice};
 use super::endpoint::{self, ConnectFailure, Endpoint, Stream};
-use super::client::ClientOrder;
 use super::history::{Content, History};
 use super::socket::{Incoming, NotWritten, Socket};
 use super::{Connection, HeardPart, SessionConfig, SessionError, SessionEvent};

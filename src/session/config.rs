@@ -85,8 +85,7 @@ impl SpeechConfig {
             turn_detection,
         });
         let voice = (old.voice != self.voice && !voice_is_locked).then(|| self.voice.clone());
-        let output =
-            (format.is_some() || voice.is_some()).then_some(AudioOutputPatch { format, voice });
+        let output = (format.is_some() || voice.is_some()).then_some(AudioOutputPatch { format, voice });
         (input.is_some() || output.is_some()).then_some(AudioPatch { input, output })
     }
 }
@@ -227,7 +226,10 @@ pub(super) mod tests {
         let speech = after.speech.as_mut().unwrap();
         speech.format = AudioFormat::Pcm24k;
         let audio = after.patch_from(Some(&before), true).unwrap().audio.unwrap();
-        assert_eq!(audio.output.unwrap(), AudioOutputPatch { format: Some(AudioFormat::Pcm24k), voice: None });
+        assert_eq!(
+            audio.output.unwrap(),
+            AudioOutputPatch { format: Some(AudioFormat::Pcm24k), voice: None }
+        );
     }
 
     #[test]

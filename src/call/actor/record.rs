@@ -233,6 +233,7 @@ impl CallData {
             }
             // Nobody waits for an answer to it.
             Request::Hear { .. } | Request::Prompt { .. } => {}
+            Request::Respond { .. } => self.refuse_wish(None, error.code(), error.to_string()),
             Request::Swap { swap, .. } => {
                 if let Some(reply) = self.swap_replies.remove(&swap) {
                     let _ = reply.send(Err(error));

@@ -3,13 +3,10 @@
 use super::spoken::{INAUDIBLE, delete, first_part, share};
 use super::{Action, Dialogue};
 use crate::id::ItemId;
-use crate::protocol::openai::{ContentPart, Modality, NewItem, Role};
+use crate::protocol::openai::{COMMIT_ID, ContentPart, Modality, NewItem, Role};
 use crate::protocol::realtime::ItemContent;
 use crate::session::history::Content;
 use crate::session::{ClientOrder, ClientReport, HeardPart, SessionEvent};
-
-/// The `event_id` of a commit, so that an error leads back to it.
-pub const COMMIT_ID: &str = "client_commit";
 
 /// What the conversation remembers of a client's wishes.
 #[derive(Debug, Default)]

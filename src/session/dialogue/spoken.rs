@@ -184,7 +184,13 @@ impl Dialogue {
 
     /// Takes what was not heard out of the model's conversation. A message that was replayed to this socket is text
     /// there, which cannot be truncated: a shorter one takes its place.
-    pub(super) fn shorten(&mut self, item_id: &ItemId, played_ms: u64, heard: &str, actions: &mut Vec<Action>) {
+    pub(super) fn shorten(
+        &mut self,
+        item_id: &ItemId,
+        played_ms: u64,
+        heard: &str,
+        actions: &mut Vec<Action>,
+    ) {
         let present = self.history.present_id(item_id).unwrap_or_else(|| item_id.clone());
         if !self.up {
             return;
