@@ -20,14 +20,21 @@ pub(crate) async fn soon<F: Future>(what: F) -> F::Output {
 
 /// A script of this folder under the Python that `make test-services` has prepared.
 pub(crate) fn script(name: &str) -> Command {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/python");
+    let mut command = python();
+    command.arg(folder.join(name));
+    command
+}
+
+/// The Python that `make test-services` has prepared.
+pub(crate) fn python() -> Command {
     let python = std::env::var("PEERS_PYTHON")
         .expect("PEERS_PYTHON names no Python with the peers' packages: run `make test-services`");
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/python");
     let mut command = Command::new(python);
     // All talk stays on this machine.
     command.env("NO_PROXY", "127.0.0.1");
     // No __pycache__ among the sources.
-    command.arg("-B").arg(folder.join(name)).stdin(Stdio::null()).kill_on_drop(true);
+    command.arg("-B").stdin(Stdio::null()).kill_on_drop(true);
     command
 }
 
@@ -102,8 +109,17 @@ pub(crate) struct Judge {
 impl Judge {
     /// Before the model at this address.
     pub(crate) async fn before(model: impl std::fmt::Display) -> Self {
-        let mut command = script("proxy.py");
-        command.arg(format!("ws://{model}")).stdin(Stdio::piped()).stdout(Stdio::piped());
+        Self::start("proxy.py", model).await
+    }
+
+    /// Before the service at this address, whose clients it stands up for.
+    pub(crate) async fn of_clients(service: impl std::fmt::Display) -> Self {
+        Self::start("gateway_proxy.py", service).await
+    }
+
+    async fn start(name: &str, upstream: impl std::fmt::Display) -> Self {
+        let mut command = script(name);
+        command.arg(format!("ws://{upstream}")).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().expect("PEERS_PYTHON cannot be started");
         let stdin = child.stdin.take().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap()).lines();
