@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use ai_realtime::rehearsal::speech::speak;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
@@ -57,6 +58,19 @@ pub(crate) async fn ask(mut script: Command, given: &Value) -> Value {
     let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{}\n{stdout}\n{stderr}", output.status);
     serde_json::from_str(stdout.trim()).unwrap()
+}
+
+/// Writes silence of that length and what is said then, as 16-bit PCM of 24 kHz.
+pub(crate) fn write_pcm(path: &Path, text: &str, silence: Duration) {
+    let spoken = speak(text);
+    let next = spoken.iter().skip(1).chain(std::iter::once(&0));
+    // From 8 to 24 kHz, along straight lines.
+    let samples = spoken.iter().zip(next).flat_map(|(from, to)| {
+        let (from, to) = (i32::from(*from), i32::from(*to));
+        (0..3).map(move |third| (from + (to - from) * third / 3) as i16)
+    });
+    let silence = std::iter::repeat_n(0, silence.as_millis() as usize * 24);
+    std::fs::write(path, silence.chain(samples).flat_map(i16::to_le_bytes).collect::<Vec<_>>()).unwrap();
 }
 
 /// What a judge has seen, and what was wrong with it.

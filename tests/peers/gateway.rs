@@ -6,11 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use ai_realtime::rehearsal::speech::speak;
 use serde::Deserialize;
 use tokio::process::Command;
 
-use crate::bench::{Judge, Service, python, run, script};
+use crate::bench::{Judge, Service, python, run, script, write_pcm};
 
 const KEY: &str = "peer-key-0123456789abcdef";
 /// What is asked aloud.
@@ -35,7 +34,7 @@ async fn stock_clients_ask_for_the_menu_and_are_handed_over() {
     let judge = Judge::of_clients(&address).await;
     let home = tempfile::tempdir().unwrap();
     let question = home.path().join("question.pcm");
-    write_question(&question);
+    write_pcm(&question, QUESTION, Duration::ZERO);
     let (cert, private_key) = certificate(home.path()).await;
 
     let sockets = judge.url();
@@ -123,18 +122,6 @@ async fn certificate(home: &Path) -> (PathBuf, PathBuf) {
     openssl.arg("-keyout").arg(&key).arg("-out").arg(&cert);
     run(openssl, PATIENCE).await;
     (cert, key)
-}
-
-/// The question, as 16-bit PCM of 24 kHz.
-fn write_question(path: &Path) {
-    let spoken = speak(QUESTION);
-    let next = spoken.iter().skip(1).chain(std::iter::once(&0));
-    // From 8 to 24 kHz, along straight lines.
-    let samples = spoken.iter().zip(next).flat_map(|(from, to)| {
-        let (from, to) = (i32::from(*from), i32::from(*to));
-        (0..3).map(move |third| (from + (to - from) * third / 3) as i16)
-    });
-    std::fs::write(path, samples.flat_map(i16::to_le_bytes).collect::<Vec<_>>()).unwrap();
 }
 
 /// Which client did what.
