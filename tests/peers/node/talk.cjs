@@ -8,6 +8,7 @@ const path = require("node:path");
 const { pathToFileURL } = require("node:url");
 
 const LIMIT_MS = 30_000;
+const WHOLE_LIMIT_MS = 100_000;
 const CHUNK_BYTES = 4_800; // 100 ms of 24 kHz
 
 const resolve = createRequire(path.join(process.env.PEERS_NODE, "package.json"));
@@ -87,8 +88,11 @@ function question(file) {
 /// Runs a talk and prints what of it went well; the features are its own to name.
 async function report(client, talk) {
   const features = {};
+  const late = new Promise((_, failed) => {
+    setTimeout(() => failed(new Error("the talk took too long")), WHOLE_LIMIT_MS);
+  });
   try {
-    await talk((name) => { features[name] = true; });
+    await Promise.race([talk((name) => { features[name] = true; }), late]);
   } catch (error) {
     console.log(JSON.stringify({ client, features, failed: String(error.stack || error) }));
     process.exit(0);
