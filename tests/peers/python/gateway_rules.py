@@ -20,7 +20,7 @@ EXTENSIONS = {
     "extension.persona.activated": {"persona"},
 }
 # What would tell of what the service keeps to itself.
-SECRETS = ("function_call", "instructions", "mcp_")
+SECRETS = ("function_call", "mcp_")
 # The beta's names, as they are called now.
 NOW = {
     "response.audio.delta": "response.output_audio.delta",
@@ -94,6 +94,8 @@ def shape(told: Told, event: Event) -> Iterator[str]:
         yield from shapes.complaints("server", event)
     text = json.dumps({name: part for name, part in event.items() if name not in ("delta", "transcript", "text")})
     yield from (f"it tells of {secret}" for secret in SECRETS if f'"{secret}' in text)
+    session = event.get("session") or {}
+    yield from (f"it tells of {name}" for name in ("instructions", "tools") if session.get(name))
 
 
 def order(told: Told, event: Event) -> Iterator[str]:
