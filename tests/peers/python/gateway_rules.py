@@ -1,4 +1,4 @@
-"""What a client of the service may be told: OpenAI's own typed models, read strictly, and what clients rely on beyond them.
+"""What a client of the service may be told: OpenAI's own typed models, read strictly, and what clients rely on beyond.
 
 Events of the beta, which the models no longer know, are held to the rules alone.
 """

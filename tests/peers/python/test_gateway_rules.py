@@ -1,4 +1,4 @@
-"""The judge of what clients are told is judged: a good talk is let pass, in both dialects, and every mistake in it is found.
+"""The judge of what clients are told is judged: a good talk is let pass, in both dialects, and every mistake is found.
 
 Run by `python test_gateway_rules.py`.
 """
@@ -87,15 +87,20 @@ class Judged(unittest.TestCase):
         self.assertEqual(judged(good()), [])
         names = {now: beta for beta, now in NOW.items()}
         told = [event for event in good() if event["type"] != "conversation.item.done"]
-        self.assertEqual(judged([{**event, "type": names.get(event["type"], event["type"])} for event in told], True), [])
+        told = [{**event, "type": names.get(event["type"], event["type"])} for event in told]
+        self.assertEqual(judged(told, is_beta=True), [])
 
     def test_every_mistake_is_found(self) -> None:
         """One mistake each, and a part of what is said of it."""
+        again = [{**event, "event_id": f"again_{place}"} for place, event in enumerate(good()[4:6])]
         mistakes: list[tuple[list[Event], str]] = [
             (at("response.created", lambda event: event.pop("event_id")), "it has no event_id"),
             (at("response.done", lambda event: event.update(event_id="event_1")), "was used before"),
             (at("session.created", lambda event: event["session"].update(voice="ash")), "unknown field /session/voice"),
-            (at("session.created", lambda event: event["session"].update(instructions="x")), "it tells of instructions"),
+            (
+                at("session.created", lambda event: event["session"].update(instructions="x")),
+                "it tells of instructions",
+            ),
             (at("response.output_audio.delta", lambda event: event.pop("output_index")), "output_index"),
             (at("response.done", lambda event: event["response"].update(output=[])), "its output is not what was told"),
             (
@@ -112,7 +117,7 @@ class Judged(unittest.TestCase):
             (without("response.content_part.done"), "its parts are not done"),
             (without("response.output_item.done"), "is not done"),
             (good()[1:], "session.created is the first event"),
-            (good() + [{**event, "event_id": f"again_{place}"} for place, event in enumerate(good()[4:6])], "is new and empty"),
+            (good() + again, "is new and empty"),
         ]
         for events, expected in mistakes:
             with self.subTest(expected):

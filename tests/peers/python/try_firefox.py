@@ -87,7 +87,8 @@ class Sound:
 
     def __init__(self, home):
         self.server = f"unix:{home}/native"
-        self._environment = {"HOME": home, "XDG_RUNTIME_DIR": home, "PATH": "/usr/bin:/bin", "PULSE_SERVER": self.server}
+        environment = {"HOME": home, "XDG_RUNTIME_DIR": home, "PATH": "/usr/bin:/bin"}
+        self._environment = environment | {"PULSE_SERVER": self.server}
         modules = [
             f"module-native-protocol-unix socket={home}/native auth-anonymous=1",
             "module-null-sink sink_name=out",
@@ -96,7 +97,6 @@ class Sound:
         ]
         loaded = [argument for module in modules for argument in ("-L", module)]
         command = ["pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", *loaded]
-        environment = {name: value for name, value in self._environment.items() if name != "PULSE_SERVER"}
         self._daemon = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
         end = time.monotonic() + LIMIT
         while self._run("pactl", "set-default-source", "microphone", check=False) != 0:
