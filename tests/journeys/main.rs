@@ -19,6 +19,7 @@ mod order;
 mod orders;
 mod phone;
 mod phone_faults;
+mod realtime;
 mod records;
 mod restart;
 mod secrets;

@@ -431,18 +431,11 @@ fn client_told(client: &mut Client, report: &ClientReport) -> Option<Show> {
         ClientReport::Heard { item_id, heard_ms } => {
             Some(Show::Heard { item_id: item_id.clone(), heard_ms: *heard_ms })
         }
-        ClientReport::NotCommitted { code } => {
-            let event_id = client.committed();
-            let (code, message) = if code == "input_audio_buffer_commit_empty" {
-                (
-                    "input_audio_buffer_commit_empty",
-                    "The audio sent is too short: send at least 100 ms, then commit.",
-                )
-            } else {
-                ("invalid_value", "The audio sent could not be committed: clear it, and send it again.")
-            };
-            Some(Show::Refused { event_id, code, message: message.to_owned() })
-        }
+        ClientReport::NotCommitted => Some(Show::Refused {
+            event_id: client.committed(),
+            code: "input_audio_buffer_commit_empty",
+            message: "The audio sent is too short: send at least 100 ms, then commit.".to_owned(),
+        }),
         ClientReport::NotAdded { item_id, code: _ } => {
             client.items.remove(item_id);
             let message = format!("The model did not take the item `{item_id}`: check its content.");
