@@ -27,6 +27,7 @@ use crate::store::{Directory, Embedded, Store, StoreError, Supabase};
 use crate::switchboard::Switchboard;
 use crate::telemetry::Figures;
 use crate::transport::browser::BrowserLimits;
+use crate::transport::realtime::RealtimeLimits;
 use crate::transport::twilio::rest::ApiSetupError;
 use crate::usage::prices::{Prices, PricesError, REHEARSAL_MODEL};
 
@@ -166,7 +167,7 @@ impl App {
             replies: config.log_replies.then(print_replies),
             phone: Arc::new(phone_desk(&config, &phone)),
             browser: browser_desk(&config),
-            realtime: RealtimeDesk::default(),
+            realtime: realtime_desk(&config),
         };
         let switchboard = Switchboard::start(dependencies, config.max_calls).await?;
         let start_up_line = StartUpLine {
@@ -328,6 +329,17 @@ fn phone_desk(config: &Config, phone: &Phone) -> PhoneDesk {
 fn browser_desk(config: &Config) -> BrowserDesk {
     let frames = config.browser.audio_queue_frames;
     BrowserDesk { audio_queue: frames, limits: BrowserLimits { waiting: frames, ..BrowserLimits::default() } }
+}
+
+fn realtime_desk(config: &Config) -> RealtimeDesk {
+    let frames = config.browser.audio_queue_frames;
+    let limits = RealtimeLimits {
+        frames,
+        idle: config.realtime.idle(),
+        longest: config.realtime.max_duration(),
+        ..RealtimeLimits::default()
+    };
+    RealtimeDesk { audio_queue: frames, limits }
 }
 
 fn node_name() -> String {

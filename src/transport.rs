@@ -10,8 +10,13 @@ pub mod twilio;
 pub use cut::Cut;
 pub use text::{TextCommand, TextLine, TextMessage};
 
+use std::any::Any;
+
 use crate::id::{PersonaKey, ResponseId};
 use crate::protocol::realtime::Asked;
+
+/// What a connection takes up for as long as it is open. The line only keeps it.
+pub type Place = Box<dyn Any + Send + Sync>;
 
 /// What a line reports to its call.
 #[derive(Debug, Clone, PartialEq)]

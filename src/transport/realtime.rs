@@ -10,7 +10,7 @@ use std::time::Duration;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use ractor::DerivedActorRef;
 
-use super::{Goodbye, LineCommand, TransportEvent};
+use super::{Goodbye, LineCommand, Place, TransportEvent};
 use crate::audio::Lane;
 use crate::id::{CallId, ResponseId};
 
@@ -67,6 +67,8 @@ pub struct RealtimeStream {
     pub model: String,
     /// How the session is, unless the line has been shown better: told at once, as `session.created`.
     pub first: SessionView,
+    /// What it takes up.
+    pub place: Place,
 }
 
 impl fmt::Debug for RealtimeStream {

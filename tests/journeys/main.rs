@@ -20,6 +20,7 @@ mod orders;
 mod phone;
 mod phone_faults;
 mod realtime;
+mod realtime_doors;
 mod records;
 mod restart;
 mod secrets;
