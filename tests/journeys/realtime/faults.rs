@@ -58,3 +58,19 @@ async fn garbage_is_answered_and_costs_nothing() {
     assert!(client.asks(TEA).await.contains("African tea"));
     service.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_does_not_read_is_cut_off() {
+    let service = Service::start().await;
+    let mut client = Realtime::connect_narrowly(&service.client, "lost-4").await;
+    let mut journal = service.client.follow("lost-4", None).await;
+    // Minutes of answers, one after the other, of which it reads nothing.
+    for _ in 0..12 {
+        let ask = json!({"text": "what drinks do you have?", "call_id": "lost-4"});
+        assert_eq!(service.client.post("/ai/say", ask).await.0, 200);
+    }
+    let down = journal.until("line.down").await.pop().unwrap();
+    assert_eq!(down["how"], "lost");
+    assert_eq!(client.closes().await, Some(1013));
+    service.stop().await;
+}

@@ -174,13 +174,9 @@ impl Realtime {
         self.samples.extend(bytes.as_chunks().0.iter().map(|bytes| i16::from_le_bytes(*bytes)));
     }
 
-    /// What was heard since it was listened afresh.
+    /// What was heard.
     pub fn heard(&self) -> String {
         understand(&self.samples.iter().step_by(3).copied().collect::<Vec<_>>())
-    }
-
-    pub fn listen_afresh(&mut self) {
-        self.samples.clear();
     }
 
     /// Whether these words were heard.
