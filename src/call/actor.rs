@@ -338,7 +338,7 @@ impl CallData {
             CallMessage::Phone(order) => self.on_phone_order(order),
             CallMessage::Browser(stream) => self.attach(LineOrder::Browser(BrowserMessage::Attach(stream))),
             CallMessage::Realtime(stream) => {
-                self.attach(LineOrder::Realtime(RealtimeMessage::Attach(stream)))
+                self.attach(LineOrder::Realtime(RealtimeMessage::Attach(stream)));
             }
             CallMessage::Transport(TransportEvent::Line(event)) => self.on_line_event(event),
             CallMessage::Transport(TransportEvent::Said { saying, text }) => {

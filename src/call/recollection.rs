@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::event::{CallEvent, Logged, PersonaCause, PhoneFacts};
 use super::handoff::Handoffs;
 use super::turn::json_or_text;
+use super::voice::REALTIME;
 use crate::id::{BusinessId, ItemId, PersonaKey, ToolCallId};
 use crate::persona::Carry;
 use crate::session::Content;
@@ -162,7 +163,7 @@ impl Conversation {
             CallEvent::TurnStarted { turn } => {
                 self.turns = turn;
                 self.cut_turn = Some(turn);
-                self.turn_begins = self.contents.len();
+                self.turn_begins = self.contents.len() - self.put_before_turn();
                 if self.begins.len() == MAX_LATE {
                     self.begins.pop_front();
                 }
@@ -207,6 +208,15 @@ impl Conversation {
             | CallEvent::TransferStarted { .. }
             | CallEvent::Error { .. } => {}
         }
+    }
+
+    /// How much the caller put into the conversation before asking for an answer, as only a Realtime client does: it
+    /// belongs to the turn that begins.
+    fn put_before_turn(&self) -> usize {
+        if self.transport != REALTIME {
+            return 0;
+        }
+        self.contents.iter().rev().take_while(|content| matches!(content, Content::Caller(_))).count()
     }
 
     /// What the caller said is often written down after its answer, and after the next turn began: it belongs where

@@ -8,7 +8,7 @@ mod client;
 mod parts;
 mod server;
 
-pub use audio::{APPEND, CLEAR, COMMIT, COMMIT_ID, SpeechFrame, speech};
+pub use audio::{APPEND, CLEAR, COMMIT, SpeechFrame, speech};
 pub use client::{
     AudioInputPatch, AudioOutputPatch, AudioPatch, ClientEvent, ContentPart, FunctionTool, MeaningDetection,
     Modality, NewItem, ResponseMetadata, ResponseParams, Role, SessionPatch, Transcription, TurnDetection,

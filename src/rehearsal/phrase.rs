@@ -179,6 +179,16 @@ mod tests {
     }
 
     #[test]
+    fn a_caller_of_whom_something_is_said_is_greeted_by_it_when_that_is_wanted() {
+        let claims = r#"The caller's program says this of them:
+{"intent":"a \"quiet\" table","user_info":{"name":"Ana Diaz"}}"#;
+        assert_eq!(prompted(claims), None, "it is only to be known");
+        let opening = format!("{claims}\nThe caller is on the line. Greet them now.");
+        let words = "Hello Ana Diaz! You want: a \"quiet\" table. How can I help you?";
+        assert_eq!(prompted(&opening).as_deref(), Some(words));
+    }
+
+    #[test]
     fn what_is_to_be_said_is_said_only_when_told() {
         assert_eq!(quoted(Some("Say exactly: \"Welcome!\"")), Some("Welcome!".into()));
         assert_eq!(quoted(Some("The word \"menu\" is French")), None);

@@ -43,11 +43,8 @@ pub enum ClientReport {
         /// How much of it was heard, in milliseconds.
         heard_ms: u64,
     },
-    /// What was sent is no saying of the caller's.
-    NotCommitted {
-        /// The model's own word for it.
-        code: String,
-    },
+    /// What was sent is too little to be a saying of the caller's.
+    NotCommitted,
     /// The model did not take an item.
     NotAdded {
         /// What the client calls it.

@@ -19,6 +19,7 @@ mod order;
 mod orders;
 mod phone;
 mod phone_faults;
+mod realtime;
 mod realtime_doors;
 mod records;
 mod restart;

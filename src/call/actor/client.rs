@@ -1,21 +1,21 @@
-//! What a Realtime client asks of its call, and what it is shown. What the journal holds is shown once it is written.
+//! What a Realtime client asks of its call.
 
-use super::record::Effect;
-use super::voice::LineOrder;
+mod shows;
+
 use super::{CallData, CallMessage};
-use crate::call::client::{Change, Client, told_of_tool};
+use crate::call::client::{Change, Client};
 use crate::call::conduct::Conduct;
 use crate::call::event::CallEvent;
 use crate::call::floor::Request;
 use crate::call::prompts;
-use crate::call::turn::Turn;
 use crate::id::{ItemId, PersonaKey, ResponseId};
 use crate::protocol::openai::{CLEAR, COMMIT};
 use crate::protocol::realtime::{
-    Asked, Introduction, ItemContent, ItemView, ResponseWish, SessionView, SessionWish, Show, Turns, Wish,
+    Asked, Introduction, ItemContent, ItemView, ResponseWish, SessionWish, Show, Turns, Wish,
 };
-use crate::session::{ClientOrder, ClientReport, SessionEvent, SessionMessage};
-use crate::transport::realtime::RealtimeMessage;
+use crate::session::{ClientOrder, SessionMessage};
+
+pub(super) use shows::shown;
 
 /// Items of ours are named like this; a client's must not be.
 const OURS: &str = "h_";
@@ -80,7 +80,7 @@ impl CallData {
             }
             Wish::Respond(wish) => self.on_respond(event_id, wish),
             Wish::Cancel(response) => self.on_cancel(event_id, response.as_ref()),
-            Wish::Introduce(introduction) => self.on_introduce(introduction),
+            Wish::Introduce(introduction) => self.on_introduce(&introduction),
             Wish::Persona(persona) => {
                 if persona == *self.handoffs.active() {
                     self.tell_client(Show::Persona(persona.clone()));
@@ -151,32 +151,6 @@ impl CallData {
         true
     }
 
-    fn view(&self) -> Option<SessionView> {
-        let voice = self.voice.as_ref()?;
-        let client = voice.client.as_ref()?;
-        let catalog = self.dependencies.library.catalog();
-        let of_persona = match &self.rendition {
-            Some(rendition) => Some(rendition.persona.voice.clone()),
-            None => catalog.persona(self.handoffs.active()).map(|persona| persona.voice.clone()),
-        };
-        let usual = voice.start.voice().map(str::to_owned).or(of_persona).unwrap_or_default();
-        Some(client.choices.view(&usual))
-    }
-
-    fn show_view(&mut self) {
-        if let Some(view) = self.view() {
-            self.tell_client(Show::Session(view));
-        }
-    }
-
-    /// A connection is up: how the session is comes first of all, and waits for nothing.
-    pub(super) fn greet_client(&self) {
-        if let Some(view) = self.view() {
-            self.for_client_now(Show::Session(view));
-            self.for_client_now(Show::Persona(self.handoffs.active().clone()));
-        }
-    }
-
     fn on_add_item(&mut self, event_id: Option<String>, item_id: ItemId, content: ItemContent) {
         if item_id.as_str().starts_with(OURS) || self.known_item(&item_id).is_some() {
             let message = format!("There is an item `{item_id}` already: choose another id, or none.");
@@ -234,7 +208,7 @@ impl CallData {
     }
 
     /// The first introduction is the conversation's opening, unless it has begun; later ones are notes.
-    fn on_introduce(&mut self, introduction: Introduction) {
+    fn on_introduce(&mut self, introduction: &Introduction) {
         let is_opening = self.turns == 0 && self.turn.is_none();
         let Some(client) = self.client() else {
             return;
@@ -243,9 +217,9 @@ impl CallData {
         self.tell_client(Show::Introduced);
         self.show_view();
         if is_first && is_opening {
-            self.ask(Request::Prompt { note: prompts::opening(&introduction) });
+            self.ask(Request::Prompt { note: prompts::opening(introduction) });
         } else {
-            self.for_session(SessionMessage::Note(prompts::introduced(&introduction)));
+            self.for_session(SessionMessage::Note(prompts::introduced(introduction)));
         }
     }
 
@@ -259,114 +233,12 @@ impl CallData {
         }
     }
 
-    /// A turn begins; `asked` is what the client wants repeated, if it asked for it.
-    pub(super) fn tell_turn(&mut self, is_spoken: Option<bool>, asked: Option<Vec<(String, String)>>) {
-        if let Some(client) = self.client() {
-            let is_spoken = is_spoken.unwrap_or(client.choices.is_spoken);
-            client.telling.begin_turn(is_spoken, asked);
-        }
-    }
-
-    /// A turn is over.
-    pub(super) fn tell_turn_over(&mut self, turn: &Turn) {
-        let shows = self.client().map(|client| client.telling.end_turn(turn.is_cancelled()));
-        shows.into_iter().flatten().for_each(|show| self.tell_client(show));
-    }
-
     /// Whether what the caller said is answered without being asked for.
     pub(super) fn answers_sayings(&mut self) -> bool {
         let Some(client) = self.client() else {
             return true;
         };
         std::mem::take(&mut client.answers_next) || client.choices.turns.answers()
-    }
-
-    /// What a client is to be shown of what the session tells.
-    pub(super) fn client_shows(&mut self, event: &SessionEvent) -> Vec<Show> {
-        let is_in_turn = self.turn.is_some();
-        let Some(client) = self.client() else {
-            return Vec::new();
-        };
-        match event {
-            SessionEvent::Disconnected { .. } => {
-                client.answers_next = is_in_turn && !client.choices.turns.answers();
-                client.telling.on_lost()
-            }
-            SessionEvent::ResponseStarted { response } => {
-                client.answers_next = false;
-                client.locks.format = true;
-                client.locks.voice |= client.telling.is_spoken();
-                client.telling.on_started(response.as_ref())
-            }
-            SessionEvent::Delta { response, item_id, text } if is_in_turn => {
-                client.items.add_words(item_id, client.telling.is_spoken(), text);
-                client.telling.on_words(response, item_id, text)
-            }
-            SessionEvent::Message { response, item_id, text } => {
-                client.items.add_words(item_id, client.telling.is_spoken(), "");
-                client.items.set_text(item_id, text);
-                client.telling.on_message(response.as_ref(), item_id, text)
-            }
-            SessionEvent::Heard { item_id, played_ms, heard } => {
-                client.items.set_text(item_id, heard);
-                client.telling.on_heard(item_id, *played_ms, heard)
-            }
-            SessionEvent::ToolCalled { response, .. } => {
-                client.telling.on_tool(response);
-                Vec::new()
-            }
-            SessionEvent::ResponseDone(end) => client.telling.on_done(end),
-            SessionEvent::CallerSaid { item_id } => {
-                client.locks.format = true;
-                client.committed();
-                client.items.add_callers(item_id.clone(), true, String::new());
-                vec![Show::Said { item_id: item_id.clone() }]
-            }
-            SessionEvent::CallerTranscribed { item_id, text } => {
-                client.items.set_text(item_id, text);
-                let shown = Show::Transcribed { item_id: item_id.clone(), text: text.clone() };
-                Some(shown).filter(|_| client.choices.is_transcribed).into_iter().collect()
-            }
-            SessionEvent::Client(report) => client_told(client, report).into_iter().collect(),
-            SessionEvent::Connected(_)
-            | SessionEvent::Unavailable(_)
-            | SessionEvent::Configured { .. }
-            | SessionEvent::ConfigureRejected { .. }
-            | SessionEvent::Taken { .. }
-            | SessionEvent::NotTaken { .. }
-            | SessionEvent::CallerSpeaks(_)
-            | SessionEvent::CallerSilent(_)
-            | SessionEvent::Delta { .. }
-            | SessionEvent::MessageCut
-            | SessionEvent::Aside { .. }
-            | SessionEvent::Settled { .. } => Vec::new(),
-        }
-    }
-
-    /// The caller began to speak, or fell silent: a client that plays must know at once.
-    pub(super) fn show_speech(&mut self, item_id: Option<ItemId>, is_beginning: bool) {
-        let Some(client) = self.client() else {
-            return;
-        };
-        client.locks.format = true;
-        if let Some(item_id) = item_id {
-            self.for_client_now(if is_beginning {
-                Show::SpeechStarted { item_id }
-            } else {
-                Show::SpeechStopped { item_id }
-            });
-        }
-    }
-
-    /// Shows a client something, once everything that was recorded before is written.
-    pub(super) fn tell_client(&mut self, show: Show) {
-        if self.client().is_some() {
-            self.hold(Effect::Voice(LineOrder::Realtime(RealtimeMessage::Show(show))));
-        }
-    }
-
-    fn for_client_now(&self, show: Show) {
-        self.for_voice(LineOrder::Realtime(RealtimeMessage::Show(show)));
     }
 
     fn refuse_item(&mut self, event_id: Option<String>, code: &'static str, item_id: &ItemId) {
@@ -393,60 +265,5 @@ impl CallData {
                 let _ = myself.cast(CallMessage::Refused { error, event_id });
             }
         });
-    }
-}
-
-/// What of an event a client is to be shown.
-pub(super) fn shown(event: &CallEvent) -> Option<Show> {
-    match event {
-        CallEvent::PersonaActivated { persona, .. } => Some(Show::Persona(persona.clone())),
-        CallEvent::ToolDone { name, output, status, .. } => Some(told_of_tool(name, output, *status)),
-        CallEvent::CallStarted { .. }
-        | CallEvent::CallResumed { .. }
-        | CallEvent::CallEnded { .. }
-        | CallEvent::HandoffRequested { .. }
-        | CallEvent::HandoffRefused { .. }
-        | CallEvent::TurnStarted { .. }
-        | CallEvent::TurnDone { .. }
-        | CallEvent::CallerText { .. }
-        | CallEvent::CallerTranscript { .. }
-        | CallEvent::AssistantDelta { .. }
-        | CallEvent::AssistantText { .. }
-        | CallEvent::AssistantInterrupted { .. }
-        | CallEvent::AssistantFiller { .. }
-        | CallEvent::ToolStarted { .. }
-        | CallEvent::ModelConnected { .. }
-        | CallEvent::ModelDisconnected { .. }
-        | CallEvent::ModelReconnected { .. }
-        | CallEvent::Dtmf { .. }
-        | CallEvent::TransferStarted { .. }
-        | CallEvent::LineUp {}
-        | CallEvent::LineDown { .. }
-        | CallEvent::Error { .. } => None,
-    }
-}
-
-fn client_told(client: &mut Client, report: &ClientReport) -> Option<Show> {
-    match report {
-        ClientReport::Heard { item_id, heard_ms } => {
-            Some(Show::Heard { item_id: item_id.clone(), heard_ms: *heard_ms })
-        }
-        ClientReport::NotCommitted { code } => {
-            let event_id = client.committed();
-            let (code, message) = if code == "input_audio_buffer_commit_empty" {
-                (
-                    "input_audio_buffer_commit_empty",
-                    "The audio sent is too short: send at least 100 ms, then commit.",
-                )
-            } else {
-                ("invalid_value", "The audio sent could not be committed: clear it, and send it again.")
-            };
-            Some(Show::Refused { event_id, code, message: message.to_owned() })
-        }
-        ClientReport::NotAdded { item_id, code: _ } => {
-            client.items.remove(item_id);
-            let message = format!("The model did not take the item `{item_id}`: check its content.");
-            Some(Show::Refused { event_id: None, code: "invalid_value", message })
-        }
     }
 }

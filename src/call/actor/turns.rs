@@ -49,7 +49,7 @@ impl CallData {
         self.phase = Phase::Awake;
         match request {
             Request::Say { .. } | Request::Hear { .. } | Request::Respond { .. } | Request::Prompt { .. } => {
-                self.begin_turn(request)
+                self.begin_turn(request);
             }
             Request::Swap { swap, persona } => self.begin_swap(swap, persona),
         }

@@ -3,10 +3,13 @@
 use super::spoken::{INAUDIBLE, delete, first_part, share};
 use super::{Action, Dialogue};
 use crate::id::ItemId;
-use crate::protocol::openai::{COMMIT_ID, ContentPart, Modality, NewItem, Role};
+use crate::protocol::openai::{ContentPart, Modality, NewItem, Role};
 use crate::protocol::realtime::ItemContent;
 use crate::session::history::Content;
 use crate::session::{ClientOrder, ClientReport, HeardPart, SessionEvent};
+
+/// The model's word for a commit of less than 100 ms.
+const COMMIT_EMPTY: &str = "input_audio_buffer_commit_empty";
 
 /// What the conversation remembers of a client's wishes.
 #[derive(Debug, Default)]
@@ -85,7 +88,7 @@ impl Dialogue {
             None => self.on_part_heard(&part, actions),
         }
         if !actions.iter().any(|action| matches!(action, Action::Report(SessionEvent::Heard { .. }))) {
-            let heard_ms = self.spoken.cut_ms(&item_id).unwrap_or(played_ms);
+            let heard_ms = self.spoken.cut_ms(&item_id).unwrap_or(sent_ms);
             let report = ClientReport::Heard { item_id, heard_ms };
             actions.push(Action::Report(SessionEvent::Client(report)));
         }
@@ -120,18 +123,17 @@ impl Dialogue {
 
     /// What an error says of a client's wish, if it is about one.
     pub(super) fn client_refused(&mut self, about: Option<&str>, code: &str) -> Option<ClientReport> {
-        let about = about?;
-        let code = code.to_owned();
-        if about == COMMIT_ID {
-            return Some(ClientReport::NotCommitted { code });
-        }
-        let item_id = ItemId::from(about.strip_prefix("ic_")?);
+        let item_id = match about {
+            // A commit stands among the audio, and has no name.
+            None if code == COMMIT_EMPTY => return Some(ClientReport::NotCommitted),
+            about => ItemId::from(about?.strip_prefix("ic_")?),
+        };
         let name = self.history.outside_name(&item_id)?.clone();
         // One that came about on an earlier socket, and so stands there.
         if code == "item_create_duplicate_item_id" || self.history.words(&item_id).is_none() {
             return None;
         }
         self.history.retract(&item_id);
-        Some(ClientReport::NotAdded { item_id: name, code })
+        Some(ClientReport::NotAdded { item_id: name, code: code.to_owned() })
     }
 }
