@@ -20,11 +20,12 @@ RUN_IGNORED = $(if $(shell cargo nextest --version 2>/dev/null),\
 
 # Looked for when it is needed: it may just have been installed.
 CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
+FIREFOX ?= $(shell command -v firefox-esr || command -v firefox)
 
-.PHONY: test-services stand stand-installed python-fits chromium-fits
-test-services: $(PEERS_VENV)/installed $(PEERS_NODE)/installed stand-installed $(DEBIAN_POSTGRES) chromium-fits ## Tests against other people's software, which it installs first (needs Python 3.11 and npm)
+.PHONY: test-services stand stand-installed python-fits chromium-fits firefox-fits
+test-services: $(PEERS_VENV)/installed $(PEERS_NODE)/installed stand-installed $(DEBIAN_POSTGRES) chromium-fits firefox-fits ## Tests against other people's software, which it installs first (needs Python 3.11 and npm)
 	@PEERS_PYTHON="$(CURDIR)/$(PEERS_VENV)/bin/python" PEERS_NODE="$(CURDIR)/$(PEERS_NODE)" \
-		PEERS_CHROMIUM="$(CHROMIUM)" \
+		PEERS_CHROMIUM="$(CHROMIUM)" PEERS_FIREFOX="$(FIREFOX)" \
 		$(STAND) -- $(call RUN_IGNORED,--test peers --test store)
 	@$(STAND) --plain -- $(call RUN_IGNORED,--test store)
 
@@ -86,4 +87,11 @@ chromium-fits:
 	@test -n '$(CHROMIUM)' || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && \
 		{ apt-get install -y -qq chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq chromium >/dev/null; }; } } || { \
 		echo 'test-services needs Chromium: as root `apt-get install chromium` (Debian), or name one by CHROMIUM=…' >&2; \
+		exit 1; }
+
+# Firefox lends a page no sound without a sound server.
+firefox-fits:
+	@test -n '$(FIREFOX)' && command -v pulseaudio >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && \
+		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends firefox-esr pulseaudio >/dev/null; }; } || { \
+		echo 'test-services needs Firefox and PulseAudio: as root `apt-get install firefox-esr pulseaudio` (Debian)' >&2; \
 		exit 1; }

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::call::writer::JournalWriter;
-use crate::call::{BrowserDesk, CallDependencies, CallLimits, PhoneDesk, ReplySink};
+use crate::call::{BrowserDesk, CallDependencies, CallLimits, PhoneDesk, RealtimeDesk, ReplySink};
 use crate::config::{Config, StartUpLine, SupabaseSettings};
 use crate::edge::listener::{self, ListenerLimits};
 use crate::edge::{self, EdgeSettings, EdgeState, Origins, Phone};
@@ -27,6 +27,7 @@ use crate::store::{Directory, Embedded, Store, StoreError, Supabase};
 use crate::switchboard::Switchboard;
 use crate::telemetry::Figures;
 use crate::transport::browser::BrowserLimits;
+use crate::transport::realtime::RealtimeLimits;
 use crate::transport::twilio::rest::ApiSetupError;
 use crate::usage::prices::{Prices, PricesError, REHEARSAL_MODEL};
 
@@ -166,6 +167,7 @@ impl App {
             replies: config.log_replies.then(print_replies),
             phone: Arc::new(phone_desk(&config, &phone)),
             browser: browser_desk(&config),
+            realtime: realtime_desk(&config),
         };
         let switchboard = Switchboard::start(dependencies, config.max_calls).await?;
         let start_up_line = StartUpLine {
@@ -333,6 +335,17 @@ fn phone_desk(config: &Config, phone: &Phone) -> PhoneDesk {
 fn browser_desk(config: &Config) -> BrowserDesk {
     let frames = config.browser.audio_queue_frames;
     BrowserDesk { audio_queue: frames, limits: BrowserLimits { waiting: frames, ..BrowserLimits::default() } }
+}
+
+fn realtime_desk(config: &Config) -> RealtimeDesk {
+    let frames = config.browser.audio_queue_frames;
+    let limits = RealtimeLimits {
+        frames,
+        idle: config.realtime.idle(),
+        longest: config.realtime.max_duration(),
+        ..RealtimeLimits::default()
+    };
+    RealtimeDesk { audio_queue: frames, limits }
 }
 
 fn node_name() -> String {

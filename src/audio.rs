@@ -26,7 +26,7 @@ const PRE_ROLL_MS: usize = 1_000;
 /// Both ways of a call's audio. Allocated when the call begins, shared by its line and its session.
 #[derive(Debug)]
 pub struct Lane {
-    format: AudioFormat,
+    format: Mutex<AudioFormat>,
     /// What is written before and after a payload to make it a frame of the model's.
     envelope: (&'static str, &'static str),
     from_caller: Mutex<CallerQueue>,
@@ -44,7 +44,7 @@ impl Lane {
             pre_roll: format.base64_chars(PRE_ROLL_MS),
         };
         Self {
-            format,
+            format: Mutex::new(format),
             envelope,
             from_caller: Mutex::new(CallerQueue::new(capacity, measure)),
             caller_came: Notify::new(),
@@ -61,27 +61,44 @@ impl Lane {
         frame.push_str(before);
         frame.push_str(payload);
         frame.push_str(after);
-        if lock(&self.from_caller).push(frame.into()) {
+        self.push_frame(frame.into());
+    }
+
+    /// A frame for the model that must stand where it stands among the caller's audio.
+    pub fn push_frame(&self, frame: Utf8Bytes) {
+        if lock(&self.from_caller).push(frame) {
             metrics::counter!("ai_realtime_audio_frames_dropped_total", "from" => "caller").increment(1);
         }
         self.caller_came.notify_one();
+    }
+
+    /// Whether the caller says themselves when they have said something: until then nothing of it is forgotten.
+    pub fn keep_all(&self, keeps_all: bool) {
+        lock(&self.from_caller).keep_all(keeps_all);
     }
 
     /// How much of the caller's newest audio is loud enough to be words, looking back so far.
     pub fn voiced(&self, back: Duration) -> Duration {
         let (before, after) = self.envelope;
         let back_ms = usize::try_from(back.as_millis()).unwrap_or(usize::MAX / 64);
-        let frames = lock(&self.from_caller).newest(self.format.base64_chars(back_ms));
+        let format = self.format();
+        let frames = lock(&self.from_caller).newest(format.base64_chars(back_ms));
         let bare = |frame: &Utf8Bytes| {
             frame.as_str().strip_prefix(before).and_then(|rest| rest.strip_suffix(after)).map(str::to_owned)
         };
         let payloads: Vec<_> = frames.iter().filter_map(bare).collect();
-        loudness::voiced(self.format, payloads.iter().map(String::as_str))
+        loudness::voiced(format, payloads.iter().map(String::as_str))
     }
 
     /// How its audio is written.
     pub fn format(&self) -> AudioFormat {
-        self.format
+        *lock(&self.format)
+    }
+
+    /// Its audio is written in another way from here on.
+    pub fn set_format(&self, format: AudioFormat) {
+        *lock(&self.format) = format;
+        lock(&self.from_caller).set_pre_roll(format.base64_chars(PRE_ROLL_MS));
     }
 
     /// The model hears speech: what it is given from here on is kept until it says that it has the whole of it.
@@ -157,6 +174,12 @@ impl Lane {
         lock(&self.from_persona).received()
     }
 
+    /// How much audio came of this message, in milliseconds, as far as that is remembered.
+    pub fn received_of(&self, item: &ItemId) -> Option<u64> {
+        let chars = lock(&self.from_persona).received_of(item)?;
+        Some(self.format().ms_of_base64(chars))
+    }
+
     /// The model's socket is gone: what it was saying ends here, and nothing that still comes of it is taken.
     pub fn end_persona(&self) {
         lock(&self.from_persona).end();
@@ -211,7 +234,7 @@ impl Listener {
 }
 
 fn lock<T>(queue: &Mutex<T>) -> MutexGuard<'_, T> {
-    // A queue is whole between two statements: one that a panic left is as good as any.
+    // What is locked is whole between two statements: one that a panic left is as good as any.
     queue.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -3,6 +3,7 @@
 
 pub mod account;
 pub mod actor;
+pub mod client;
 pub mod conduct;
 pub mod digits;
 pub mod event;
@@ -29,12 +30,13 @@ use tokio::sync::oneshot;
 
 pub use crate::usage::Usage;
 pub use actor::{
-    BrowserDesk, CallActor, CallArguments, CallDependencies, CallLimits, CallMessage, PhoneDesk, ReplySink,
+    BrowserDesk, CallActor, CallArguments, CallDependencies, CallLimits, CallMessage, PhoneDesk,
+    RealtimeDesk, ReplySink,
 };
 pub use event::{CallEvent, EndReason, Logged, PersonaCause, PhoneFacts, TurnStatus};
 pub use handle::{CallHandle, Part};
 pub use phone::{AnsweredBy, Dial, Dialled, Direction, Next, PhoneOrder, PhoneStart, PhoneStatus};
-pub use voice::{BrowserStart, VoiceStart};
+pub use voice::{BrowserStart, RealtimeStart, VoiceStart};
 
 use crate::id::{BusinessId, CallId, PersonaKey};
 use crate::persona::Catalog;
@@ -45,7 +47,7 @@ use crate::tool::ToolStatus;
 pub struct CallSnapshot {
     /// The call.
     pub call_id: CallId,
-    /// The kind of line: `text`, `twilio` or `browser`.
+    /// The kind of line: `text`, `twilio`, `browser` or `realtime`.
     pub transport: &'static str,
     /// Who speaks.
     pub persona: PersonaKey,

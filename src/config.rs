@@ -6,6 +6,7 @@ mod database;
 mod knowledge;
 mod mistake;
 mod phone;
+mod realtime;
 mod source;
 mod startup;
 
@@ -24,6 +25,7 @@ pub use database::{DatabaseSettings, SupabaseSettings};
 pub use knowledge::KnowledgeSettings;
 pub use mistake::{ConfigError, ConfigMistake};
 pub use phone::{PhoneSettings, WebhookTrust, is_e164, is_loopback_host};
+pub use realtime::RealtimeSettings;
 pub use startup::StartUpLine;
 
 use crate::id::{BusinessId, PersonaKey};
@@ -95,6 +97,8 @@ pub struct Config {
     pub knowledge: KnowledgeSettings,
     /// The settings of browsers: `ALLOWED_ORIGINS` and `WEBSOCKET_AUDIO_QUEUE_SIZE`.
     pub browser: BrowserSettings,
+    /// The settings of clients by WebSocket: all that begin with `REALTIME_`, and how many may connect.
+    pub realtime: RealtimeSettings,
     /// The settings of the phone: `PUBLIC_URL`, `TRANSFER_NUMBER`, and all that begin with `TWILIO_`.
     pub phone: PhoneSettings,
     /// What is in force although it may not be what was meant; one line each.
@@ -181,6 +185,7 @@ impl Config {
             database: DatabaseSettings::read(source),
             knowledge: KnowledgeSettings::read(source),
             browser: BrowserSettings::read(source),
+            realtime: RealtimeSettings::read(source),
             phone: PhoneSettings::read(source),
             warnings: Vec::new(),
         }

@@ -10,11 +10,14 @@ mod calls;
 mod docs;
 mod error;
 mod events;
+mod gate;
 mod health;
 mod knowledge;
 pub mod listener;
 mod once;
 mod query;
+mod random;
+mod realtime;
 mod records;
 mod request;
 mod settings;
@@ -36,7 +39,7 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::config::Config;
+use crate::config::{Config, RealtimeSettings};
 use crate::knowledge::Knowledge;
 use crate::persona::Library;
 use crate::secret::ApiKeys;
@@ -47,6 +50,7 @@ use crate::usage::prices::Prices;
 
 use error::ApiError;
 use events::Streams;
+use gate::Gate;
 use twilio::Desk;
 
 pub use browser::Origins;
@@ -91,6 +95,8 @@ pub struct EdgeSettings {
     pub max_event_streams: usize,
     /// How many calls the node may hold.
     pub max_calls: u32,
+    /// How many connections and client secrets a key may have.
+    pub realtime: RealtimeSettings,
 }
 
 /// Which model answers.
@@ -120,6 +126,7 @@ impl From<&Config> for EdgeSettings {
             model: if has_key { ModelKind::OpenAi } else { ModelKind::Rehearsal },
             max_event_streams: calls.saturating_mul(STREAMS_PER_CALL),
             max_calls: config.max_calls,
+            realtime: config.realtime.clone(),
         }
     }
 }
@@ -128,6 +135,8 @@ impl From<&Config> for EdgeSettings {
 #[derive(Debug)]
 struct Edge {
     state: EdgeState,
+    /// Who is let in.
+    gate: Arc<Gate>,
     streams: Streams,
     /// Places for documents that come in.
     uploads: Arc<Semaphore>,
@@ -139,9 +148,10 @@ struct Edge {
 
 /// The whole API.
 pub fn router(state: EdgeState) -> Router {
-    let keys = Arc::new(state.settings.api_keys.clone());
-    let (routes, description) = routes(keys).split_for_parts();
+    let gate = Arc::new(Gate::new(state.settings.api_keys.clone(), &state.settings.realtime));
+    let (routes, description) = routes(Arc::clone(&gate)).split_for_parts();
     let edge = Edge {
+        gate,
         streams: Streams::new(state.settings.max_event_streams),
         uploads: Arc::new(Semaphore::new(knowledge::MAX_UPLOADS)),
         desk: Desk::new(&state.store),
@@ -153,7 +163,7 @@ pub fn router(state: EdgeState) -> Router {
 }
 
 /// Every route. Method and path stand above each handler, from where the description is made too.
-fn routes(keys: Arc<ApiKeys>) -> OpenApiRouter<Arc<Edge>> {
+fn routes(gate: Arc<Gate>) -> OpenApiRouter<Arc<Edge>> {
     let behind_a_key = OpenApiRouter::with_openapi(docs::Description::openapi())
         .routes(routes!(ai::say))
         .routes(routes!(ai::activate))
@@ -169,18 +179,23 @@ fn routes(keys: Arc<ApiKeys>) -> OpenApiRouter<Arc<Edge>> {
         .routes(routes!(records::list))
         .routes(routes!(records::show))
         .routes(routes!(health::metrics))
+        .routes(routes!(realtime::mint::create))
         .merge(documents())
-        .route_layer(from_fn_with_state(Arc::clone(&keys), auth::require_key));
+        .route_layer(from_fn_with_state(Arc::clone(&gate), auth::require_key));
     let sockets = OpenApiRouter::new()
         .routes(routes!(browser::audio))
-        .route_layer(from_fn_with_state(keys, auth::require_key_of_socket));
+        .route_layer(from_fn_with_state(gate, auth::require_key_of_socket));
+    // These see to it themselves: some of their clients cannot read an answer that is no upgrade.
+    let realtime = OpenApiRouter::new()
+        .routes(routes!(realtime::realtime))
+        .routes(routes!(realtime::realtime_without_version));
     let open = OpenApiRouter::new()
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
         .routes(routes!(docs::openapi))
         .routes(routes!(docs::page))
         .routes(routes!(browser::page));
-    behind_a_key.merge(sockets).merge(open).merge(webhooks())
+    behind_a_key.merge(sockets).merge(realtime).merge(open).merge(webhooks())
 }
 
 /// What callers are answered from. Documents may be larger than other bodies.
@@ -239,7 +254,8 @@ fn panicked(_panic: Box<dyn Any + Send>) -> Response {
 
 #[cfg(test)]
 fn describe() -> utoipa::openapi::OpenApi {
-    routes(Arc::default()).split_for_parts().1
+    let settings = Config::load(|_| None).unwrap_or_else(|error| unreachable!("{error}")).realtime;
+    routes(Arc::new(Gate::new(ApiKeys::default(), &settings))).split_for_parts().1
 }
 
 #[cfg(test)]

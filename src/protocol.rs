@@ -3,4 +3,5 @@
 
 pub mod browser;
 pub mod openai;
+pub mod realtime;
 pub mod twilio;

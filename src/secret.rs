@@ -1,7 +1,7 @@
 //! Secrets: values that are never printed, and the keys clients of the API must show.
 
 pub use secrecy::{ExposeSecret, SecretString};
-use subtle::{Choice, ConstantTimeEq};
+use subtle::{ConditionallySelectable, ConstantTimeEq};
 
 /// The longest key a client may use, in bytes; every comparison runs over so many.
 const MAX_KEY_BYTES: usize = 256;
@@ -65,18 +65,23 @@ impl ApiKeys {
         self.0.is_empty()
     }
 
-    /// Whether this is one of the keys. Takes the same time whichever key it is, how much of one is right, and
-    /// how long they are.
+    /// Whether this is one of the keys; takes its time as [`ApiKeys::place_of`].
     pub fn admits(&self, shown: &str) -> bool {
-        let Some(shown) = padded(shown) else { return false };
-        let mut found = Choice::from(0);
-        for key in &self.0 {
+        self.place_of(shown).is_some()
+    }
+
+    /// Which of the keys this is, counted from 0. Takes the same time whichever key it is, how much of one is right,
+    /// and how long they are.
+    pub fn place_of(&self, shown: &str) -> Option<u32> {
+        let shown = padded(shown)?;
+        let mut found = u32::MAX;
+        for (place, key) in (0..).zip(&self.0) {
             // A key that cannot be padded was refused when it was read.
             if let Some(key) = padded(key.expose_secret()) {
-                found |= key.ct_eq(&shown);
+                found.conditional_assign(&place, key.ct_eq(&shown));
             }
         }
-        found.into()
+        (found != u32::MAX).then_some(found)
     }
 }
 
@@ -98,7 +103,8 @@ mod tests {
     #[test]
     fn any_of_the_keys_is_admitted_and_nothing_near_them() {
         let keys = ApiKeys::parse(" first-key-0123456789 ,second-key-9876543210,").unwrap();
-        for key in ["first-key-0123456789", "second-key-9876543210"] {
+        for (place, key) in (0..).zip(["first-key-0123456789", "second-key-9876543210"]) {
+            assert_eq!(keys.place_of(key), Some(place));
             assert!(keys.admits(key));
             assert!(!keys.admits(&key[1..]));
             assert!(!keys.admits(&key[..key.len() - 1]));

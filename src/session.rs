@@ -4,6 +4,7 @@
 pub mod actor;
 pub mod backoff;
 pub mod capability;
+pub mod client;
 pub mod config;
 pub mod dialogue;
 pub mod endpoint;
@@ -14,6 +15,7 @@ pub mod sequencer;
 pub mod socket;
 
 pub use actor::{SessionActor, SessionArguments, SessionMessage};
+pub use client::{ClientOrder, ClientReport};
 pub use config::{SessionConfig, SpeechConfig};
 pub use dialogue::said_within;
 pub use endpoint::Endpoint;
@@ -132,6 +134,8 @@ pub enum SessionEvent {
     },
     /// A response ended.
     ResponseDone(ResponseEnd),
+    /// What came of something that a client asked for.
+    Client(ClientReport),
     /// The model owes nothing more: no response is under way, wanted, or waiting for a tool.
     Settled {
         /// The turn that was the last to be begun.

@@ -14,7 +14,8 @@ use ractor::{Actor, ActorRef, SpawnErr};
 use tokio::sync::oneshot;
 
 use crate::call::{
-    BrowserStart, CallDependencies, CallError, CallHandle, CallSnapshot, CallState, PhoneStart, VoiceStart,
+    BrowserStart, CallDependencies, CallError, CallHandle, CallSnapshot, CallState, PhoneStart,
+    RealtimeStart, VoiceStart,
 };
 use crate::id::{CallId, PersonaKey};
 use crate::store::{BusinessProfile, StoreError};
@@ -168,10 +169,26 @@ impl Switchboard {
         id: &CallId,
         start: BrowserStart,
     ) -> Result<CallHandle, SwitchboardError> {
+        self.call_of(id, VoiceStart::Browser(start)).await
+    }
+
+    /// The call of this id of a Realtime client, as [`Switchboard::browser_call`].
+    ///
+    /// # Errors
+    /// As [`Switchboard::phone_call`].
+    pub async fn realtime_call(
+        &self,
+        id: &CallId,
+        start: RealtimeStart,
+    ) -> Result<CallHandle, SwitchboardError> {
+        self.call_of(id, VoiceStart::Realtime(start)).await
+    }
+
+    async fn call_of(&self, id: &CallId, start: VoiceStart) -> Result<CallHandle, SwitchboardError> {
         if let Some(handle) = self.existing(id).await? {
             return Ok(handle);
         }
-        let opening = Opening::Voice(VoiceStart::Browser(start));
+        let opening = Opening::Voice(start);
         self.ask(|reply| SwitchboardMessage::Start { id: id.clone(), opening, reply }).await
     }
 

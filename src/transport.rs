@@ -10,10 +10,16 @@ pub mod twilio;
 pub use cut::Cut;
 pub use text::{TextCommand, TextLine, TextMessage};
 
+use std::any::Any;
+
 use crate::id::{PersonaKey, ResponseId};
+use crate::protocol::realtime::Asked;
+
+/// What a connection takes up for as long as it is open. The line only keeps it.
+pub type Place = Box<dyn Any + Send + Sync>;
 
 /// What a line reports to its call.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum TransportEvent {
     /// The caller said something, in writing.
     Said {
@@ -33,7 +39,7 @@ impl From<LineEvent> for TransportEvent {
 }
 
 /// What a line that carries voices reports to its call. Audio is not among it: that flows through the lane.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum LineEvent {
     /// A stream of this call is up: the caller can hear and be heard. A later one takes the place of an earlier.
     StreamUp,
@@ -48,6 +54,8 @@ pub enum LineEvent {
     Wrote(String),
     /// The caller wants to speak with this persona.
     Wants(PersonaKey),
+    /// A client asks for something.
+    Asked(Asked),
     /// The persona can be heard: the first audio after silence was written.
     Playing,
     /// Everything that was written has been played, as far as the line knows.

@@ -37,6 +37,8 @@ pub(super) struct CallerQueue {
     sayings: VecDeque<(ItemId, usize)>,
     capacity: usize,
     is_speaking: bool,
+    /// Whoever speaks says themselves when they have: everything counts until then.
+    keeps_all: bool,
     /// Which of those that have listened listens now.
     listener: u64,
 }
@@ -61,6 +63,7 @@ impl CallerQueue {
             capacity: capacity.max(1),
             is_speaking: false,
             listener: 0,
+            keeps_all: false,
         }
     }
 
@@ -127,6 +130,16 @@ impl CallerQueue {
         self.is_speaking = true;
     }
 
+    /// Whether all that was given is kept until it is understood.
+    pub(super) fn keep_all(&mut self, keeps_all: bool) {
+        self.keeps_all = keeps_all;
+    }
+
+    /// Another format: so many characters are given again to another socket.
+    pub(super) fn set_pre_roll(&mut self, chars: usize) {
+        self.measure.pre_roll = chars;
+    }
+
     pub(super) fn is_speaking(&self) -> bool {
         self.is_speaking
     }
@@ -165,7 +178,7 @@ impl CallerQueue {
     }
 
     fn forget_silence(&mut self) {
-        if self.is_speaking || !self.sayings.is_empty() {
+        if self.is_speaking || self.keeps_all || !self.sayings.is_empty() {
             return;
         }
         let keep = self.measure.pre_roll;

@@ -12,6 +12,8 @@ use crate::id::{ItemId, ResponseId};
 const MAX_BYTES: usize = 8 << 20;
 /// So many interrupted responses are remembered: what comes of older ones has come.
 const REMEMBERED: usize = 16;
+/// Of so many messages it is remembered how much audio came.
+const MEASURED: usize = 64;
 
 /// Which message audio belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,6 +75,8 @@ pub(super) struct PersonaQueue {
     capacity: usize,
     /// The message that spoke last, and how much base64 has come of it.
     last: Option<(Arc<Spoken>, u64)>,
+    /// How much base64 came of the messages before.
+    lengths: VecDeque<(Arc<Spoken>, u64)>,
     /// Audio came that may still be heard, here or on the line.
     is_sounding: bool,
     interrupted: VecDeque<ResponseId>,
@@ -85,6 +89,7 @@ impl PersonaQueue {
             bytes: 0,
             capacity: capacity.max(1),
             last: None,
+            lengths: VecDeque::new(),
             is_sounding: false,
             interrupted: VecDeque::new(),
         }
@@ -126,8 +131,24 @@ impl PersonaQueue {
         };
         match &mut self.last {
             Some((last, length)) if Arc::ptr_eq(last, of) || last == of => *length += payload.len() as u64,
-            other => *other = Some((Arc::clone(of), payload.len() as u64)),
+            other => {
+                let before = other.replace((Arc::clone(of), payload.len() as u64));
+                self.measured(before);
+            }
         }
+    }
+
+    fn measured(&mut self, message: Option<(Arc<Spoken>, u64)>) {
+        if self.lengths.len() == MEASURED {
+            self.lengths.pop_front();
+        }
+        self.lengths.extend(message);
+    }
+
+    /// How much base64 came of this message.
+    pub(super) fn received_of(&self, item: &ItemId) -> Option<u64> {
+        let all = self.last.iter().chain(self.lengths.iter().rev());
+        all.filter(|(of, _)| of.item == *item).map(|(_, length)| *length).next()
     }
 
     pub(super) fn is_sounding(&self) -> bool {
@@ -145,15 +166,17 @@ impl PersonaQueue {
 
     /// Nothing more comes of what spoke last: its socket is gone.
     pub(super) fn end(&mut self) {
-        if let Some((last, _)) = self.last.take() {
+        if let Some((last, length)) = self.last.take() {
             self.refuse(&last.response);
+            self.measured(Some((Arc::clone(&last), length)));
             self.waiting.push_back(Speech::End { of: last });
         }
     }
 
     pub(super) fn interrupt(&mut self, active: Option<&ResponseId>) -> Vec<Unheard> {
-        if let Some((last, _)) = self.last.take() {
+        if let Some((last, length)) = self.last.take() {
             self.refuse(&last.response);
+            self.measured(Some((last, length)));
         }
         active.into_iter().for_each(|active| self.refuse(active));
         self.is_sounding = false;

@@ -3,6 +3,7 @@
 
 mod alarm;
 mod children;
+mod client;
 mod cutting;
 mod line;
 mod message;
@@ -52,10 +53,11 @@ use crate::session::{SessionActor, SessionArguments, SessionConfig, SessionMessa
 use crate::store::BusinessProfile;
 use crate::transport::TransportEvent;
 use crate::transport::browser::BrowserMessage;
+use crate::transport::realtime::RealtimeMessage;
 
 pub use self::message::{
-    BrowserDesk, CallArguments, CallDependencies, CallLimits, CallMessage, Due, PhoneDesk, ReplySink,
-    TextLineMessage,
+    BrowserDesk, CallArguments, CallDependencies, CallLimits, CallMessage, Due, PhoneDesk, RealtimeDesk,
+    ReplySink, TextLineMessage,
 };
 
 /// A stopping child has this long.
@@ -314,11 +316,14 @@ impl CallData {
             CallMessage::BelongsTo(business) => self.on_belongs_to(business),
             CallMessage::Phone(order) => self.on_phone_order(order),
             CallMessage::Browser(stream) => self.attach(LineOrder::Browser(BrowserMessage::Attach(stream))),
+            CallMessage::Realtime(stream) => {
+                self.attach(LineOrder::Realtime(RealtimeMessage::Attach(stream)));
+            }
             CallMessage::Transport(TransportEvent::Line(event)) => self.on_line_event(event),
             CallMessage::Transport(TransportEvent::Said { saying, text }) => {
                 self.ask(Request::Say { saying, text });
             }
-            CallMessage::Refused(error) => self.show_refusal(&error),
+            CallMessage::Refused { error, event_id } => self.show_refusal(&error, event_id),
             CallMessage::Session(event) => self.on_session(event),
             CallMessage::Persona(event) => self.on_persona(event),
             CallMessage::Written(Written { through }) => self.on_written(through),

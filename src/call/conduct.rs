@@ -52,6 +52,10 @@ struct Speech {
 #[derive(Debug)]
 pub struct Conduct {
     manners: PhoneManners,
+    /// The caller speaks first, and is not spoken to unasked: neither in silence nor at the end.
+    is_reserved: bool,
+    /// Whether the caller's speech stops the persona.
+    stops_for_speech: bool,
     /// A persona is there to speak.
     is_ready: bool,
     line: Line,
@@ -86,6 +90,8 @@ impl Conduct {
         let (line, action) = Line::expected();
         let conduct = Self {
             manners: PhoneManners::default(),
+            is_reserved: false,
+            stops_for_speech: true,
             is_ready: false,
             line,
             plan: Plan::Talk,
@@ -108,6 +114,24 @@ impl Conduct {
         (conduct, vec![action])
     }
 
+    /// The caller is a program that leads: it is greeted only if it wants that, and otherwise not spoken to unasked. How
+    /// long it may be silent, and stay, is for its line to say.
+    pub fn reserve(&mut self, greets: bool) {
+        self.is_reserved = true;
+        self.has_met = !greets;
+    }
+
+    /// Whether the caller's speech stops the persona.
+    pub fn stop_for_speech(&mut self, stops: bool) {
+        self.stops_for_speech = stops;
+    }
+
+    /// What was being heard of the caller is forgotten.
+    pub fn on_speech_forgotten(&mut self) -> Vec<VoiceAction> {
+        self.speech = None;
+        self.settle(Vec::new())
+    }
+
     /// A persona is there to speak. `has_met`: the caller was greeted before, since the call goes on from its
     /// journal. Said again, it is only another persona.
     pub fn on_ready(&mut self, manners: PhoneManners, has_met: bool) -> Vec<VoiceAction> {
@@ -117,11 +141,12 @@ impl Conduct {
         }
         self.was_gone = has_met;
         self.has_met |= has_met || self.plan != Plan::Talk;
-        let announced = self.manners.max_call.saturating_sub(ANNOUNCED_AHEAD);
-        let mut actions = vec![
-            VoiceAction::Arm(VoiceTimer::EndingSoon, announced),
-            VoiceAction::Arm(VoiceTimer::MaxCall, self.manners.max_call),
-        ];
+        let mut actions = Vec::new();
+        if !self.is_reserved {
+            let announced = self.manners.max_call.saturating_sub(ANNOUNCED_AHEAD);
+            actions.push(VoiceAction::Arm(VoiceTimer::EndingSoon, announced));
+            actions.push(VoiceAction::Arm(VoiceTimer::MaxCall, self.manners.max_call));
+        }
         actions.extend(self.meet());
         self.settle(actions)
     }
@@ -140,6 +165,8 @@ impl Conduct {
     fn first_words(&mut self) -> Option<Occasion> {
         if !std::mem::replace(&mut self.has_met, true) {
             Some(Occasion::Greeting)
+        } else if self.is_reserved {
+            None
         } else if std::mem::take(&mut self.is_overdue) {
             Some(Occasion::Goodbye)
         } else if std::mem::take(&mut self.nobody_came) {
@@ -204,8 +231,8 @@ impl Conduct {
         self.speeches += 1;
         self.nudged = 0;
         let number = self.speeches;
-        let speaks_over = self.is_answering || self.is_audible;
-        let must_last = speaks_over && !self.manners.min_speech.is_zero();
+        let speaks_over = (self.is_answering || self.is_audible) && self.stops_for_speech;
+        let must_last = speaks_over && !self.is_reserved && !self.manners.min_speech.is_zero();
         self.speech = Some(Speech { number, counts: !must_last });
         let actions = if must_last {
             vec![VoiceAction::Arm(VoiceTimer::Speech(number), self.manners.min_speech)]
@@ -285,7 +312,7 @@ impl Conduct {
     fn yield_to_caller(&mut self) -> Vec<VoiceAction> {
         let speaks = self.speech.is_some_and(|speech| speech.counts);
         let yields = matches!(self.plan, Plan::Talk | Plan::Leave(EndReason::Silence | EndReason::Assistant));
-        if speaks && yields { self.stop_for_caller() } else { Vec::new() }
+        if speaks && yields && self.stops_for_speech { self.stop_for_caller() } else { Vec::new() }
     }
 
     /// Whether the caller speaks now.
@@ -386,6 +413,10 @@ impl Conduct {
 
     /// What follows from how things stand now.
     fn settle(&mut self, mut actions: Vec<VoiceAction>) -> Vec<VoiceAction> {
+        if self.is_reserved {
+            let is_asked = |action: &VoiceAction| !matches!(action, VoiceAction::Say(occasion) if *occasion != Occasion::Greeting);
+            actions.retain(is_asked);
+        }
         match self.plan {
             Plan::Talk | Plan::Leave(_) | Plan::PutThrough(_) => {}
             // Nobody is there to hear it.
@@ -405,7 +436,7 @@ impl Conduct {
         match self.plan.clone() {
             Plan::Leave(reason) => actions.extend(self.leave(reason)),
             Plan::PutThrough(dial) => actions.extend(self.put_through(dial)),
-            Plan::Talk if !self.is_silence_timed => {
+            Plan::Talk if !self.is_silence_timed && !self.is_reserved => {
                 self.is_silence_timed = true;
                 self.silences += 1;
                 actions.push(VoiceAction::Arm(VoiceTimer::Silence(self.silences), self.manners.idle));

@@ -22,6 +22,13 @@ pub enum Request {
         /// As this item.
         item_id: ItemId,
     },
+    /// A client wants an answer to what stands in the conversation: a turn.
+    Respond {
+        /// Aloud, or in writing; as the session when absent.
+        is_spoken: Option<bool>,
+        /// What it wants repeated with the response.
+        metadata: Vec<(String, String)>,
+    },
     /// The service wants the persona to act on something: a turn.
     Prompt {
         /// What the persona is told.

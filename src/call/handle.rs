@@ -10,6 +10,7 @@ use super::{CallError, CallMessage, CallSnapshot, CallState, Taken};
 use crate::id::{CallId, PersonaKey};
 use crate::store::BusinessProfile;
 use crate::transport::browser::BrowserStream;
+use crate::transport::realtime::RealtimeStream;
 use crate::transport::text::{TextMessage, TextTaken};
 use crate::transport::twilio::MediaStream;
 
@@ -135,6 +136,14 @@ impl CallHandle {
     /// The call is gone.
     pub fn attach_browser(&self, stream: BrowserStream) -> Result<(), CallError> {
         self.tell(CallMessage::Browser(Box::new(stream)))
+    }
+
+    /// Hands a Realtime client's connection to the call. It takes the place of the one before, if that is still there.
+    ///
+    /// # Errors
+    /// The call is gone.
+    pub fn attach_realtime(&self, stream: RealtimeStream) -> Result<(), CallError> {
+        self.tell(CallMessage::Realtime(Box::new(stream)))
     }
 
     /// What Twilio shall do next: the stream has ended, or a human who was dialled has (`dialled`).

@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::event::{CallEvent, Logged, PersonaCause, PhoneFacts};
 use super::handoff::Handoffs;
+use super::voice::REALTIME;
 use crate::id::{BusinessId, ItemId, PersonaKey, ToolCallId};
 use crate::persona::Carry;
 use crate::session::Content;
@@ -152,7 +153,7 @@ impl Conversation {
                 self.turns = turn;
                 self.cut_turn = Some(turn);
                 self.has_begun_to_answer = false;
-                self.turn_begins = self.contents.len();
+                self.turn_begins = self.contents.len() - self.put_before_turn();
                 if self.begins.len() == MAX_LATE {
                     self.begins.pop_front();
                 }
@@ -202,9 +203,22 @@ impl Conversation {
         }
     }
 
+    /// How much the caller put into the conversation before asking for an answer, as only a Realtime client does: it
+    /// belongs to the turn that begins.
+    fn put_before_turn(&self) -> usize {
+        if self.transport != REALTIME {
+            return 0;
+        }
+        self.contents.iter().rev().take_while(|content| matches!(content, Content::Caller(_))).count()
+    }
+
     /// What the caller said is often written down after its answer, and after the next turn began: it belongs where
     /// its own turn begins.
     fn transcribed(&mut self, turn: u64, text: String) {
+        if turn > self.turns {
+            // It was said before its turn begins.
+            return self.push(Content::Caller(text));
+        }
         let known = self.begins.iter().find(|(begun, _)| *begun == turn).map(|(_, begins)| *begins);
         let at = known.unwrap_or(self.turn_begins).min(self.contents.len());
         self.contents.insert(at, Content::Caller(text));

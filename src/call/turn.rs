@@ -112,6 +112,11 @@ impl Turn {
         self.status = TurnStatus::Cancelled;
     }
 
+    /// Whether it was stopped before its end.
+    pub fn is_cancelled(&self) -> bool {
+        self.status == TurnStatus::Cancelled
+    }
+
     /// The call ended before the turn did.
     pub fn cancel(&mut self) {
         self.status = TurnStatus::Cancelled;

@@ -12,6 +12,8 @@ use crate::store::{BusinessProfile, Lookup};
 pub(crate) const PHONE: &str = "twilio";
 /// The kind of line of a browser.
 pub(crate) const BROWSER: &str = "browser";
+/// The kind of line of a client that speaks OpenAI's Realtime protocol.
+pub(crate) const REALTIME: &str = "realtime";
 /// The kind of line of a text call.
 pub(crate) const TEXT: &str = "text";
 
@@ -22,6 +24,8 @@ pub enum VoiceStart {
     Phone(PhoneStart),
     /// Someone speaks from a browser.
     Browser(BrowserStart),
+    /// A client speaks OpenAI's Realtime protocol.
+    Realtime(RealtimeStart),
 }
 
 /// What a call from a browser begins with.
@@ -31,6 +35,17 @@ pub struct BrowserStart {
     pub persona: Option<PersonaKey>,
     /// Whose caller it is.
     pub business: Option<Arc<BusinessProfile>>,
+}
+
+/// What a call of a Realtime client begins with.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RealtimeStart {
+    /// Who speaks; the default persona when absent.
+    pub persona: Option<PersonaKey>,
+    /// Whose caller it is.
+    pub business: Option<Arc<BusinessProfile>>,
+    /// Whether the persona speaks first. The clients of others expect to do so themselves.
+    pub greets: bool,
 }
 
 impl VoiceStart {
@@ -43,6 +58,9 @@ impl VoiceStart {
         match phone {
             Some(facts) => Some(Self::Phone(PhoneStart::recalled(facts, business))),
             None if transport == BROWSER => Some(Self::Browser(BrowserStart { persona: None, business })),
+            None if transport == REALTIME => {
+                Some(Self::Realtime(RealtimeStart { persona: None, business, greets: false }))
+            }
             None => None,
         }
     }
@@ -52,6 +70,7 @@ impl VoiceStart {
         match self {
             Self::Phone(_) => PHONE,
             Self::Browser(_) => BROWSER,
+            Self::Realtime(_) => REALTIME,
         }
     }
 
@@ -59,7 +78,7 @@ impl VoiceStart {
     pub fn phone(&self) -> Option<&PhoneStart> {
         match self {
             Self::Phone(start) => Some(start),
-            Self::Browser(_) => None,
+            Self::Browser(_) | Self::Realtime(_) => None,
         }
     }
 
@@ -67,7 +86,7 @@ impl VoiceStart {
     pub fn phone_mut(&mut self) -> Option<&mut PhoneStart> {
         match self {
             Self::Phone(start) => Some(start),
-            Self::Browser(_) => None,
+            Self::Browser(_) | Self::Realtime(_) => None,
         }
     }
 
@@ -81,6 +100,7 @@ impl VoiceStart {
         match self {
             Self::Phone(start) => start.persona.as_ref(),
             Self::Browser(start) => start.persona.as_ref(),
+            Self::Realtime(start) => start.persona.as_ref(),
         }
     }
 
@@ -89,6 +109,7 @@ impl VoiceStart {
         match self {
             Self::Phone(start) => start.business.as_ref(),
             Self::Browser(start) => start.business.as_ref(),
+            Self::Realtime(start) => start.business.as_ref(),
         }
     }
 
@@ -101,13 +122,17 @@ impl VoiceStart {
     pub fn caller_facts(&self, can_transfer: bool) -> CallerFacts {
         match self {
             Self::Phone(start) => start.caller_facts(can_transfer),
-            Self::Browser(start) => CallerFacts {
-                transport: Transport::Browser,
-                number: None,
-                language: start.business.as_ref().and_then(|business| business.language.clone()),
-                business: start.business.clone(),
-                can_transfer: false,
-            },
+            // To a persona, a client of this kind is a caller who speaks, hears and reads, as at a browser.
+            Self::Browser(_) | Self::Realtime(_) => {
+                let business = self.business().cloned();
+                CallerFacts {
+                    transport: Transport::Browser,
+                    number: None,
+                    language: business.as_ref().and_then(|business| business.language.clone()),
+                    business,
+                    can_transfer: false,
+                }
+            }
         }
     }
 }

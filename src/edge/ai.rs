@@ -191,7 +191,7 @@ impl Edge {
 }
 
 /// Whether a call belongs to this business, once it knows whose it is.
-async fn belongs_to(call: &CallHandle, business: &BusinessId) -> Result<(), ApiError> {
+pub(super) async fn belongs_to(call: &CallHandle, business: &BusinessId) -> Result<(), ApiError> {
     let mut watch = call.watch();
     // One that sleeps without a business has just been told of this one.
     let knows = watch.wait_for(|call| {

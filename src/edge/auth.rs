@@ -8,7 +8,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::error::ApiError;
-use crate::secret::ApiKeys;
+use super::gate::{Gate, Guest};
 
 const ASK: HeaderValue = HeaderValue::from_static("Bearer realm=\"ai-realtime\"");
 const ASK_AGAIN: HeaderValue =
@@ -18,40 +18,63 @@ const ASK_AGAIN: HeaderValue =
 const KEY_SUBPROTOCOL: &str = "openai-insecure-api-key.";
 
 /// Lets a request pass that shows a key, or every one when there are no keys.
-pub(super) async fn require_key(State(keys): State<Arc<ApiKeys>>, request: Request, next: Next) -> Response {
+pub(super) async fn require_key(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
     let shown = bearer(request.headers());
-    admit(&keys, shown.map(ToOwned::to_owned).as_deref(), request, next).await
+    let (guest, has_shown) = (gate.admit(shown), shown.is_some());
+    admit(guest, has_shown, request, next).await
 }
 
-/// The same for a WebSocket, which may show its key as a subprotocol: a browser's can send no header.
+/// The same for a WebSocket, which may show its key as a subprotocol, since a browser's can send no header; and for
+/// which a client secret is good, too.
 pub(super) async fn require_key_of_socket(
-    State(keys): State<Arc<ApiKeys>>,
+    State(gate): State<Arc<Gate>>,
     request: Request,
     next: Next,
 ) -> Response {
     let shown = bearer(request.headers()).or_else(|| offered(request.headers()));
-    admit(&keys, shown.map(ToOwned::to_owned).as_deref(), request, next).await
+    let (guest, has_shown) = (gate.admit_socket(shown), shown.is_some());
+    admit(guest, has_shown, request, next).await
 }
 
-async fn admit(keys: &ApiKeys, shown: Option<&str>, request: Request, next: Next) -> Response {
-    if keys.is_empty() || shown.is_some_and(|key| keys.admits(key)) {
-        return next.run(request).await;
+/// Whoever is behind a door finds its guest among the request's extensions.
+async fn admit(guest: Option<Guest>, has_shown: bool, mut request: Request, next: Next) -> Response {
+    let Some(guest) = guest else {
+        return with_challenge(no_key(), has_shown);
+    };
+    request.extensions_mut().insert(guest);
+    next.run(request).await
+}
+
+/// An answer to who is not let in; one who showed no key, or a wrong one, is asked for one.
+pub(super) fn with_challenge(refused: ApiError, has_shown: bool) -> Response {
+    let mut response = refused.into_response();
+    if response.status() == StatusCode::UNAUTHORIZED {
+        let ask = if has_shown { ASK_AGAIN } else { ASK };
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, ask);
     }
-    let ask = if shown.is_some() { ASK_AGAIN } else { ASK };
+    response
+}
+
+/// What is wrong with a request that shows no key, or a wrong one.
+pub(super) fn no_key() -> ApiError {
     let sentence = "this route needs a key: send the header `Authorization: Bearer <key>` with one of \
                     AI_REALTIME_API_KEYS";
-    let refused = ApiError::new(StatusCode::UNAUTHORIZED, "unauthorized", sentence);
-    ([(header::WWW_AUTHENTICATE, ask)], refused).into_response()
+    ApiError::new(StatusCode::UNAUTHORIZED, "unauthorized", sentence)
 }
 
 /// The key among the subprotocols that are offered.
-fn offered(headers: &HeaderMap) -> Option<&str> {
-    let lists = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter();
-    let offers = lists.filter_map(|list| list.to_str().ok()).flat_map(|list| list.split(','));
-    offers.map(str::trim).find_map(|offer| offer.strip_prefix(KEY_SUBPROTOCOL))
+pub(super) fn offered(headers: &HeaderMap) -> Option<&str> {
+    offers(headers).find_map(|offer| offer.strip_prefix(KEY_SUBPROTOCOL))
 }
 
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+/// The subprotocols that are offered.
+pub(super) fn offers(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    let lists = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter();
+    lists.filter_map(|list| list.to_str().ok()).flat_map(|list| list.split(',')).map(str::trim)
+}
+
+/// The key in the header.
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (scheme, key) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
 }
@@ -66,13 +89,20 @@ mod tests {
     use axum::routing::get;
     use tower::ServiceExt;
 
+    use crate::config::Config;
+    use crate::secret::ApiKeys;
+
     const KEY: &str = "0123456789abcdef-key";
+
+    fn gate(keys: ApiKeys) -> Gate {
+        Gate::new(keys, &Config::load(|_| None).unwrap().realtime)
+    }
 
     async fn answer(keys: &str, authorization: Option<&str>) -> (u16, Option<String>) {
         let keys = if keys.is_empty() { ApiKeys::default() } else { ApiKeys::parse(keys).unwrap() };
         let router = Router::new()
             .route("/", get(|| async { "in" }))
-            .route_layer(from_fn_with_state(Arc::new(keys), require_key));
+            .route_layer(from_fn_with_state(Arc::new(gate(keys)), require_key));
         let mut request = axum::http::Request::get("/");
         if let Some(value) = authorization {
             request = request.header("authorization", value);

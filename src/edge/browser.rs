@@ -4,6 +4,7 @@ mod origin;
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{WebSocket, WebSocketUpgrade};
@@ -13,7 +14,10 @@ use axum::response::{Html, IntoResponse, Response};
 use serde::Deserialize;
 
 use super::Edge;
+use super::ai::belongs_to;
 use super::error::{ApiError, ErrorBody, Fields, KeyRefusals};
+use super::gate::{Guest, Seat};
+use super::realtime::handshake;
 use crate::call::{BrowserStart, CallError, CallHandle};
 use crate::id::{CallId, PersonaKey};
 use crate::protocol::browser::ServerMessage;
@@ -38,6 +42,14 @@ pub(super) struct Wishes {
     persona: Option<PersonaKey>,
 }
 
+/// Someone who was let in, and what they get.
+struct Entry {
+    id: CallId,
+    persona: Option<PersonaKey>,
+    guest: Guest,
+    seat: Seat,
+}
+
 /// Speak from a browser
 ///
 /// A WebSocket of JSON messages; audio is base64 of 16-bit little-endian PCM, 24 kHz, mono. In: `audio {data}`,
@@ -56,51 +68,78 @@ pub(super) struct Wishes {
     responses(
         (status = 101, description = "The protocol above"),
         (status = 400, description = "`invalid_value`: a session id that can be none", body = ErrorBody),
-        (status = 403, description = "`origin_not_allowed`: a page of another origin", body = ErrorBody),
+        (status = 403, description = "`origin_not_allowed`: a page of another origin; `not_granted`: the client secret \
+            was made for another call or persona", body = ErrorBody),
         (status = 426, description = "`upgrade_required`: this is no WebSocket's upgrade", body = ErrorBody),
+        (status = 429, description = "`rate_limited`: the key has too many connections, or opened too many",
+            body = ErrorBody),
         KeyRefusals,
     ),
 )]
 pub(super) async fn audio(
     State(edge): State<Arc<Edge>>,
+    Extension(guest): Extension<Guest>,
     Path(session_id): Path<String>,
     wishes: Result<Query<Wishes>, QueryRejection>,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, ApiError> {
-    if !edge.state.origins.allow(&headers) {
-        refused("origin");
-        let sentence = "pages of this origin may not connect: name it in ALLOWED_ORIGINS";
-        return Err(ApiError::new(StatusCode::FORBIDDEN, "origin_not_allowed", sentence));
-    }
+    check_origin(&edge, &headers).inspect_err(|_| refused("origin"))?;
     let id: CallId = session_id.parse().map_err(|_| invalid_id())?;
     let upgrade = upgrade.map_err(|_| no_upgrade())?;
     // Of what cannot be read nothing is wished.
-    let wishes = wishes.map(|Query(wishes)| wishes).unwrap_or_default();
-    Ok(tuned(upgrade).protocols(SUBPROTOCOLS).on_upgrade(move |socket| admit(edge, id, wishes, socket)))
+    let Wishes { persona } = wishes.map(|Query(wishes)| wishes).unwrap_or_default();
+    let wished = handshake::Wishes { persona, call_id: Some(id.clone()), ..handshake::Wishes::default() };
+    let persona = guest.settle(wished).inspect_err(|_| refused("grant"))?.persona;
+    let seat = edge.gate.seat(&guest).inspect_err(|_| refused("crowded"))?;
+    let entry = Entry { id, persona, guest, seat };
+    Ok(tuned(upgrade).protocols(SUBPROTOCOLS).on_upgrade(move |socket| admit(edge, entry, socket)))
+}
+
+/// Whether a page of this origin may connect.
+///
+/// # Errors
+/// What to tell its browser.
+pub(super) fn check_origin(edge: &Edge, headers: &HeaderMap) -> Result<(), ApiError> {
+    if edge.state.origins.allow(headers) {
+        return Ok(());
+    }
+    let sentence = "pages of this origin may not connect: name it in ALLOWED_ORIGINS";
+    Err(ApiError::new(StatusCode::FORBIDDEN, "origin_not_allowed", sentence))
 }
 
 /// Hands a new connection to its call, or says why not and closes it.
-async fn admit(edge: Arc<Edge>, id: CallId, wishes: Wishes, socket: WebSocket) {
-    match find_call(&edge, &id, wishes).await {
+async fn admit(edge: Arc<Edge>, entry: Entry, socket: WebSocket) {
+    match find_call(&edge, &entry).await {
         // A call that is gone closes the socket with the message.
-        Ok(call) => drop(call.attach_browser(BrowserStream { socket })),
+        Ok(call) => drop(call.attach_browser(BrowserStream { socket, place: Box::new(entry.seat) })),
         Err((why, code)) => turn_away(socket, &why, code).await,
     }
 }
 
-async fn find_call(edge: &Edge, id: &CallId, wishes: Wishes) -> Result<CallHandle, (ServerMessage, u16)> {
-    let switchboard = &edge.state.switchboard;
+async fn find_call(edge: &Edge, entry: &Entry) -> Result<CallHandle, (ServerMessage, u16)> {
+    let (switchboard, id) = (&edge.state.switchboard, &entry.id);
     // Whose caller it is has to be known of a new call only: nobody who comes back waits for the store.
     let call = match switchboard.existing(id).await.map_err(turned_away)? {
         Some(call) => call,
         None => {
-            let business = edge.state.directory.unnamed().await.map_err(|error| unlisted(&error.into()))?;
-            let start = BrowserStart { persona: wishes.persona, business };
+            let business = edge.business_of(&entry.guest).await.map_err(|error| unlisted(&error.into()))?;
+            let start = BrowserStart { persona: entry.persona.clone(), business };
             switchboard.browser_call(id, start).await.map_err(turned_away)?
         }
     };
-    of_a_browser(call)
+    let call = of_a_browser(call)?;
+    if let Some(business) = entry.guest.business_id() {
+        belongs_to(&call, business).await.map_err(|error| foreign(&error))?;
+    }
+    Ok(call)
+}
+
+/// The call is not one of the business the client's secret was made for.
+fn foreign(error: &ApiError) -> (ServerMessage, u16) {
+    refused("business");
+    let code = if error.is_passing() { LATER } else { REFUSED };
+    (ServerMessage::error(error.code(), error.sentence()), code)
 }
 
 /// It could not be looked up whose caller this is.
@@ -141,7 +180,7 @@ fn invalid_id() -> ApiError {
     ApiError::bad_request("invalid_value", format!("the session id {problem}"), fields)
 }
 
-fn no_upgrade() -> ApiError {
+pub(super) fn no_upgrade() -> ApiError {
     let sentence = "this is a WebSocket: ask with the headers of an upgrade";
     ApiError::new(StatusCode::UPGRADE_REQUIRED, "upgrade_required", sentence)
 }

@@ -27,6 +27,7 @@ const PAGE_POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style
         (name = "Conversation", description = "Speak to a call, and choose who answers"),
         (name = "Calls", description = "Look at calls, follow, place, transfer and end them"),
         (name = "Browser", description = "Speak from a browser"),
+        (name = "Realtime", description = "Speak by OpenAI's own clients"),
         (name = "Businesses", description = "Whose calls are taken, and how they are answered"),
         (name = "Records", description = "Look calls up: the log, transcripts, what they cost"),
         (name = "Knowledge", description = "What callers are answered from"),

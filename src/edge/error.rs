@@ -118,6 +118,16 @@ impl ApiError {
         self.body.code
     }
 
+    /// What to do, in words.
+    pub(super) fn sentence(&self) -> &str {
+        &self.body.error
+    }
+
+    /// Whether the same may be asked for again later.
+    pub(super) fn is_passing(&self) -> bool {
+        self.status.is_server_error() || self.status == StatusCode::TOO_MANY_REQUESTS
+    }
+
     /// What is told.
     pub(super) fn body(&self) -> &ErrorBody {
         &self.body

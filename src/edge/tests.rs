@@ -115,7 +115,9 @@ fn the_routes_are_these_and_only_these_are_open() {
             "GET /metrics",
             "GET /openapi.json open",
             "GET /readyz open",
+            "GET /realtime",
             "GET /try open",
+            "GET /v1/realtime",
             "GET /ws/audio/{session_id}",
             "POST /ai/calls",
             "POST /ai/calls/{call_id}/transfer",
@@ -128,6 +130,7 @@ fn the_routes_are_these_and_only_these_are_open() {
             "POST /api/twilio/status open",
             "POST /api/twilio/voice open",
             "POST /api/twilio/whisper open",
+            "POST /v1/realtime/client_secrets",
             "PUT /api/businesses/{id}",
             "PUT /api/config/{key}",
         ]

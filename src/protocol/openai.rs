@@ -8,10 +8,11 @@ mod client;
 mod parts;
 mod server;
 
-pub use audio::{APPEND, SpeechFrame, speech};
+pub use audio::{APPEND, CLEAR, COMMIT, SpeechFrame, speech};
 pub use client::{
-    AudioInputPatch, AudioOutputPatch, AudioPatch, ClientEvent, ContentPart, FunctionTool, Modality, NewItem,
-    ResponseMetadata, ResponseParams, Role, SessionPatch, Transcription, TurnDetection,
+    AudioInputPatch, AudioOutputPatch, AudioPatch, ClientEvent, ContentPart, FunctionTool, MeaningDetection,
+    Modality, NewItem, ResponseMetadata, ResponseParams, Role, SessionPatch, Transcription, TurnDetection,
+    VolumeDetection,
 };
 pub use parts::{
     ApiError, EchoedSession, EchoedTool, Item, ItemPart, Metadata, Response, StatusDetails, TokenDetails,

@@ -1,5 +1,7 @@
 //! What the model says of itself.
 
+use serde_json::Value;
+
 use super::model::Scene;
 use super::toolbox::{Kind, Parameter, Tool};
 use super::words::{identifier_words, stems};
@@ -107,6 +109,9 @@ pub(super) fn unheard(audio_ms: u64) -> String {
 /// What a system message that came last wants said: what stands in it between straight quotation marks, or which
 /// keys the caller has pressed.
 pub(super) fn prompted(told: &str) -> Option<String> {
+    if told.starts_with(CLAIMS) {
+        return introduced(told);
+    }
     let quoted = told.split('"').nth(1).filter(|_| told.matches('"').count() > 1);
     if let Some(words) = quoted.map(str::trim).filter(|words| !words.is_empty()) {
         return Some(words.to_owned());
@@ -115,6 +120,18 @@ pub(super) fn prompted(told: &str) -> Option<String> {
     let is_key = |key: &char| key.is_ascii_digit() || "*#ABCD".contains(*key);
     let keys: String = after.chars().take_while(is_key).collect();
     (!keys.is_empty()).then(|| format!("You pressed {keys}."))
+}
+
+/// How a system message begins that repeats what a program says of the caller.
+const CLAIMS: &str = "The caller's program says this";
+
+/// Greets a caller of whom something is said, if that is wanted, as what it says is read: as data.
+fn introduced(told: &str) -> Option<String> {
+    told.contains("Greet them").then_some(())?;
+    let claims: Value = told.lines().find_map(|line| serde_json::from_str(line).ok())?;
+    let name = claims["user_info"]["name"].as_str().map_or_else(String::new, |name| format!(" {name}"));
+    let about = claims["intent"].as_str().map_or_else(String::new, |intent| format!(" You want: {intent}."));
+    Some(format!("Hello{name}!{about} How can I help you?"))
 }
 
 /// "You are Mara, …", "You are the AI Waiter for …": the name in it.
@@ -159,6 +176,16 @@ mod tests {
         ] {
             assert_eq!(persona_name(instructions).as_deref(), name);
         }
+    }
+
+    #[test]
+    fn a_caller_of_whom_something_is_said_is_greeted_by_it_when_that_is_wanted() {
+        let claims = r#"The caller's program says this of them:
+{"intent":"a \"quiet\" table","user_info":{"name":"Ana Diaz"}}"#;
+        assert_eq!(prompted(claims), None, "it is only to be known");
+        let opening = format!("{claims}\nThe caller is on the line. Greet them now.");
+        let words = "Hello Ana Diaz! You want: a \"quiet\" table. How can I help you?";
+        assert_eq!(prompted(&opening).as_deref(), Some(words));
     }
 
     #[test]

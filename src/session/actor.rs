@@ -135,6 +135,11 @@ impl Actor for SessionActor {
                 state.dialogue.retract_untaken();
                 vec![Action::Replace(reason)]
             }
+            SessionMessage::Client(order) => {
+                state.wake(&myself);
+                let lane = state.lane.clone();
+                state.dialogue.on_client(order, |item| lane.as_ref()?.received_of(item))
+            }
             SessionMessage::Sleep => state.sleep(),
             SessionMessage::Crash => panic!("as asked"),
             SessionMessage::Own(Own { generation, what }) => match state.links.place(generation) {

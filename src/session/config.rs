@@ -1,17 +1,11 @@
 //! What a session is told to be, and the update that makes it so. Pure.
 
 use crate::protocol::openai::{
-    AudioInputPatch, AudioOutputPatch, AudioPatch, EchoedSession, FunctionTool, Modality, SessionPatch,
-    Transcription, TurnDetection,
+    AudioInputPatch, AudioOutputPatch, AudioPatch, EchoedSession, FunctionTool, MeaningDetection, Modality,
+    SessionPatch, Transcription, TurnDetection, VolumeDetection,
 };
+use crate::protocol::realtime::{Eagerness, Turns};
 use crate::sound::AudioFormat;
-
-/// How loud the caller must be, 0 to 1; the server's own default.
-const THRESHOLD: f64 = 0.5;
-/// Audio before the caller's words that belongs to them; the server's own default.
-const PREFIX_MS: u32 = 300;
-/// Silence that ends the caller's turn; the documented default.
-const SILENCE_MS: u32 = 500;
 
 /// What a session is told to be.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,19 +30,39 @@ pub struct SpeechConfig {
     /// Whether the model's side stops an answer as soon as the caller speaks. Otherwise that is for the call to
     /// decide.
     pub stops_for_speech: bool,
+    /// Who finds the ends of the caller's turns.
+    pub turns: Turns,
+    /// Whether it answers aloud; else it hears, and writes.
+    pub is_spoken: bool,
 }
 
 impl SpeechConfig {
     /// Answers are asked for by us: a response that the server began by itself could slip in between an update and
     /// its confirmation, and be the old persona's.
     fn turn_detection(&self) -> TurnDetection {
-        TurnDetection {
-            kind: "server_vad",
-            threshold: THRESHOLD,
-            prefix_padding_ms: PREFIX_MS,
-            silence_duration_ms: SILENCE_MS,
-            create_response: false,
-            interrupt_response: self.stops_for_speech,
+        let interrupt_response = self.stops_for_speech;
+        match self.turns {
+            Turns::Client => TurnDetection::Off,
+            Turns::ByVolume { threshold, prefix_ms, silence_ms, .. } => {
+                TurnDetection::ByVolume(VolumeDetection {
+                    kind: "server_vad",
+                    threshold,
+                    prefix_padding_ms: prefix_ms,
+                    silence_duration_ms: silence_ms,
+                    create_response: false,
+                    interrupt_response,
+                })
+            }
+            Turns::ByMeaning { eagerness, .. } => TurnDetection::ByMeaning(MeaningDetection {
+                kind: "semantic_vad",
+                eagerness: match eagerness {
+                    Eagerness::Low => "low",
+                    Eagerness::Medium => "medium",
+                    Eagerness::High => "high",
+                },
+                create_response: false,
+                interrupt_response,
+            }),
         }
     }
 
@@ -63,14 +77,15 @@ impl SpeechConfig {
             let output = AudioOutputPatch { format: Some(self.format), voice: Some(self.voice.clone()) };
             return Some(AudioPatch { input: Some(input), output: Some(output) });
         };
-        let detection = (old.stops_for_speech != self.stops_for_speech).then(|| self.turn_detection());
-        let input = detection.map(|turn_detection| AudioInputPatch {
-            format: None,
+        let format = (old.format != self.format).then_some(self.format);
+        let turn_detection = Some(self.turn_detection()).filter(|now| *now != old.turn_detection());
+        let input = (format.is_some() || turn_detection.is_some()).then_some(AudioInputPatch {
+            format,
             transcription: None,
-            turn_detection: Some(turn_detection),
+            turn_detection,
         });
         let voice = (old.voice != self.voice).then(|| self.voice.clone());
-        let output = voice.map(|voice| AudioOutputPatch { format: None, voice: Some(voice) });
+        let output = (format.is_some() || voice.is_some()).then_some(AudioOutputPatch { format, voice });
         (input.is_some() || output.is_some()).then_some(AudioPatch { input, output })
     }
 }
@@ -127,7 +142,8 @@ impl SessionConfig {
     }
 
     fn modality(&self) -> Modality {
-        if self.speech.is_some() { Modality::Audio } else { Modality::Text }
+        let is_spoken = self.speech.as_ref().is_some_and(|speech| speech.is_spoken);
+        if is_spoken { Modality::Audio } else { Modality::Text }
     }
 
     /// What of an echoed session differs from what was asked, if anything that was echoed does.
@@ -179,6 +195,8 @@ pub(super) mod tests {
             voice: voice.into(),
             transcription_model: "gpt-transcribe".into(),
             stops_for_speech: true,
+            turns: Turns::default(),
+            is_spoken: true,
         };
         SessionConfig { speech: Some(speech), ..config(instructions) }
     }
@@ -189,7 +207,10 @@ pub(super) mod tests {
         let first = waiter.patch_from(None).unwrap().audio.unwrap();
         let input = first.input.unwrap();
         assert!(input.format.is_some() && input.transcription.is_some());
-        assert!(input.turn_detection.is_some_and(|vad| !vad.create_response && vad.interrupt_response));
+        let Some(TurnDetection::ByVolume(vad)) = input.turn_detection else {
+            panic!("{:?}", input.turn_detection);
+        };
+        assert!(!vad.create_response && vad.interrupt_response);
         let cfo = spoken("cfo", "cedar");
         let swap = cfo.patch_from(Some(&waiter)).unwrap().audio.unwrap();
         assert_eq!(swap.input, None);
@@ -197,6 +218,26 @@ pub(super) mod tests {
         assert!(cfo.minimal_patch(false).audio.is_none());
         assert!(cfo.minimal_patch(true).audio.unwrap().output.unwrap().format.is_some());
         assert_eq!(cfo.with_voice_of(Some(&waiter)).speech, waiter.speech);
+    }
+
+    #[test]
+    fn what_a_client_chooses_is_said_sparsely() {
+        let before = spoken("waiter", "marin");
+        let mut after = before.clone();
+        let speech = after.speech.as_mut().unwrap();
+        (speech.turns, speech.is_spoken) = (Turns::Client, false);
+        let patch = after.patch_from(Some(&before)).unwrap();
+        assert_eq!((&patch.instructions, &patch.tools), (&None, &None));
+        assert_eq!(patch.output_modalities, Some([Modality::Text]));
+        let audio = serde_json::to_value(patch.audio.unwrap()).unwrap();
+        assert_eq!(audio, json!({"input": {"turn_detection": null}}));
+        let speech = after.speech.as_mut().unwrap();
+        speech.format = AudioFormat::Pcm24k;
+        let audio = after.patch_from(Some(&before)).unwrap().audio.unwrap();
+        assert_eq!(
+            audio.output.unwrap(),
+            AudioOutputPatch { format: Some(AudioFormat::Pcm24k), voice: None }
+        );
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! intents, server events and deadlines come in, actions go out.
 
 mod action;
+mod client;
 mod events;
 mod spoken;
 mod succession;
@@ -12,6 +13,7 @@ mod update;
 use std::collections::{BTreeSet, VecDeque};
 
 use self::action::{CREATED_LIMIT, ITEM_LIMIT};
+use self::client::ClientSide;
 use self::spoken::Spoken;
 use self::update::Update;
 use super::capability::Capability;
@@ -26,8 +28,8 @@ use crate::usage::Usage;
 
 pub use self::action::{Action, Deadline, Notice, RETRY_WAIT};
 pub(super) use self::action::{UPDATE_LIMIT, create_item};
-pub(super) use self::update::refuses_update;
 pub use self::spoken::said_within;
+pub(super) use self::update::refuses_update;
 
 /// A failed response is tried so often again.
 const MAX_RETRIES: u32 = 1;
@@ -94,6 +96,7 @@ pub struct Dialogue {
     age: Age,
     /// The socket that is to take the place of the present one, or of the one that was lost.
     next: Option<Restore>,
+    client: ClientSide,
 }
 
 impl Dialogue {
@@ -125,6 +128,7 @@ impl Dialogue {
             capability,
             age: Age::default(),
             next: None,
+            client: ClientSide::default(),
         }
     }
 
@@ -289,7 +293,8 @@ impl Dialogue {
     fn perform(&mut self, step: Option<Step>, actions: &mut Vec<Action>) {
         match step {
             Some(Step::Create { token }) => {
-                let response = ResponseParams::marked(&token);
+                let output_modalities = self.client.modalities();
+                let response = ResponseParams { output_modalities, ..ResponseParams::marked(&token) };
                 actions.push(Action::Arm(Deadline::Created(token.clone()), CREATED_LIMIT));
                 actions.push(Action::Send(ClientEvent::ResponseCreate { event_id: token, response }));
             }

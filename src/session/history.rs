@@ -1,5 +1,7 @@
 //! What was said, as it must be replayed to another session. Pure.
 
+mod client;
+
 use std::collections::{BTreeSet, VecDeque};
 
 use crate::id::{ItemId, ToolCallId};

@@ -31,6 +31,7 @@ async fn house(max_calls: u32) -> House {
     let model = Rehearsal::start(loopback, RehearsalOptions::default()).await.unwrap();
     let dependencies = CallDependencies {
         browser: Default::default(),
+        realtime: Default::default(),
         store: store.clone(),
         directory: Directory::new(store.clone(), None),
         knowledge: crate::knowledge::Knowledge::new(store.clone(), None),

@@ -17,7 +17,7 @@ use std::time::Duration;
 use axum::extract::ws::{WebSocket, WebSocketUpgrade};
 use ractor::DerivedActorRef;
 
-use super::{LineCommand, TransportEvent};
+use super::{LineCommand, Place, TransportEvent};
 use crate::audio::Lane;
 use crate::id::{CallId, ResponseId};
 use crate::protocol::browser::ServerMessage;
@@ -69,6 +69,8 @@ impl From<LineCommand> for BrowserMessage {
 pub struct BrowserStream {
     /// The socket.
     pub socket: WebSocket,
+    /// What it takes up.
+    pub place: Place,
 }
 
 impl fmt::Debug for BrowserStream {

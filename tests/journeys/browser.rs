@@ -1,6 +1,6 @@
 //! Journeys from a browser: its connection on one end, the rehearsal model on the other, both speaking aloud.
 
-mod line;
+pub mod line;
 
 mod doors;
 mod limits;

@@ -21,6 +21,8 @@ mod order;
 mod orders;
 mod phone;
 mod phone_faults;
+mod realtime;
+mod realtime_doors;
 mod records;
 mod replacement;
 mod restart;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use ai_realtime::rehearsal::speech::speak;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
@@ -20,14 +21,21 @@ pub(crate) async fn soon<F: Future>(what: F) -> F::Output {
 
 /// A script of this folder under the Python that `make test-services` has prepared.
 pub(crate) fn script(name: &str) -> Command {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/python");
+    let mut command = python();
+    command.arg(folder.join(name));
+    command
+}
+
+/// The Python that `make test-services` has prepared.
+pub(crate) fn python() -> Command {
     let python = std::env::var("PEERS_PYTHON")
         .expect("PEERS_PYTHON names no Python with the peers' packages: run `make test-services`");
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/python");
     let mut command = Command::new(python);
     // All talk stays on this machine.
     command.env("NO_PROXY", "127.0.0.1");
     // No __pycache__ among the sources.
-    command.arg("-B").arg(folder.join(name)).stdin(Stdio::null()).kill_on_drop(true);
+    command.arg("-B").stdin(Stdio::null()).kill_on_drop(true);
     command
 }
 
@@ -50,6 +58,19 @@ pub(crate) async fn ask(mut script: Command, given: &Value) -> Value {
     let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{}\n{stdout}\n{stderr}", output.status);
     serde_json::from_str(stdout.trim()).unwrap()
+}
+
+/// Writes silence of that length and what is said then, as 16-bit PCM of 24 kHz.
+pub(crate) fn write_pcm(path: &Path, text: &str, silence: Duration) {
+    let spoken = speak(text);
+    let next = spoken.iter().skip(1).chain(std::iter::once(&0));
+    // From 8 to 24 kHz, along straight lines.
+    let samples = spoken.iter().zip(next).flat_map(|(from, to)| {
+        let (from, to) = (i32::from(*from), i32::from(*to));
+        (0..3).map(move |third| (from + (to - from) * third / 3) as i16)
+    });
+    let silence = std::iter::repeat_n(0, silence.as_millis() as usize * 24);
+    std::fs::write(path, silence.chain(samples).flat_map(i16::to_le_bytes).collect::<Vec<_>>()).unwrap();
 }
 
 /// What a judge has seen, and what was wrong with it.
@@ -102,8 +123,17 @@ pub(crate) struct Judge {
 impl Judge {
     /// Before the model at this address.
     pub(crate) async fn before(model: impl std::fmt::Display) -> Self {
-        let mut command = script("proxy.py");
-        command.arg(format!("ws://{model}")).stdin(Stdio::piped()).stdout(Stdio::piped());
+        Self::start("proxy.py", model).await
+    }
+
+    /// Before the service at this address, whose clients it stands up for.
+    pub(crate) async fn of_clients(service: impl std::fmt::Display) -> Self {
+        Self::start("gateway_proxy.py", service).await
+    }
+
+    async fn start(name: &str, upstream: impl std::fmt::Display) -> Self {
+        let mut command = script(name);
+        command.arg(format!("ws://{upstream}")).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().expect("PEERS_PYTHON cannot be started");
         let stdin = child.stdin.take().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap()).lines();

@@ -1,4 +1,5 @@
-//! A browser that nobody here wrote speaks with the waiter: the page `/try` in Chromium, whose microphone is a file.
+//! Browsers that nobody here wrote speak with the waiter: the page `/try` in Chromium, whose microphone is a file, and in
+//! Firefox, before a sound server without devices.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -6,7 +7,7 @@ use std::time::Duration;
 use ai_realtime::rehearsal::speech::speak;
 use serde_json::Value;
 
-use crate::bench::{Service, run, script};
+use crate::bench::{Service, run, script, write_pcm};
 
 /// What the microphone hears after the greeting.
 const QUESTION: &str = "how much is the african tea?";
@@ -44,6 +45,24 @@ async fn the_page_hears_a_question_and_shows_the_waiters_answer() {
     assert!(said("note").iter().any(|note| note.contains("lookup menu")), "{shown}");
     assert_eq!((&shown["trouble"], &shown["wide"]), (&Value::from(""), &Value::from(false)), "{shown}");
     assert!(std::fs::metadata(&picture).unwrap().len() > 10_000);
+    service.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Firefox and PulseAudio: make test-services"]
+async fn the_page_hears_and_speaks_in_firefox_too() {
+    let firefox =
+        std::env::var("PEERS_FIREFOX").expect("PEERS_FIREFOX names no Firefox: run `make test-services`");
+    let service = Service::start(&[]).await;
+    let home = tempfile::tempdir().unwrap();
+    let question = home.path().join("question.pcm");
+    write_pcm(&question, QUESTION, Duration::from_millis(GREETING_MS as u64));
+    let url = format!("{}/try", service.base.replace("127.0.0.1", "localhost"));
+    let mut page = script("try_firefox.py");
+    page.args([&firefox, &url]).arg(&question).arg("African tea");
+    let shown: Value = serde_json::from_str(run(page, PATIENCE).await.lines().last().unwrap()).unwrap();
+    assert_eq!(shown["talk"][0][1], "Welcome! What can I get you today?", "{shown}");
+    assert_eq!(shown["trouble"], "", "{shown}");
     service.end().await;
 }
 

@@ -7,6 +7,7 @@
 
 mod bench;
 mod browser;
+mod gateway;
 mod http_description;
 mod official_client;
 mod phone;

@@ -17,6 +17,7 @@ use crate::bench::{Judge, Service, run, script, soon};
 async fn every_mistake_put_into_a_good_talk_is_found() {
     run(script("test_rules.py"), Duration::from_secs(60)).await;
     run(script("test_hearing.py"), Duration::from_secs(60)).await;
+    run(script("test_gateway_rules.py"), Duration::from_secs(60)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,4 +1,4 @@
-//! The line that carries a call's voice: the phone's, or a browser's.
+//! The line that carries a call's voice: the phone's, a browser's, or a Realtime client's.
 
 use std::sync::Arc;
 
@@ -12,6 +12,7 @@ use crate::protocol::openai::APPEND;
 use crate::sound::AudioFormat;
 use crate::transport::LineCommand;
 use crate::transport::browser::{BrowserArguments, BrowserLine, BrowserMessage};
+use crate::transport::realtime::{RealtimeArguments, RealtimeLine, RealtimeMessage};
 use crate::transport::twilio::{PhoneArguments, PhoneLine, PhoneMessage};
 
 /// Something for a line to do.
@@ -23,12 +24,15 @@ pub(super) enum LineOrder {
     Phone(PhoneMessage),
     /// Only a browser's line can.
     Browser(BrowserMessage),
+    /// Only a Realtime client's line can.
+    Realtime(RealtimeMessage),
 }
 
 /// The line.
 pub(super) enum Line {
     Phone(ActorRef<PhoneMessage>),
     Browser(ActorRef<BrowserMessage>),
+    Realtime(ActorRef<RealtimeMessage>),
 }
 
 /// The audio of a call.
@@ -36,6 +40,7 @@ pub(super) fn lane(dependencies: &CallDependencies, start: &VoiceStart) -> Arc<L
     let (frames, format) = match start {
         VoiceStart::Phone(_) => (dependencies.phone.audio_queue, AudioFormat::Pcmu),
         VoiceStart::Browser(_) => (dependencies.browser.audio_queue, AudioFormat::Pcm24k),
+        VoiceStart::Realtime(_) => (dependencies.realtime.audio_queue, AudioFormat::Pcm24k),
     };
     Arc::new(Lane::new(frames, APPEND, format))
 }
@@ -64,6 +69,12 @@ impl Line {
                 let (line, _) = Actor::spawn_linked(None, BrowserLine, arguments, myself.get_cell()).await?;
                 Ok(Self::Browser(line))
             }
+            VoiceStart::Realtime(_) => {
+                let limits = dependencies.realtime.limits;
+                let arguments = RealtimeArguments { call_id, lane, owner, limits };
+                let (line, _) = Actor::spawn_linked(None, RealtimeLine, arguments, myself.get_cell()).await?;
+                Ok(Self::Realtime(line))
+            }
         }
     }
 
@@ -71,6 +82,7 @@ impl Line {
         match self {
             Self::Phone(line) => line.get_id(),
             Self::Browser(line) => line.get_id(),
+            Self::Realtime(line) => line.get_id(),
         }
     }
 
@@ -82,7 +94,11 @@ impl Line {
             (Self::Phone(line), LineOrder::Phone(message)) => drop(line.cast(message)),
             (Self::Browser(line), LineOrder::Any(command)) => drop(line.cast(command.into())),
             (Self::Browser(line), LineOrder::Browser(message)) => drop(line.cast(message)),
-            (Self::Phone(_), LineOrder::Browser(_)) | (Self::Browser(_), LineOrder::Phone(_)) => {
+            (Self::Realtime(line), LineOrder::Any(command)) => drop(line.cast(command.into())),
+            (Self::Realtime(line), LineOrder::Realtime(message)) => drop(line.cast(message)),
+            (Self::Phone(_), LineOrder::Browser(_) | LineOrder::Realtime(_))
+            | (Self::Browser(_), LineOrder::Phone(_) | LineOrder::Realtime(_))
+            | (Self::Realtime(_), LineOrder::Phone(_) | LineOrder::Browser(_)) => {
                 tracing::warn!("this line cannot do that");
             }
         }

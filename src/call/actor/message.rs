@@ -19,6 +19,7 @@ use crate::persona::actor::PersonaEvent;
 use crate::session::{Endpoint, SessionEvent};
 use crate::store::{BusinessProfile, Directory, Store, StoreError};
 use crate::transport::browser::{BrowserLimits, BrowserStream};
+use crate::transport::realtime::{RealtimeLimits, RealtimeStream};
 use crate::transport::twilio::PhoneLimits;
 use crate::transport::twilio::rest::TwilioApi;
 use crate::transport::twilio::script::Script;
@@ -71,6 +72,21 @@ impl Default for BrowserDesk {
     }
 }
 
+/// What calls of Realtime clients stand on.
+#[derive(Debug, Clone, Copy)]
+pub struct RealtimeDesk {
+    /// Frames of audio that may wait each way.
+    pub audio_queue: usize,
+    /// What a connection may use of our patience.
+    pub limits: RealtimeLimits,
+}
+
+impl Default for RealtimeDesk {
+    fn default() -> Self {
+        Self { audio_queue: AUDIO_QUEUE, limits: RealtimeLimits::default() }
+    }
+}
+
 /// Frames of audio that may wait each way: ten seconds of a phone's.
 const AUDIO_QUEUE: usize = 500;
 /// The model that writes down the callers' words when no other is chosen.
@@ -117,6 +133,8 @@ pub struct CallDependencies {
     pub phone: Arc<PhoneDesk>,
     /// What calls from browsers stand on.
     pub browser: BrowserDesk,
+    /// What calls of Realtime clients stand on.
+    pub realtime: RealtimeDesk,
 }
 
 impl fmt::Debug for CallDependencies {
@@ -174,8 +192,15 @@ pub enum CallMessage {
     Phone(PhoneOrder),
     /// A browser's connection is there.
     Browser(Box<BrowserStream>),
+    /// A Realtime client's connection is there.
+    Realtime(Box<RealtimeStream>),
     /// Something that was asked for from a screen could not be done.
-    Refused(CallError),
+    Refused {
+        /// What became of it.
+        error: CallError,
+        /// How whoever asked named it, if they did.
+        event_id: Option<String>,
+    },
     /// From the session.
     Session(SessionEvent),
     /// From the line.

@@ -227,12 +227,13 @@ impl CallData {
         match *request {
             Request::Say { saying, .. } => {
                 if saying == NOBODY_WAITS {
-                    self.show_refusal(&error);
+                    self.show_refusal(&error, None);
                 }
                 self.for_line(TextMessage::Command(TextCommand::Done { saying, outcome: Err(error) }));
             }
             // Nobody waits for an answer to it.
             Request::Hear { .. } | Request::Prompt { .. } | Request::Answer => {}
+            Request::Respond { .. } => self.refuse_wish(None, error.code(), error.to_string()),
             Request::Swap { swap, .. } => {
                 if let Some(reply) = self.swap_replies.remove(&swap) {
                     let _ = reply.send(Err(error));

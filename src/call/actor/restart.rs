@@ -84,6 +84,10 @@ impl CallData {
     fn on_session_failed(&mut self) {
         self.floor.close();
         self.session = None;
+        if let Some(client) = self.client() {
+            client.is_ready = false;
+            client.must_introduce = true;
+        }
         let owed = self.break_off();
         self.on_answering(None);
         self.conduct(Conduct::on_model_lost);

@@ -1,10 +1,8 @@
 //! What a caller who has a screen reads on it, and what they ask for there.
 
-use tokio::sync::oneshot;
-
 use super::record::Effect;
-use super::voice::{LineOrder, Voice};
-use super::{CallData, CallMessage};
+use super::voice::LineOrder;
+use super::{CallData, client};
 use crate::call::CallError;
 use crate::call::conduct::Conduct;
 use crate::call::event::CallEvent;
@@ -12,6 +10,7 @@ use crate::call::floor::Request;
 use crate::id::PersonaKey;
 use crate::protocol::browser::ServerMessage;
 use crate::transport::browser::BrowserMessage;
+use crate::transport::realtime::RealtimeMessage;
 
 const CALLER: &str = "caller";
 const ASSISTANT: &str = "assistant";
@@ -20,21 +19,24 @@ pub(super) const NOBODY_WAITS: u64 = 0;
 
 impl CallData {
     /// Shows an event to a caller who has a screen, once it is written.
-    pub(super) fn show_event(&mut self, event: Option<ServerMessage>) {
-        if let Some(message) = event {
-            self.hold(Effect::Voice(LineOrder::Browser(BrowserMessage::Show(message))));
+    pub(super) fn show_event(&mut self, event: Option<LineOrder>) {
+        if let Some(order) = event {
+            self.hold(Effect::Voice(order));
         }
     }
 
     /// What of an event is to be shown, if anyone can see it.
-    pub(super) fn to_show(&self, event: &CallEvent) -> Option<ServerMessage> {
-        self.voice.as_ref().filter(|voice| voice.has_screen())?;
-        shown(event)
+    pub(super) fn to_show(&self, event: &CallEvent) -> Option<LineOrder> {
+        let voice = self.voice.as_ref().filter(|voice| voice.has_screen())?;
+        if voice.client.is_some() {
+            return client::shown(event).map(|show| LineOrder::Realtime(RealtimeMessage::Show(show)));
+        }
+        shown(event).map(|message| LineOrder::Browser(BrowserMessage::Show(message)))
     }
 
     /// Shows something that stands in no journal.
     pub(super) fn show_at_once(&self, message: ServerMessage) {
-        if self.voice.as_ref().is_some_and(Voice::has_screen) {
+        if self.voice.as_ref().is_some_and(|voice| voice.has_screen() && voice.client.is_none()) {
             self.for_voice(LineOrder::Browser(BrowserMessage::Show(message)));
         }
     }
@@ -55,19 +57,12 @@ impl CallData {
         if persona == *self.handoffs.active() {
             self.show_persona();
         }
-        let (reply, answer) = oneshot::channel();
-        self.on_activate(persona, reply);
-        let myself = self.myself.clone();
-        tokio::spawn(async move {
-            // What came of it is shown as an event, unless it went wrong.
-            if let Ok(Err(error)) = answer.await {
-                let _ = myself.cast(CallMessage::Refused(error));
-            }
-        });
+        self.on_wants_as(persona, None);
     }
 
     /// Something the caller asked for on their screen could not be done.
-    pub(super) fn show_refusal(&self, error: &CallError) {
+    pub(super) fn show_refusal(&mut self, error: &CallError, event_id: Option<String>) {
+        self.refuse_wish(event_id, error.code(), error.to_string());
         self.show_at_once(ServerMessage::error(error.code(), error.to_string()));
     }
 }

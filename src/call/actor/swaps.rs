@@ -14,6 +14,7 @@ use crate::id::{PersonaKey, ResponseId, ToolCallId};
 use crate::persona::actor::{PersonaEvent, PersonaMessage, Rendition, Unprepared};
 use crate::persona::{HandoffRequest, Target};
 use crate::protocol::openai::FunctionTool;
+use crate::protocol::realtime::Turns;
 use crate::session::{SessionConfig, SessionMessage, SpeechConfig, Way};
 
 /// A persona on its way into force.
@@ -22,6 +23,13 @@ pub(super) struct Swapping {
     revision: u64,
     why: Why,
     rendition: Option<Rendition>,
+}
+
+impl Swapping {
+    /// Who it is, once that is known.
+    pub(super) fn rendition(&self) -> Option<&Rendition> {
+        self.rendition.as_ref()
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -167,6 +175,9 @@ impl CallData {
 
     /// The model has confirmed a persona.
     pub(super) fn on_configured(&mut self, revision: u64, way: Way) {
+        if self.client_configured(revision) {
+            return;
+        }
         let Some(swapping) = self.swapping.take_if(|swapping| swapping.revision == revision) else {
             return;
         };
@@ -196,6 +207,9 @@ impl CallData {
 
     /// The model has refused a persona.
     pub(super) fn on_configure_rejected(&mut self, revision: u64, why: String) {
+        if self.client_rejected(revision, &why) {
+            return;
+        }
         let Some(swapping) = self.swapping.take_if(|swapping| swapping.revision == revision) else {
             return;
         };
@@ -347,16 +361,24 @@ impl CallData {
     }
 
     /// Who the model is told to be.
-    fn session_config(&self, rendition: &Rendition) -> SessionConfig {
+    pub(super) fn session_config(&self, rendition: &Rendition) -> SessionConfig {
         let tool = |spec: &crate::tool::ToolSpec| {
             FunctionTool::new(spec.name.clone(), spec.description.clone(), spec.parameters.clone())
         };
-        let speech = self.voice.as_ref().map(|voice| SpeechConfig {
-            format: voice.lane.format(),
-            voice: voice.start.voice().unwrap_or(&rendition.persona.voice).to_owned(),
-            transcription_model: self.dependencies.phone.transcription_model.clone(),
-            // Otherwise a cough would stop it.
-            stops_for_speech: rendition.persona.phone.min_speech.is_zero(),
+        let speech = self.voice.as_ref().map(|voice| {
+            let usual = SpeechConfig {
+                format: voice.lane.format(),
+                voice: voice.start.voice().unwrap_or(&rendition.persona.voice).to_owned(),
+                transcription_model: self.dependencies.phone.transcription_model.clone(),
+                // Otherwise a cough would stop it.
+                stops_for_speech: rendition.persona.phone.min_speech.is_zero(),
+                turns: Turns::default(),
+                is_spoken: true,
+            };
+            match &voice.client {
+                Some(client) => client.choices.over(usual),
+                None => usual,
+            }
         });
         SessionConfig {
             instructions: rendition.instructions.clone(),

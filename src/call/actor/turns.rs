@@ -14,7 +14,7 @@ use crate::call::event::CallEvent;
 use crate::call::floor::{FloorFull, MAX_WAITING, Request};
 use crate::call::turn::Turn;
 use crate::id::ItemId;
-use crate::session::{Replacement, SessionError, SessionEvent, SessionMessage};
+use crate::session::{ClientOrder, Replacement, SessionError, SessionEvent, SessionMessage};
 use crate::tool::ToolStatus;
 use crate::transport::TextCommand;
 
@@ -48,7 +48,11 @@ impl CallData {
     pub(super) fn begin(&mut self, request: Request) {
         self.phase = Phase::Awake;
         match request {
-            Request::Say { .. } | Request::Hear { .. } | Request::Prompt { .. } | Request::Answer => {
+            Request::Say { .. }
+            | Request::Hear { .. }
+            | Request::Respond { .. }
+            | Request::Prompt { .. }
+            | Request::Answer => {
                 self.begin_turn(request);
             }
             Request::Swap { swap, persona } => self.begin_swap(swap, persona),
@@ -77,6 +81,7 @@ impl CallData {
         self.handoffs.on_turn();
         self.saying.on_begin();
         let mut turn = Turn::new(number, 0, first_seq);
+        self.tell_turn(None, None);
         match request {
             Request::Say { saying, text } => {
                 turn.saying = saying;
@@ -89,6 +94,12 @@ impl CallData {
                     voice.begins_turn(item_id, number);
                 }
                 self.for_session(SessionMessage::Answer { turn: number });
+            }
+            Request::Respond { is_spoken, metadata } => {
+                turn.on_taken();
+                self.tell_turn(is_spoken, Some(metadata));
+                let order = ClientOrder::Respond { turn: number, is_spoken };
+                self.for_session(SessionMessage::Client(order));
             }
             Request::Prompt { note } => {
                 turn.on_taken();
@@ -148,6 +159,7 @@ impl CallData {
         if self.phase == Phase::Ended {
             return;
         }
+        let shows = self.client_shows(&event);
         match event {
             SessionEvent::Connected(connection) => self.on_connected(connection),
             SessionEvent::Replaced(Replacement { why, connection, replayed_items }) => {
@@ -175,9 +187,12 @@ impl CallData {
             SessionEvent::Aside { text } => {
                 self.record(CallEvent::AssistantFiller { text });
             }
-            SessionEvent::CallerSpeaks(_) => self.conduct(Conduct::on_caller_speaks),
+            SessionEvent::CallerSpeaks(edge) => {
+                self.conduct(Conduct::on_caller_speaks);
+                self.show_speech(edge.item_id, true);
+            }
             // Whether it counted is asked when the words stand in the conversation.
-            SessionEvent::CallerSilent(_) => {}
+            SessionEvent::CallerSilent(edge) => self.show_speech(edge.item_id, false),
             SessionEvent::CallerSaid { item_id } => self.on_caller_said(item_id),
             SessionEvent::CallerTranscribed { item_id, text } => self.on_caller_transcribed(&item_id, text),
             SessionEvent::ToolCalled { response, id, name, arguments } => {
@@ -189,7 +204,10 @@ impl CallData {
                 error.into_iter().for_each(|error| self.record_error(&error));
             }
             SessionEvent::Settled { turn } => self.on_settled(turn),
+            // What it is shown is all that comes of it.
+            SessionEvent::Client(_) => {}
         }
+        shows.into_iter().for_each(|show| self.tell_client(show));
     }
 
     fn on_connected(&mut self, connection: crate::session::Connection) {
@@ -203,6 +221,7 @@ impl CallData {
                 replayed_items: connection.replayed_items,
             }
         });
+        self.on_client_ready();
     }
 
     fn on_unavailable(&mut self, error: SessionError) {
@@ -285,6 +304,7 @@ impl CallData {
     /// The turn's end is written; whoever waits for it is answered.
     pub(super) fn close_turn(&mut self, turn: Turn, began: Instant) {
         self.turn_alarm = Alarm::default();
+        self.tell_turn_over(&turn);
         let saying = turn.saying;
         let duration_ms = elapsed_ms(began);
         metrics::histogram!("ai_realtime_turn_seconds").record(began.elapsed().as_secs_f64());
@@ -311,10 +331,25 @@ impl CallData {
         self.turn_alarm = self.later(Due::Clearing(number), CLEARING_LIMIT);
     }
 
+    /// Whoever asked for the answer wants it no more: what they heard of it is what was said.
+    pub(super) fn cancel_turn(&mut self) {
+        let Some((mut turn, began)) = self.turn.take() else {
+            return;
+        };
+        let number = turn.number;
+        self.undo_swap(&CallError::Interrupted);
+        turn.supersede();
+        self.close_turn(turn, began);
+        self.clearing = Some(number);
+        self.for_session(SessionMessage::Client(ClientOrder::Stop));
+        self.turn_alarm = self.later(Due::Clearing(number), CLEARING_LIMIT);
+    }
+
     pub(super) fn record_error(&mut self, error: &CallError) {
         let code = error.code().to_owned();
         tracing::warn!(code, error = %error, "the caller may notice an error");
         self.record(CallEvent::Error { code, error: error.to_string() });
+        self.refuse_wish(None, error.code(), error.to_string());
     }
 
     pub(super) fn on_due(&mut self, due: Due) {

@@ -15,6 +15,7 @@ use super::record::Effect;
 use super::{CallData, CallDependencies, CallMessage, Due, Phase, PhoneDesk};
 use crate::audio::Lane;
 use crate::call::CallError;
+use crate::call::client::Client;
 use crate::call::conduct::{Conduct, Occasion, VoiceAction, VoiceTimer};
 use crate::call::digits::Digits;
 use crate::call::event::{CallEvent, EndReason};
@@ -41,6 +42,8 @@ pub(super) struct Voice {
     line: Line,
     pub(super) lane: Arc<Lane>,
     pub(super) conduct: Conduct,
+    /// What is known of a Realtime client.
+    pub(super) client: Option<Box<Client>>,
     pub(super) digits: Digits,
     /// The response under way.
     pub(super) active: Option<ResponseId>,
@@ -82,12 +85,20 @@ impl Voice {
     ) -> Result<(Self, Vec<VoiceAction>), ActorProcessingErr> {
         let lane = line::lane(dependencies, &start);
         let line = Line::begin(myself, call_id, dependencies, &start, Arc::clone(&lane)).await?;
-        let (conduct, actions) = Conduct::expected();
+        let (mut conduct, actions) = Conduct::expected();
+        let client = match &start {
+            VoiceStart::Realtime(start) => {
+                conduct.reserve(start.greets);
+                Some(Box::default())
+            }
+            VoiceStart::Phone(_) | VoiceStart::Browser(_) => None,
+        };
         let voice = Self {
             start,
             line,
             lane,
             conduct,
+            client,
             digits: Digits::default(),
             active: None,
             unwritten: VecDeque::new(),
@@ -135,7 +146,7 @@ impl Voice {
 
     /// What the caller sees of the call, where they can see anything.
     pub(super) fn has_screen(&self) -> bool {
-        matches!(self.line, Line::Browser(_))
+        matches!(self.line, Line::Browser(_) | Line::Realtime(_))
     }
 
     /// The turn in which this was said.

@@ -27,6 +27,7 @@ impl CallData {
             LineEvent::StreamUp => {
                 self.record(CallEvent::LineUp {});
                 self.show_persona();
+                self.greet_client();
                 self.conduct(Conduct::on_line_up);
                 self.heed_who_answered();
             }
@@ -42,6 +43,7 @@ impl CallData {
             LineEvent::Digit(key) => self.on_key(key),
             LineEvent::Wrote(text) => self.on_wrote(text),
             LineEvent::Wants(persona) => self.on_wants(persona),
+            LineEvent::Asked(asked) => self.on_asked(asked),
             LineEvent::Playing => self.conduct(|conduct| conduct.on_audible(true)),
             LineEvent::Played => {
                 let is_audible = self.is_sounding();
@@ -137,8 +139,12 @@ impl CallData {
     /// What the caller said stands in the conversation: it is answered, unless it was noise.
     pub(super) fn on_caller_said(&mut self, item_id: ItemId) {
         let counts = self.voice.as_mut().is_some_and(|voice| voice.conduct.on_caller_said());
-        if counts {
+        if counts && self.answers_sayings() {
             self.supersede(Request::Hear { item_id });
+        } else if counts {
+            // It belongs to the turn in which it will be answered.
+            let next = self.turns + 1;
+            self.voice.iter_mut().for_each(|voice| voice.begins_turn(item_id.clone(), next));
         } else {
             metrics::counter!("ai_realtime_noises_ignored_total").increment(1);
             self.for_session(SessionMessage::Ignore(item_id));
@@ -186,7 +192,9 @@ impl CallData {
 
     /// A tool is at work: the caller is told something if it takes long.
     pub(super) fn arm_filler(&mut self, tool: &str) {
-        let filler = self.filler_of(tool).map(|(_, after)| after);
+        // A client would not know what to make of a response that it did not ask for.
+        let is_silent = self.client().is_some();
+        let filler = self.filler_of(tool).filter(|_| !is_silent).map(|(_, after)| after);
         let (Some(after), Some(voice)) = (filler, &mut self.voice) else {
             return;
         };

@@ -1,5 +1,7 @@
 //! The conduct of a call, rule by rule, and then in any order.
 
+mod reserved;
+
 use proptest::prelude::*;
 
 use super::*;

@@ -172,3 +172,25 @@ fn words_written_down_late_stand_where_their_turn_began() {
         ]
     );
 }
+
+#[test]
+fn what_a_client_put_into_the_conversation_belongs_to_the_turn_it_asks_for() {
+    let realtime = |transport: &str| {
+        let begun = CallEvent::CallStarted {
+            transport: transport.into(),
+            business_id: None,
+            nobodys: false,
+            phone: None,
+        };
+        let mut events = vec![begun, activated("waiter", PersonaCause::Start, None)];
+        events.push(CallEvent::CallerText { text: "my budget?".into() });
+        events.push(CallEvent::TurnStarted { turn: 1 });
+        events.push(activated("cfo", PersonaCause::Model, Some(Carry::Summary)));
+        events.push(done(1, TurnStatus::Completed));
+        events.push(CallEvent::CallerTranscript { text: "and now?".into(), turn: 2 });
+        recalled(events).conversation.unwrap().contents
+    };
+    let said = |text: &str| Content::Caller(text.into());
+    assert_eq!(realtime("realtime"), [said("my budget?"), said("and now?")]);
+    assert_eq!(realtime("twilio"), [said("and now?")]);
+}

@@ -69,6 +69,7 @@ impl House {
         let directory = Directory::new(store.clone(), config.default_business.clone());
         let dependencies = CallDependencies {
             browser: Default::default(),
+            realtime: Default::default(),
             store: store.clone(),
             directory: directory.clone(),
             knowledge: crate::knowledge::Knowledge::new(store.clone(), None),

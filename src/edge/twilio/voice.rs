@@ -10,10 +10,11 @@ use tokio::time::Instant;
 
 use super::super::Edge;
 use super::super::error::ApiError;
+use super::super::random::random;
 use super::away::{Trouble, turn_away};
 use super::opening::{Purpose, parties, ringing};
 use super::signed::{SignedForm, WebhookRefusals, unusable};
-use super::{Twiml, passes, with};
+use super::{Twiml, with};
 use crate::call::{PhoneOrder, PhoneStart};
 use crate::id::CallId;
 use crate::protocol::twilio::CallSid;
@@ -125,7 +126,7 @@ pub(super) fn connect(
     start: &PhoneStart,
     visit: Visit,
 ) -> Result<String, ApiError> {
-    let fresh = passes::random().ok_or_else(ApiError::internal)?;
+    let fresh = random().ok_or_else(ApiError::internal)?;
     let now = Instant::now();
     let pass = with(&edge.desk.passes, |passes| match visit {
         Visit::First => passes.issue(id, &call.account_sid, || fresh, now),

@@ -11,6 +11,12 @@ use crate::sound::AudioFormat;
 /// no `event_id`: it is never answered.
 pub const APPEND: (&str, &str) = (r#"{"type":"input_audio_buffer.append","audio":""#, r#""}"#);
 
+/// What makes a saying of the caller's audio that was given so far. It stands among the audio, and is no longer than
+/// what is written around a payload there: nobody takes it for sound.
+pub const COMMIT: &str = r#"{"type":"input_audio_buffer.commit"}"#;
+/// What makes the model forget the caller's audio that it has not taken yet; it stands among the audio, too.
+pub const CLEAR: &str = r#"{"type":"input_audio_buffer.clear"}"#;
+
 const DELTA: &str = "response.output_audio.delta";
 const DONE: &str = "response.output_audio.done";
 

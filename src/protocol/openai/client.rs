@@ -160,9 +160,35 @@ pub struct Transcription {
     pub model: String,
 }
 
-/// How the ends of turns are found: by the server, on the audio it is sent.
+/// How the ends of turns are found on the audio that the server is sent.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct TurnDetection {
+#[serde(untagged)]
+pub enum TurnDetection {
+    /// `null`: not at all. The audio is committed by hand.
+    Off,
+    /// By loudness.
+    ByVolume(VolumeDetection),
+    /// By what is said.
+    ByMeaning(MeaningDetection),
+}
+
+/// How the ends of turns are found by what is said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MeaningDetection {
+    /// Always `semantic_vad`.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    /// How soon a turn is taken for ended: `low`, `medium` or `high`.
+    pub eagerness: &'static str,
+    /// Whether the server answers by itself.
+    pub create_response: bool,
+    /// Whether the server stops an answer by itself when the caller speaks.
+    pub interrupt_response: bool,
+}
+
+/// How the ends of turns are found by loudness.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct VolumeDetection {
     /// Always `server_vad`.
     #[serde(rename = "type")]
     pub kind: &'static str,
@@ -265,6 +291,11 @@ pub enum ContentPart {
         /// The words.
         text: String,
     },
+    /// Sound of the caller.
+    InputAudio {
+        /// Base64, in the session's format.
+        audio: String,
+    },
     /// Words of the persona.
     OutputText {
         /// The words.
@@ -278,6 +309,9 @@ pub struct ResponseParams {
     /// Echoed in `response.created` and `response.done`: how a response is told from one we did not ask for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata: Option<ResponseMetadata>,
+    /// Exactly one: text, or audio with its transcript.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output_modalities: Option<[Modality; 1]>,
     /// `none` for a response beside the conversation, which leaves nothing in it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub conversation: Option<&'static str>,

@@ -4,6 +4,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use crate::id::{ItemId, ToolCallId};
 use crate::protocol::openai::ServerEvent;
+use crate::session::client::ClientOrder;
 use crate::session::dialogue::Deadline;
 use crate::session::endpoint::{ConnectFailure, Stream};
 use crate::session::{HeardPart, SessionConfig};
@@ -58,6 +59,8 @@ pub enum SessionMessage {
     Abandon,
     /// This socket is of no more use: get another.
     Replace(String),
+    /// A client asks for something.
+    Client(ClientOrder),
     /// Close the socket until something is said.
     Sleep,
     /// Panic: for tests.

@@ -66,6 +66,9 @@ impl Dialogue {
             self.on_update_refused(error, actions);
             return;
         }
+        if let Some(report) = self.client_refused(about, code) {
+            return actions.push(Action::Report(SessionEvent::Client(report)));
+        }
         if about.is_some_and(|about| self.aside_is_over(about)) {
             self.advance(actions);
             return;

@@ -7,7 +7,7 @@ use super::action::ASIDE_LIMIT;
 use super::{Action, Deadline, Dialogue};
 use crate::id::{ItemId, ResponseId};
 use crate::protocol::openai::{ClientEvent, Response, ResponseParams};
-use crate::session::history::{Content, go_on_note};
+use crate::session::history::{Content, History, go_on_note};
 use crate::session::{HeardPart, SessionEvent, SpeechEdge};
 
 /// So many cut messages are remembered, so that what still comes of them is passed over.
@@ -17,7 +17,7 @@ const TAIL_MS: u64 = 50;
 /// How fast speech is at most, in milliseconds a character: words run ahead of their audio by an unknown distance.
 const MS_PER_CHARACTER: u64 = 60;
 /// Stands for words of the caller that were answered and never written down.
-const INAUDIBLE: &str = "(inaudible)";
+pub(super) const INAUDIBLE: &str = "(inaudible)";
 
 /// Something said beside the conversation.
 #[derive(Debug)]
@@ -33,7 +33,8 @@ pub(super) struct Spoken {
     pub(super) voice_is_locked: bool,
     /// Messages under way, as far as their words have come.
     saying: BTreeMap<ItemId, String>,
-    cut: VecDeque<ItemId>,
+    /// Messages that were cut, and where, in milliseconds.
+    cut: VecDeque<(ItemId, u64)>,
     /// How much audio has come of the newest message, told by whoever counts it.
     received: Option<(ItemId, u64)>,
     aside: Option<Aside>,
@@ -53,7 +54,12 @@ pub(super) struct Spoken {
 
 impl Spoken {
     pub(super) fn was_cut(&self, item_id: &ItemId) -> bool {
-        self.cut.contains(item_id)
+        self.cut_ms(item_id).is_some()
+    }
+
+    /// Where a message was cut, in milliseconds; the last time counts.
+    pub(super) fn cut_ms(&self, item_id: &ItemId) -> Option<u64> {
+        self.cut.iter().rev().find(|(cut, _)| cut == item_id).map(|(_, ms)| *ms)
     }
 
     pub(super) fn is_saying(&self, item_id: &ItemId) -> bool {
@@ -84,11 +90,11 @@ impl Spoken {
         self.over_asides.push_back(response);
     }
 
-    fn remember_cut(&mut self, item_id: ItemId) {
+    pub(super) fn remember_cut(&mut self, item_id: ItemId, ms: u64) {
         if self.cut.len() == REMEMBERED {
             self.cut.pop_front();
         }
-        self.cut.push_back(item_id);
+        self.cut.push_back((item_id, ms));
     }
 }
 
@@ -96,7 +102,7 @@ impl Dialogue {
     /// The caller's words are to be answered. Tools still at work for earlier words hold up nothing any more.
     pub fn answer(&mut self, turn: u64) -> Vec<Action> {
         let mut actions = Vec::new();
-        self.begin_turn(turn, &mut actions);
+        self.begin_turn(turn, None, &mut actions);
         actions
     }
 
@@ -104,11 +110,13 @@ impl Dialogue {
     pub fn prompt(&mut self, turn: u64, note: String) -> Vec<Action> {
         let mut actions = Vec::new();
         self.add(&Content::Note(note), &mut actions);
-        self.begin_turn(turn, &mut actions);
+        self.begin_turn(turn, None, &mut actions);
         actions
     }
 
-    fn begin_turn(&mut self, turn: u64, actions: &mut Vec<Action>) {
+    /// `is_spoken`: whether it is answered aloud, where that is not as the session says.
+    pub(super) fn begin_turn(&mut self, turn: u64, is_spoken: Option<bool>, actions: &mut Vec<Action>) {
+        self.client.is_spoken = is_spoken;
         self.retries = 0;
         self.turn = turn;
         self.unsettled = true;
@@ -157,7 +165,7 @@ impl Dialogue {
         actions
     }
 
-    fn on_part_heard(&mut self, part: &HeardPart, actions: &mut Vec<Action>) {
+    pub(super) fn on_part_heard(&mut self, part: &HeardPart, actions: &mut Vec<Action>) {
         let HeardPart { item_id, played_ms, sent_ms } = part;
         let under_way = self.spoken.saying.remove(item_id);
         let Some(text) = under_way.clone().or_else(|| self.history.words(item_id).map(str::to_owned)) else {
@@ -185,7 +193,7 @@ impl Dialogue {
         } else if !heard.is_empty() {
             self.history.push(item_id.clone(), Content::Persona(heard.clone()));
         }
-        self.spoken.remember_cut(item_id.clone());
+        self.spoken.remember_cut(item_id.clone(), *played_ms);
         self.shorten(item_id, *played_ms, &heard, actions);
         let (item_id, played_ms) = (item_id.clone(), *played_ms);
         actions.push(Action::Report(SessionEvent::Heard { item_id, played_ms, heard }));
@@ -193,7 +201,13 @@ impl Dialogue {
 
     /// Takes what was not heard out of the model's conversation. A message that was replayed to this socket is text
     /// there, which cannot be truncated: a shorter one takes its place.
-    fn shorten(&mut self, item_id: &ItemId, played_ms: u64, heard: &str, actions: &mut Vec<Action>) {
+    pub(super) fn shorten(
+        &mut self,
+        item_id: &ItemId,
+        played_ms: u64,
+        heard: &str,
+        actions: &mut Vec<Action>,
+    ) {
         let present = self.history.present_id(item_id).unwrap_or_else(|| item_id.clone());
         if !self.up {
             return;
@@ -210,12 +224,14 @@ impl Dialogue {
         actions.push(delete(&present));
         self.history.retract(&present);
         if !heard.is_empty() {
-            self.add(&Content::Persona(heard.to_owned()), actions);
+            let content = Content::Persona(heard.to_owned());
+            let shorter = self.history.add_as(item_id.clone(), content.clone());
+            self.send_item(History::item(shorter, &content), actions);
         }
     }
 
     /// Nothing was heard of a message: the model shall not believe that it said it.
-    fn unheard(&mut self, item_id: ItemId, actions: &mut Vec<Action>) {
+    pub(super) fn unheard(&mut self, item_id: ItemId, actions: &mut Vec<Action>) {
         if self.spoken.was_cut(&item_id) {
             return;
         }
@@ -224,7 +240,7 @@ impl Dialogue {
         if self.up {
             actions.push(delete(&present));
         }
-        self.spoken.remember_cut(item_id.clone());
+        self.spoken.remember_cut(item_id.clone(), 0);
         actions.push(Action::Report(SessionEvent::Heard { item_id, played_ms: 0, heard: String::new() }));
     }
 
@@ -237,7 +253,7 @@ impl Dialogue {
 
     /// The words of a message as they come.
     pub(super) fn on_words(&mut self, item_id: &ItemId, words: &str) {
-        if self.desired.speech.is_none() {
+        if !self.answers_aloud() {
             self.speaking = true;
             return;
         }
@@ -396,12 +412,12 @@ impl Dialogue {
     }
 }
 
-fn delete(item_id: &ItemId) -> Action {
+pub(super) fn delete(item_id: &ItemId) -> Action {
     Action::Send(ClientEvent::ItemDelete { event_id: format!("id_{item_id}"), item_id: item_id.clone() })
 }
 
 /// How many characters of a text were heard, by the share of its audio that was played.
-fn share(text: &str, played_ms: u64, sent_ms: u64) -> usize {
+pub(super) fn share(text: &str, played_ms: u64, sent_ms: u64) -> usize {
     let characters = text.chars().count() as u64;
     usize::try_from(characters * played_ms.min(sent_ms) / sent_ms.max(1)).unwrap_or(usize::MAX)
 }
@@ -416,7 +432,7 @@ fn characters_in(ms: u64) -> usize {
 }
 
 /// The whole words among the first so many characters of a text.
-fn first_part(text: &str, characters: usize) -> String {
+pub(super) fn first_part(text: &str, characters: usize) -> String {
     let Some((end, next)) = text.char_indices().nth(characters) else {
         return text.to_owned();
     };

@@ -60,7 +60,9 @@ impl Dialogue {
         let revisions = std::mem::take(&mut self.waiting_revisions);
         match self.desired.patch_from(self.in_force.as_ref()) {
             Some(patch) => {
-                let can_shrink = patch.audio.is_some() || patch.output_modalities.is_some();
+                // Without a persona in it, less of it would be nothing.
+                let has_persona = patch.instructions.is_some() || patch.tools.is_some();
+                let can_shrink = has_persona && (patch.audio.is_some() || patch.output_modalities.is_some());
                 self.send_update(self.desired.clone(), patch, revisions, can_shrink, actions);
             }
             None => {

@@ -36,11 +36,17 @@ impl Stream {
         let call = call_id.to_string();
         out.show(&ServerMessage::Ready { call_id: call, format: "pcm16", sample_rate: 24_000 });
         out.report(LineEvent::StreamUp);
-        let (sink, source) = stream.socket.split();
+        let BrowserStream { socket, place } = stream;
+        let (sink, source) = socket.split();
         let reader = Reader::new(call_id.clone(), Arc::clone(lane), Arc::clone(&out));
         let reader = tokio::spawn(reader.run(source, limits));
         let writer = writer::write(Arc::clone(&out), sink, AbortOnDropHandle::new(reader), limits);
-        Self { out, writer: tokio::spawn(writer) }
+        let writer = tokio::spawn(async move {
+            writer.await;
+            // The socket is closed.
+            drop(place);
+        });
+        Self { out, writer }
     }
 
     /// Whether the browser is there.

@@ -1,5 +1,6 @@
 //! What only a spoken conversation does.
 
+mod client;
 mod game;
 
 use super::*;
