@@ -41,6 +41,7 @@ impl Lane {
     pub fn new(capacity: usize, envelope: (&'static str, &'static str), format: AudioFormat) -> Self {
         let measure = Measure {
             envelope: envelope.0.len() + envelope.1.len(),
+            after: envelope.1.len(),
             pre_roll: format.base64_chars(PRE_ROLL_MS),
         };
         Self {
@@ -88,6 +89,17 @@ impl Lane {
         };
         let payloads: Vec<_> = frames.iter().filter_map(bare).collect();
         loudness::voiced(format, payloads.iter().map(String::as_str))
+    }
+
+    /// Bytes of all audio of the caller's that ever came.
+    pub fn caller_came(&self) -> u64 {
+        lock(&self.from_caller).came()
+    }
+
+    /// Bytes of all audio of the caller's that came before what the model is given next: where it listens, whatever
+    /// socket it listens through.
+    pub fn caller_reached(&self) -> u64 {
+        lock(&self.from_caller).reached()
     }
 
     /// How its audio is written.
@@ -162,6 +174,11 @@ impl Lane {
     /// How many pieces of the persona's speech wait for the line.
     pub fn persona_waiting(&self) -> usize {
         lock(&self.from_persona).waiting()
+    }
+
+    /// How long it takes to hear what waits for the line; a little more than that.
+    pub fn persona_waits(&self) -> Duration {
+        Duration::from_millis(self.format().ms_of_base64(lock(&self.from_persona).chars()))
     }
 
     /// The next of the persona's audio, if any waits.

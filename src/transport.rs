@@ -4,6 +4,7 @@ pub mod browser;
 mod cut;
 pub mod playout;
 pub mod realtime;
+mod socket;
 pub mod text;
 pub mod twilio;
 

@@ -14,6 +14,8 @@ const MAX_SAYINGS: usize = 16;
 pub(super) struct Measure {
     /// Characters of each frame that are no audio.
     pub(super) envelope: usize,
+    /// Those of them that come after it.
+    pub(super) after: usize,
     /// What is given again to another socket though nobody was heard to speak in it.
     pub(super) pre_roll: usize,
 }
@@ -21,6 +23,12 @@ pub(super) struct Measure {
 impl Measure {
     fn chars(self, frame: &Utf8Bytes) -> usize {
         frame.len().saturating_sub(self.envelope)
+    }
+
+    fn bytes(self, frame: &Utf8Bytes) -> u64 {
+        let padding =
+            frame.as_bytes().iter().rev().skip(self.after).take_while(|byte| **byte == b'=').count();
+        (self.chars(frame) / 4 * 3).saturating_sub(padding) as u64
     }
 }
 
@@ -39,6 +47,9 @@ pub(super) struct CallerQueue {
     is_speaking: bool,
     /// Whoever speaks says themselves when they have: everything counts until then.
     keeps_all: bool,
+    /// Bytes of all audio that ever came, and of what lies before the next frame for the model.
+    came: u64,
+    reached: u64,
     /// Which of those that have listened listens now.
     listener: u64,
 }
@@ -64,6 +75,8 @@ impl CallerQueue {
             is_speaking: false,
             listener: 0,
             keeps_all: false,
+            came: 0,
+            reached: 0,
         }
     }
 
@@ -80,8 +93,19 @@ impl CallerQueue {
                 *oldest -= 1;
             }
         }
+        self.came += self.measure.bytes(&frame);
         self.frames.push_back(frame);
         lost
+    }
+
+    /// Bytes of all audio that ever came.
+    pub(super) fn came(&self) -> u64 {
+        self.came
+    }
+
+    /// Bytes of all audio that came before what the model is given next.
+    pub(super) fn reached(&self) -> u64 {
+        self.reached
     }
 
     /// The next frame for this one of those that have listened.
@@ -97,6 +121,7 @@ impl CallerQueue {
         let frame = self.frames.get(self.given)?.clone();
         self.given += 1;
         self.given_chars += self.measure.chars(&frame);
+        self.reached += self.measure.bytes(&frame);
         self.forget_silence();
         Some(frame)
     }
@@ -122,6 +147,8 @@ impl CallerQueue {
         if self.given > 0 {
             self.given -= 1;
             self.given_chars -= self.measure.chars(&frame);
+        } else {
+            self.reached += self.measure.bytes(&frame);
         }
     }
 
@@ -171,6 +198,8 @@ impl CallerQueue {
     /// There is another socket, which was given nothing yet: the number of its listener.
     pub(super) fn rewind(&mut self) -> u64 {
         self.is_speaking |= !self.sayings.is_empty();
+        let again: u64 = self.frames.iter().take(self.given).map(|frame| self.measure.bytes(frame)).sum();
+        self.reached -= again;
         (self.given, self.given_chars) = (0, 0);
         self.sayings.clear();
         self.listener += 1;
@@ -199,7 +228,7 @@ mod tests {
     const PRE_ROLL: usize = 50;
 
     fn queue_of(capacity: usize) -> CallerQueue {
-        CallerQueue::new(capacity, Measure { envelope: 0, pre_roll: 2 * PRE_ROLL })
+        CallerQueue::new(capacity, Measure { envelope: 0, after: 0, pre_roll: 2 * PRE_ROLL })
     }
 
     fn filled(capacity: usize, frames: std::ops::Range<usize>) -> CallerQueue {

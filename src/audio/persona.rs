@@ -121,6 +121,11 @@ impl PersonaQueue {
         Some(speech)
     }
 
+    /// How much waits, in characters.
+    pub(super) fn chars(&self) -> u64 {
+        self.bytes as u64
+    }
+
     pub(super) fn waiting(&self) -> usize {
         self.waiting.len()
     }

@@ -4,6 +4,9 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use super::audio::audio_bytes;
+use crate::sound::AudioFormat;
+
 /// Longest text that is taken as one saying, in characters.
 pub const MAX_TEXT_CHARS: usize = 5_000;
 
@@ -96,9 +99,7 @@ fn needed(field: Option<Text<'_>>) -> Result<Cow<'_, str>, BadMessage> {
 
 /// How many bytes of whole samples this audio holds; `None` for what is no padded base64, or ends within a sample.
 pub fn pcm_bytes(data: &str) -> Option<usize> {
-    let text = data.as_bytes();
-    base64_simd::STANDARD.check(text).ok()?;
-    base64_simd::STANDARD.decoded_length(text).ok().filter(|bytes| bytes % 2 == 0)
+    audio_bytes(data, AudioFormat::Pcm24k)
 }
 
 /// What a browser is sent besides audio. Fields and types are added, never renamed or removed.

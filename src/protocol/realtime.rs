@@ -3,11 +3,17 @@
 //!
 //! Source: <https://platform.openai.com/docs/api-reference/realtime>
 
+mod client;
 mod model;
+mod server;
 
+pub use client::{ClientFrame, Refusal, fresh_item_id, parse};
 pub use model::{
     Asked, Eagerness, Introduction, ItemContent, ItemView, ResponseOutcome, ResponseWish, SessionView,
     SessionWish, Show, Turns, Wish,
+};
+pub use server::{
+    Complaint, Content, Event, Item, ItemStatus, Place, Response, SessionFacts, Wording, refusal_json,
 };
 
 /// In which form a client is told things. It is chosen when it connects.

@@ -1,14 +1,9 @@
 //! The line of a browser: one WebSocket that carries JSON, with audio as 16-bit PCM at 24 kHz in base64. It is lost and
 //! found again without the call's noticing more than a gap.
 
-mod allowance;
 mod line;
 mod outgoing;
-mod over;
-mod played;
 mod reader;
-mod stream;
-mod writer;
 
 use std::fmt;
 use std::sync::Arc;
@@ -23,9 +18,9 @@ use crate::id::{CallId, ResponseId};
 use crate::protocol::browser::ServerMessage;
 
 use super::Goodbye;
+use super::socket::{self, Patience};
 
 pub use line::{BrowserLine, BrowserState};
-pub use writer::turn_away;
 
 /// Largest message that is taken.
 const MAX_MESSAGE: usize = 1 << 20;
@@ -114,6 +109,18 @@ impl Default for BrowserLimits {
             waiting: 500,
         }
     }
+}
+
+impl BrowserLimits {
+    fn patience(self) -> Patience {
+        let Self { ping, silence, write, waiting: _ } = self;
+        Patience { ping, silence, write }
+    }
+}
+
+/// Tells a browser that is not let in why, in words, and closes the socket with this code.
+pub async fn turn_away(socket: WebSocket, why: &ServerMessage, code: u16) {
+    socket::close_with(socket, why.to_json(), code).await;
 }
 
 /// An upgrade with the limits and buffers of a browser's line.

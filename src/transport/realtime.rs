@@ -1,18 +1,26 @@
 //! The line of a client that speaks OpenAI's Realtime protocol: one WebSocket. What it is told is told anew from what
 //! the call does; nothing of the model's socket is passed on.
 
+mod ended;
 mod line;
+mod narrator;
+mod outgoing;
+mod reader;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
+use axum::extract::ws::{WebSocket, WebSocketUpgrade};
 use ractor::DerivedActorRef;
 
+use super::socket::{self, Patience};
 use super::{Goodbye, LineCommand, Place, TransportEvent};
 use crate::audio::Lane;
 use crate::id::{CallId, ResponseId};
+use crate::protocol::realtime::refusal_json;
 
 pub use crate::protocol::realtime::{
     Asked, Dialect, Eagerness, ExtensionNames, Introduction, ItemContent, ItemView, ResponseOutcome,
@@ -123,6 +131,13 @@ impl Default for RealtimeLimits {
     }
 }
 
+impl RealtimeLimits {
+    fn patience(self) -> Patience {
+        let Self { ping, silence, write, waiting: _, frames: _, idle: _, longest: _ } = self;
+        Patience { ping, silence, write }
+    }
+}
+
 /// An upgrade with the limits and buffers of a client's line.
 pub fn tuned(upgrade: WebSocketUpgrade) -> WebSocketUpgrade {
     upgrade
@@ -134,10 +149,6 @@ pub fn tuned(upgrade: WebSocketUpgrade) -> WebSocketUpgrade {
 
 /// Tells a client that is not let in why, with an `error` event, and closes the socket with this code. For clients that
 /// cannot read a refused handshake.
-pub async fn turn_away(mut socket: WebSocket, code: &str, message: &str, close: u16) {
-    let error = serde_json::json!({"type": "error", "event_id": "event_1", "error": {
-        "type": "invalid_request_error", "code": code, "message": message, "param": null, "event_id": null}});
-    // The other side may be gone already.
-    let _ = socket.send(Message::Text(error.to_string().into())).await;
-    let _ = socket.send(Message::Close(Some(CloseFrame { code: close, reason: "".into() }))).await;
+pub async fn turn_away(socket: WebSocket, code: &str, message: &str, close: u16) {
+    socket::close_with(socket, refusal_json(code, message), close).await;
 }

@@ -21,7 +21,7 @@ impl Dialogue {
             ServerEvent::ItemAdded { item_id } => self.on_item_added(&item_id, &mut actions),
             ServerEvent::ResponseCreated(response) => self.on_created(&response, &mut actions),
             ServerEvent::TextDelta { response_id, item_id, delta } => {
-                self.spoken.voice_is_locked |= self.desired.speech.is_some();
+                self.spoken.voice_is_locked |= self.answers_aloud();
                 if !self.sequencer.is_dropped(&response_id) && !self.is_aside_response(&response_id) {
                     self.on_words(&item_id, &delta);
                     let told = SessionEvent::Delta { response: response_id, item_id, text: delta };

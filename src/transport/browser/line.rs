@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef, DerivedActorRef};
 
-use super::over::Over;
-use super::stream::Stream;
+use super::outgoing::BrowserOutgoing;
+use super::reader::Reader;
 use super::{BrowserArguments, BrowserLimits, BrowserMessage, BrowserStream};
 use crate::audio::Lane;
 use crate::id::{CallId, ResponseId};
 use crate::protocol::browser::ServerMessage;
 use crate::transport::cut::add_unheard;
+use crate::transport::socket::{Connection, Over};
 use crate::transport::{EffectDone, Goodbye, LineEvent, TransportEvent};
 
 /// The line of one browser's call.
@@ -24,7 +25,7 @@ pub struct BrowserState {
     owner: DerivedActorRef<TransportEvent>,
     limits: BrowserLimits,
     /// The newest connection; it may be over.
-    stream: Option<Stream>,
+    stream: Option<Connection<BrowserOutgoing>>,
 }
 
 impl Actor for BrowserLine {
@@ -54,7 +55,7 @@ impl Actor for BrowserLine {
             BrowserMessage::AskStatus => state.report_status(),
             BrowserMessage::Show(message) => {
                 if let Some(stream) = state.up() {
-                    stream.show(&message);
+                    stream.out().show(&message);
                 }
             }
             BrowserMessage::Crash => panic!("as asked"),
@@ -75,7 +76,7 @@ impl Actor for BrowserLine {
 }
 
 impl BrowserState {
-    fn up(&self) -> Option<&Stream> {
+    fn up(&self) -> Option<&Connection<BrowserOutgoing>> {
         self.stream.as_ref().filter(|stream| stream.is_up())
     }
 
@@ -84,12 +85,24 @@ impl BrowserState {
             old.end(Over::Replaced);
         }
         metrics::counter!("ai_realtime_browser_connections_total").increment(1);
-        self.stream = Some(Stream::open(stream, &self.call_id, &self.lane, &self.owner, self.limits));
+        self.stream = Some(self.open(stream));
+    }
+
+    /// Greets the browser, reports that the connection is up, and starts it.
+    fn open(&self, stream: BrowserStream) -> Connection<BrowserOutgoing> {
+        let limits = self.limits;
+        let out = BrowserOutgoing::new(Arc::clone(&self.lane), self.owner.clone(), limits.waiting);
+        let out = Arc::new(out);
+        let call_id = self.call_id.to_string();
+        out.show(&ServerMessage::Ready { call_id, format: "pcm16", sample_rate: 24_000 });
+        out.report(LineEvent::StreamUp);
+        let reader = Reader::new(self.call_id.clone(), Arc::clone(&self.lane), Arc::clone(&out));
+        Connection::start(out, stream.socket, stream.place, reader, limits.patience())
     }
 
     fn interrupt(&self, active: Option<&ResponseId>) {
         if let Some(stream) = &self.stream {
-            return stream.interrupt(active);
+            return stream.out().interrupt(active);
         }
         let mut cuts = Vec::new();
         add_unheard(&mut cuts, self.lane.interrupt(active));
@@ -99,7 +112,7 @@ impl BrowserState {
     fn hang_up(&self, goodbye: Goodbye) {
         match self.up() {
             Some(stream) => {
-                stream.show(&ServerMessage::Ended { reason: goodbye.reason.to_owned() });
+                stream.out().show(&ServerMessage::Ended { reason: goodbye.reason.to_owned() });
                 stream.end(Over::Goodbye(goodbye.kind));
             }
             None => self.report_status(),

@@ -30,10 +30,9 @@ impl CallData {
         }
     }
 
-    /// A connection is up: how the session is comes first of all, and waits for nothing.
+    /// A connection is up, and was told how the session is: who speaks comes next, and waits for nothing.
     pub(in crate::call::actor) fn greet_client(&self) {
-        if let Some(view) = self.view() {
-            self.for_client_now(Show::Session(view));
+        if self.voice.as_ref().is_some_and(|voice| voice.client.is_some()) {
             self.for_client_now(Show::Persona(self.handoffs.active().clone()));
         }
     }

@@ -1,5 +1,5 @@
-//! What a browser's caller has heard: by what the browser says that it played, and between one word of it and the next
-//! by the clock. Pure: bytes, acknowledgements and the time come in; what was cut off comes out.
+//! What a caller has heard: by what their browser says that it played, if it says so, and between one word of it and the
+//! next by the clock. Pure: bytes, acknowledgements and the time come in; what was cut off comes out.
 //!
 //! The **playhead** is the last place that was acknowledged, plus the time since; before the first acknowledgement, and
 //! whenever sound is written to an empty buffer, it starts a little later. It is never beyond what was sent.
@@ -8,13 +8,13 @@ use crate::id::{ItemId, ResponseId};
 use crate::sound::AudioFormat;
 use crate::transport::playout::{Cut, Pieces};
 
-const FORMAT: AudioFormat = AudioFormat::Pcm24k;
-/// A browser that has nothing to play begins so long after sound was written to it, in milliseconds.
+/// A far end that has nothing to play begins so long after sound was written to it, in milliseconds.
 const STARTUP_MS: u64 = 150;
 
 /// The ledger of one connection.
 #[derive(Debug)]
-pub(super) struct Played {
+pub(in crate::transport) struct Played {
+    format: AudioFormat,
     pieces: Pieces,
     /// What the playhead is counted from: a place, and when it is there.
     anchor: u64,
@@ -32,9 +32,10 @@ pub(super) struct Played {
 }
 
 impl Played {
-    pub(super) fn new() -> Self {
+    pub(in crate::transport) fn new(format: AudioFormat) -> Self {
         Self {
-            pieces: Pieces::new(FORMAT.bytes_per_ms() as u64),
+            format,
+            pieces: Pieces::new(format.bytes_per_ms() as u64),
             anchor: 0,
             anchor_ms: 0,
             settled: 0,
@@ -46,7 +47,13 @@ impl Played {
     }
 
     /// Sound was written. `now_ms` never goes back.
-    pub(super) fn on_audio(&mut self, item: &ItemId, response: &ResponseId, bytes: u64, now_ms: u64) {
+    pub(in crate::transport) fn on_audio(
+        &mut self,
+        item: &ItemId,
+        response: &ResponseId,
+        bytes: u64,
+        now_ms: u64,
+    ) {
         let sent = self.pieces.sent();
         if self.playhead(now_ms) == sent {
             (self.anchor, self.anchor_ms) = (sent, now_ms + STARTUP_MS);
@@ -55,13 +62,13 @@ impl Played {
     }
 
     /// The item's last byte was written.
-    pub(super) fn on_item_end(&mut self, item: &ItemId) {
+    pub(in crate::transport) fn on_item_end(&mut self, item: &ItemId) {
         self.pieces.end(item);
     }
 
     /// The browser says how much it has played since the connection began, and perhaps which clear it has carried out
     /// before.
-    pub(super) fn on_told(&mut self, ms: u64, clear: Option<u64>, now_ms: u64) {
+    pub(in crate::transport) fn on_told(&mut self, ms: u64, clear: Option<u64>, now_ms: u64) {
         if ms < self.told_ms {
             return;
         }
@@ -72,7 +79,8 @@ impl Played {
             Some(_) if !self.base_is_told => (self.base_ms, self.base_is_told) = (ms, true),
             Some(_) | None => {}
         }
-        let place = FORMAT.bytes(usize::try_from(ms.saturating_sub(self.base_ms)).unwrap_or(usize::MAX / 64));
+        let place =
+            self.format.bytes(usize::try_from(ms.saturating_sub(self.base_ms)).unwrap_or(usize::MAX / 64));
         self.anchor = (place as u64).clamp(self.settled, self.pieces.sent());
         self.anchor_ms = now_ms;
         self.settle(self.anchor);
@@ -80,9 +88,9 @@ impl Played {
 
     /// Everything behind the playhead shall not be heard: every item that was not heard to its end, in order. Gives the
     /// number of the clear the browser is to be told, too.
-    pub(super) fn interrupt(&mut self, now_ms: u64) -> (Vec<Cut>, u64) {
+    pub(in crate::transport) fn interrupt(&mut self, now_ms: u64) -> (Vec<Cut>, u64) {
         let playhead = self.playhead(now_ms);
-        self.base_ms += FORMAT.ms(playhead);
+        self.base_ms += self.format.ms(playhead);
         self.clears += 1;
         self.base_is_told = false;
         (self.anchor, self.anchor_ms, self.settled) = (0, now_ms, 0);
@@ -90,19 +98,19 @@ impl Played {
     }
 
     /// Whether anything was written that is not known to have been heard.
-    pub(super) fn is_audible(&self) -> bool {
+    pub(in crate::transport) fn is_audible(&self) -> bool {
         self.settled < self.pieces.sent()
     }
 
     /// In how many milliseconds all will have been heard by the clock; `None` when nothing is to be heard.
-    pub(super) fn silent_in_ms(&self, now_ms: u64) -> Option<u64> {
+    pub(in crate::transport) fn silent_in_ms(&self, now_ms: u64) -> Option<u64> {
         let left = self.pieces.sent() - self.anchor;
-        let at_ms = self.anchor_ms + left.div_ceil(FORMAT.bytes_per_ms() as u64);
+        let at_ms = self.anchor_ms + left.div_ceil(self.format.bytes_per_ms() as u64);
         self.is_audible().then(|| at_ms.saturating_sub(now_ms))
     }
 
     /// Time has passed.
-    pub(super) fn on_time(&mut self, now_ms: u64) {
+    pub(in crate::transport) fn on_time(&mut self, now_ms: u64) {
         if self.playhead(now_ms) == self.pieces.sent() {
             self.settle(self.pieces.sent());
         }
@@ -114,7 +122,7 @@ impl Played {
     }
 
     fn playhead(&self, now_ms: u64) -> u64 {
-        let elapsed = now_ms.saturating_sub(self.anchor_ms).saturating_mul(FORMAT.bytes_per_ms() as u64);
+        let elapsed = now_ms.saturating_sub(self.anchor_ms).saturating_mul(self.format.bytes_per_ms() as u64);
         self.anchor.saturating_add(elapsed).clamp(self.settled, self.pieces.sent())
     }
 }
@@ -137,7 +145,7 @@ mod tests {
 
     #[test]
     fn without_a_word_of_the_browser_the_clock_tells() {
-        let mut played = Played::new();
+        let mut played = Played::new(AudioFormat::Pcm24k);
         wrote(&mut played, "a", 1_000, 5_000);
         assert_eq!(played.silent_in_ms(5_000), Some(1_150));
         played.on_time(6_000);
@@ -149,7 +157,7 @@ mod tests {
     #[test]
     fn an_item_is_heard_when_the_clock_or_the_browser_says_so() {
         for by_clock in [true, false] {
-            let mut played = Played::new();
+            let mut played = Played::new(AudioFormat::Pcm24k);
             wrote(&mut played, "a", 500, 0);
             played.on_item_end(&"a".into());
             if by_clock {
@@ -164,7 +172,7 @@ mod tests {
 
     #[test]
     fn a_gap_is_not_counted_as_heard() {
-        let mut played = Played::new();
+        let mut played = Played::new(AudioFormat::Pcm24k);
         wrote(&mut played, "a", 100, 0);
         wrote(&mut played, "a", 400, 1_000);
         assert_eq!(played.interrupt(1_350).0, [cut("a", 300, 500, false)]);
@@ -172,7 +180,7 @@ mod tests {
 
     #[test]
     fn the_browser_knows_better_than_the_clock() {
-        let mut played = Played::new();
+        let mut played = Played::new(AudioFormat::Pcm24k);
         wrote(&mut played, "a", 2_000, 0);
         played.on_told(200, None, 1_000);
         assert_eq!(played.interrupt(1_100).0, [cut("a", 300, 2_000, false)]);
@@ -180,7 +188,7 @@ mod tests {
 
     #[test]
     fn what_is_played_after_a_clear_is_counted_from_what_the_browser_says_of_it() {
-        let mut played = Played::new();
+        let mut played = Played::new(AudioFormat::Pcm24k);
         wrote(&mut played, "a", 2_000, 0);
         played.on_told(500, None, 600);
         let (_, clear) = played.interrupt(600);
@@ -198,7 +206,7 @@ mod tests {
         fn never_more_is_heard_than_was_sent(
             steps in prop::collection::vec((0_u8..6, 0_u64..400), 1..80),
         ) {
-            let mut played = Played::new();
+            let mut played = Played::new(AudioFormat::Pcm24k);
             let (mut now, mut sent) = (0, [0_u64; 3]);
             for (step, size) in steps {
                 now += size / 4;

@@ -10,28 +10,62 @@ use futures_util::stream::SplitSink;
 use tokio::time::{Interval, MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::BrowserLimits;
-use super::outgoing::{Next, Outgoing};
+use super::Patience;
 use super::over::Over;
-use super::reader::EndsWith;
-use crate::protocol::browser::ServerMessage;
 
-/// How long a closing socket may take to say goodbye: a slow browser reads first what was written before.
+/// What the writer does next.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::transport) enum Next {
+    /// Write what it was given.
+    Write,
+    /// Wait until something has come, or this long: then all was heard.
+    Wait(Option<Duration>),
+    /// Close the socket.
+    Close(Over),
+}
+
+/// What goes out on a connection, and what has become of it: one ledger for the task that writes, the task that reads,
+/// and the line that is interrupted.
+pub(in crate::transport) trait Outgoing: Send + Sync + 'static {
+    /// Whether the connection is over.
+    fn is_over(&self) -> bool;
+    /// What to write next, put into `frames`.
+    fn next(&self, frames: &mut Vec<String>) -> Next;
+    /// Waits until there is something to do.
+    fn something(&self) -> impl Future<Output = ()> + Send;
+    /// Whether more waits than may.
+    fn is_overflowing(&self) -> bool;
+    /// Time has passed.
+    fn on_time(&self);
+    /// The connection is over. Only the first end counts.
+    fn end(&self, over: Over);
+}
+
+/// Ends the connection when it goes, also by a panic.
+pub(super) struct EndsWith<O: Outgoing>(pub(super) Arc<O>);
+
+impl<O: Outgoing> Drop for EndsWith<O> {
+    fn drop(&mut self) {
+        self.0.end(Over::Lost);
+    }
+}
+
+/// How long a closing socket may take to say goodbye: a slow far end reads first what was written before.
 pub(super) const GOODBYE_LIMIT: Duration = Duration::from_secs(5);
 const NO_REASON: Utf8Bytes = Utf8Bytes::from_static("");
 
 type Sink = SplitSink<WebSocket, Message>;
 
 /// Writes until the connection is over, then closes the socket.
-pub(super) async fn write(
-    out: Arc<Outgoing>,
+pub(super) async fn write<O: Outgoing>(
+    out: Arc<O>,
     mut sink: Sink,
     reader: AbortOnDropHandle<()>,
-    limits: BrowserLimits,
+    patience: Patience,
 ) {
     let guard = EndsWith(Arc::clone(&out));
     let mut frames = Vec::new();
-    let mut pings = interval(limits.ping);
+    let mut pings = interval(patience.ping);
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
     pings.reset();
     let over = loop {
@@ -43,12 +77,12 @@ pub(super) async fn write(
                 }
             }
             Next::Write => {
-                if let Err(over) = send_in_time(&out, &mut sink, &mut frames, limits.write).await {
+                if let Err(over) = send_in_time(&*out, &mut sink, &mut frames, patience.write).await {
                     out.end(over);
                     frames.clear();
                 }
             }
-            Next::Wait(limit) => wait(&out, &mut sink, &mut pings, limit).await,
+            Next::Wait(limit) => wait(&*out, &mut sink, &mut pings, limit).await,
             Next::Close(over) => break over,
         }
     };
@@ -57,7 +91,7 @@ pub(super) async fn write(
     let _ = timeout(GOODBYE_LIMIT, close(sink, over, reader)).await;
 }
 
-async fn wait(out: &Outgoing, sink: &mut Sink, pings: &mut Interval, limit: Option<Duration>) {
+async fn wait(out: &impl Outgoing, sink: &mut Sink, pings: &mut Interval, limit: Option<Duration>) {
     let all_is_heard = async {
         match limit {
             Some(limit) => sleep(limit).await,
@@ -75,9 +109,9 @@ async fn wait(out: &Outgoing, sink: &mut Sink, pings: &mut Interval, limit: Opti
     }
 }
 
-/// Writes unless the browser does not take it: by what waits behind it, or by the time it takes.
+/// Writes unless the other side does not take it: by what waits behind it, or by the time it takes.
 async fn send_in_time(
-    out: &Outgoing,
+    out: &impl Outgoing,
     sink: &mut Sink,
     frames: &mut Vec<String>,
     limit: Duration,
@@ -85,8 +119,15 @@ async fn send_in_time(
     tokio::select! {
         biased;
         sent = send(sink, frames) => sent.map_err(|_| Over::Lost),
-        () = out.overflow() => Err(Over::Slow),
+        () = overflow(out) => Err(Over::Slow),
         () = sleep(limit) => Err(Over::Slow),
+    }
+}
+
+/// Comes when more waits than may, while something is being written.
+async fn overflow(out: &impl Outgoing) {
+    while !out.is_overflowing() {
+        out.something().await;
     }
 }
 
@@ -104,11 +145,11 @@ async fn close(mut sink: Sink, over: Over, reader: AbortOnDropHandle<()>) {
     let _ = reader.await;
 }
 
-/// Tells a browser that is not let in why, in words, and closes the socket with this code.
-pub async fn turn_away(mut socket: WebSocket, why: &ServerMessage, code: u16) {
+/// Says this to a peer that is not let in, and closes the socket with this code.
+pub(in crate::transport) async fn close_with(mut socket: WebSocket, words: String, code: u16) {
     let goodbye = async {
         // The other side may be gone already.
-        let _ = socket.send(Message::Text(why.to_json().into())).await;
+        let _ = socket.send(Message::Text(words.into())).await;
         let _ = socket.send(Message::Close(Some(CloseFrame { code, reason: NO_REASON }))).await;
         while let Some(Ok(_)) = socket.recv().await {}
     };
