@@ -229,7 +229,7 @@ async fn what_the_client_sends_goes_into_the_lane_or_to_the_call() {
     client.send(json!({"type": "input_audio_buffer.commit", "event_id": "c1"})).await;
     let asked = Asked { event_id: Some("c1".into()), wish: Wish::Commit };
     assert_eq!(house.until(|event| matches!(event, LineEvent::Asked(_))).await, LineEvent::Asked(asked));
-    assert_eq!(house.lane.try_next_caller().unwrap().as_str(), "<AAAAAAAA>");
+    assert_eq!(house.lane.listen().next().await.unwrap().as_str(), "<AAAAAAAA>");
     for bad in [
         json!({"type": "session.explode", "event_id": "mine"}),
         json!({"type": "input_audio_buffer.append", "event_id": "mine", "audio": 1}),
@@ -250,13 +250,17 @@ async fn speech_is_placed_in_the_audio_that_the_client_sent() {
     client.send(json!({"type": "input_audio_buffer.commit"})).await;
     house.until(|event| matches!(event, LineEvent::Asked(_))).await;
     // The model was given two of three seconds.
-    house.lane.try_next_caller().unwrap();
-    house.lane.try_next_caller().unwrap();
+    let listener = house.lane.listen();
+    for _ in 0..2 {
+        listener.next().await.unwrap();
+    }
     house.show(Show::SpeechStarted { item_id: "u".into() });
     assert_eq!(client.next().await.unwrap()["audio_start_ms"], 1_500);
     // Another socket of the model's is given all of it again.
-    house.lane.rewind_caller();
-    while house.lane.try_next_caller().is_some() {}
+    let listener = house.lane.listen();
+    for _ in 0..3 {
+        listener.next().await.unwrap();
+    }
     house.show(Show::SpeechStopped { item_id: "u".into() });
     assert_eq!(client.next().await.unwrap()["audio_end_ms"], 3_000);
 }
