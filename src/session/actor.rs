@@ -4,6 +4,7 @@
 mod links;
 mod message;
 mod report;
+mod sockets;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,14 +14,13 @@ use ractor::{Actor, ActorProcessingErr, ActorRef, DerivedActorRef};
 use tokio::time::Instant;
 
 use self::links::{Links, Place};
-use self::message::{Brought, OpenSocket};
-use super::backoff::{MAX_ATTEMPTS, delay_before};
+use self::message::Brought;
 use super::capability::Capability;
 use super::dialogue::{Action, Deadline, Dialogue};
-use super::endpoint::{self, ConnectFailure, Endpoint};
+use super::endpoint::{ConnectFailure, Endpoint};
 use super::history::{Content, History};
 use super::restore::Life;
-use super::socket::{Incoming, NotWritten, Socket};
+use super::socket::NotWritten;
 use super::{SessionConfig, SessionError, SessionEvent, Why};
 use crate::audio::Lane;
 use crate::id::CallId;
@@ -300,122 +300,6 @@ impl SessionState {
         }
         self.drop_sockets("idle");
         self.dialogue.on_sleep()
-    }
-
-    fn open_again(&mut self, myself: &ActorRef<SessionMessage>) {
-        self.attempt += 1;
-        self.open(myself, delay_before(self.attempt, fastrand::f64()));
-    }
-
-    /// Opens the next socket, after a while.
-    fn open(&mut self, myself: &ActorRef<SessionMessage>, wait: Duration) {
-        let generation = self.links.opening();
-        let (endpoint, myself) = (self.endpoint.clone(), myself.clone());
-        tokio::spawn(async move {
-            tokio::time::sleep(wait).await;
-            let opened = endpoint::connect(&endpoint).await.map(|stream| Box::new(OpenSocket(stream)));
-            // A session that is gone needs no socket.
-            let _ = myself.cast(SessionMessage::Own(Own { generation, what: Brought::Opened(opened) }));
-        });
-    }
-
-    fn start_socket(&mut self, myself: &ActorRef<SessionMessage>, generation: u64, stream: OpenSocket) {
-        self.connections += 1;
-        self.opened_at_attempt = self.attempt.max(1);
-        metrics::counter!("ai_realtime_model_connections_total").increment(1);
-        tracing::info!(call_id = %self.call_id, connection = self.connections, attempt = self.attempt,
-            "the model's socket is open");
-        let (myself, lane) = (myself.clone(), self.lane.clone());
-        self.links.opened(Socket::start(stream.0, lane, move |incoming| {
-            let what = match incoming {
-                Incoming::Event(event, permit) => Brought::Event(event, permit),
-                Incoming::Lost { reason, fatal } => Brought::Lost { reason, fatal },
-            };
-            myself.cast(SessionMessage::Own(Own { generation, what })).is_ok()
-        }));
-    }
-
-    /// The present socket is closed.
-    fn drop_socket(&mut self, reason: &str) {
-        if self.links.drop_current() {
-            tracing::info!(call_id = %self.call_id, connection = self.connections, reason,
-                "the model's socket is closed");
-            metrics::counter!("ai_realtime_model_disconnections_total").increment(1);
-            self.lost_at = Some(Instant::now());
-            self.report(SessionEvent::Disconnected { reason: reason.to_owned() });
-        }
-        // What the reader of the old socket still brings comes too late.
-        self.lane.iter().for_each(|lane| lane.end_persona());
-    }
-
-    fn drop_sockets(&mut self, reason: &str) {
-        self.links.drop_next();
-        self.drop_socket(reason);
-    }
-
-    fn note_received(&mut self) {
-        if let Some((item_id, base64)) = self.lane.as_ref().and_then(|lane| lane.received()) {
-            self.dialogue.note_received(item_id, base64);
-        }
-    }
-
-    fn on_lost(&mut self, myself: &ActorRef<SessionMessage>, reason: String, fatal: bool) -> Vec<Action> {
-        self.note_received();
-        self.drop_socket(&reason);
-        let actions = self.dialogue.on_lost();
-        // One that is on its way already takes its place.
-        if fatal || self.links.is_down() {
-            self.links.drop_next();
-            self.try_again(myself, reason, fatal);
-        }
-        actions
-    }
-
-    fn on_next_lost(
-        &mut self,
-        myself: &ActorRef<SessionMessage>,
-        reason: String,
-        fatal: bool,
-    ) -> Vec<Action> {
-        self.links.drop_next();
-        let actions = self.dialogue.on_next_lost(&reason);
-        if self.links.is_down() {
-            self.try_again(myself, reason, fatal);
-        }
-        actions
-    }
-
-    /// The next socket is of no use: without a present one another is tried for.
-    fn discard(&mut self, myself: &ActorRef<SessionMessage>, reason: String) {
-        self.links.drop_next();
-        if self.links.is_down() {
-            self.try_again(myself, reason, false);
-        }
-    }
-
-    fn try_again(&mut self, myself: &ActorRef<SessionMessage>, why: String, fatal: bool) {
-        if fatal {
-            self.give_up(SessionError::Refused { code: why });
-        } else if !self.dialogue.is_unsettled() && self.lane.is_none() {
-            // Nothing is owed: the next word opens another.
-        } else if self.attempt >= MAX_ATTEMPTS {
-            self.give_up(SessionError::Unreachable { attempts: self.attempt, last: why });
-        } else {
-            self.open_again(myself);
-        }
-    }
-
-    fn give_up(&mut self, error: SessionError) {
-        tracing::error!(call_id = %self.call_id, error = %error, "the model is given up until something is said");
-        self.drop_sockets("given up");
-        let actions = self.dialogue.on_given_up();
-        // The reason first: what else is told follows from it.
-        self.report(SessionEvent::Unavailable(error));
-        for action in actions {
-            if let Action::Report(event) = action {
-                self.report(event);
-            }
-        }
     }
 
     /// Comes back with this after a while, if the socket is still there.

@@ -2,7 +2,7 @@
 //! voice shall speak. The caller notices nothing but the voice.
 
 use ai_realtime::caller::Heard;
-use ai_realtime::rehearsal::RehearsalOptions;
+use ai_realtime::rehearsal::{Rehearsal, RehearsalOptions};
 use serde_json::json;
 
 use crate::house::{Service, model, with_model};
@@ -12,7 +12,7 @@ const QUESTION: &str = "do you have fanta citron?";
 
 /// The tone of a voice: each has its own loudness.
 fn loudness(heard: &Heard) -> i16 {
-    heard.samples().into_iter().map(|sample| sample.saturating_abs()).max().unwrap_or(0)
+    heard.samples().into_iter().map(i16::saturating_abs).max().unwrap_or(0)
 }
 
 fn reasons(on: &OnThePhone) -> Vec<String> {
@@ -97,4 +97,42 @@ async fn a_model_whose_instructions_are_fixed_gets_another_session_for_another_p
     assert_eq!((&replaced["reason"], &replaced["gap_ms"]), (&json!("instructions"), &json!(0)), "{replaced}");
     assert_eq!(seen.last().unwrap()["way"], "replacement");
     service.stop().await;
+}
+
+/// A model that takes one socket at a time: there is none to take the place of the one that talks.
+async fn one_at_a_time(max_session_s: u64) -> Rehearsal {
+    model(RehearsalOptions { max_session_s, max_connections: 1, ..RehearsalOptions::default() }).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_persona_whose_socket_cannot_be_had_does_not_take_over_and_the_old_one_goes_on() {
+    let model = one_at_a_time(3_600).await;
+    let phone = Phone::plain_at(tempfile::tempdir().unwrap(), with_model(&model)).await;
+    let mut on = phone.greeted().await;
+    on.journaled("turn.done").await;
+    let swap = json!({"key": "cfo", "call_id": on.line.call_sid()});
+    let (status, body) = phone.service.client.post("/ai/persona", swap).await;
+    assert_eq!(body["code"], "persona_rejected", "{status} {body}");
+    on.asks(QUESTION).await;
+    assert_eq!(on.journaled("turn.done").await["status"], "completed", "{}", on.told());
+    on.hangs_up().await;
+    assert_eq!(on.read("persona.activated").len(), 1, "{}", on.told());
+    assert!(on.read("model.disconnected").is_empty(), "{}", on.told());
+    phone.service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_session_without_a_successor_goes_on_to_its_end_and_the_call_beyond_it() {
+    let model = one_at_a_time(4).await;
+    let phone = Phone::plain_at(tempfile::tempdir().unwrap(), with_model(&model)).await;
+    let mut on = phone.greeted().await;
+    while on.read("model.reconnected").is_empty() {
+        on.asks(QUESTION).await;
+        on.journaled("turn.done").await;
+    }
+    on.asks(QUESTION).await;
+    assert_eq!(on.journaled("turn.done").await["status"], "completed", "{}", on.told());
+    on.hangs_up().await;
+    assert!(reasons(&on).is_empty(), "{}", on.told());
+    phone.service.stop().await;
 }

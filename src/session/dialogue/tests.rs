@@ -2,6 +2,7 @@
 
 mod game;
 mod speech;
+mod succession;
 
 use serde_json::json;
 
