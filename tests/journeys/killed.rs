@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use ai_realtime::caller::{Caller, Line, Webhooks};
 use futures_util::future::join_all;
+use futures_util::{StreamExt, stream};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
@@ -15,6 +16,7 @@ use tokio::task::JoinHandle;
 use crate::crashes::check;
 use crate::house::{DEADLINE, Process, soon};
 use crate::phone::line::{ACCOUNT, OUR_NUMBER, TOKEN, message};
+use crate::phone_faults::desk::times;
 
 const PUBLIC: &str = "https://voice.example.com";
 const CALLS: usize = 50;
@@ -22,8 +24,10 @@ const CALLS: usize = 50;
 const IN_TOOLS: usize = 6;
 const HANDED_OVER: usize = 12;
 const ORDERED: usize = 12;
-/// How much faster than real time the callers live.
-const PACE: f64 = 4.0;
+/// As fast as real time: there are many callers, and what they hear is made and understood on the same machine.
+const PACE: f64 = 1.0;
+/// So many dial at once.
+const AT_ONCE: usize = 8;
 /// Fifty calls on a busy machine take their time.
 const PATIENCE: Duration = Duration::from_secs(120);
 const ORDER: &str = "please order two african tea for table 5";
@@ -115,10 +119,17 @@ async fn until(mut is_so: impl FnMut() -> bool) {
     .expect("it did not happen in time");
 }
 
+/// Waits until the caller has heard these words. Blanks do not count: on a busy machine speech may stumble.
+async fn heard(line: &Line, words: &str) {
+    while times(&line.heard_text(), words) == 0 {
+        line.until_more(line.events().len(), PATIENCE).await.unwrap();
+    }
+}
+
 async fn dial(gate: &Gate) -> Line {
     let caller = Caller::builder(&format!("http://{}/api/twilio/voice", gate.address));
     let line = caller.public_url(PUBLIC).token(TOKEN.into()).to(OUR_NUMBER).pace(PACE).dial().await.unwrap();
-    line.until_heard("today?", PATIENCE).await.unwrap();
+    heard(&line, "today?").await;
     line
 }
 
@@ -152,7 +163,7 @@ async fn fifty_phone_calls_outlive_the_process_that_held_them() {
     let port = free_port().await;
     let gate = Gate::open(SocketAddr::from(([127, 0, 0, 1], port))).await;
     let first = Process::start(home.path(), settings(port)).await;
-    let lines = join_all((0..CALLS).map(|_| dial(&gate))).await;
+    let lines: Vec<_> = stream::iter((0..CALLS).map(|_| dial(&gate))).buffered(AT_ONCE).collect().await;
     let database = database(home.path());
     let (in_tools, others) = lines.split_at(IN_TOOLS);
     let (handed_over, others) = others.split_at(HANDED_OVER);
@@ -188,7 +199,7 @@ async fn fifty_phone_calls_outlive_the_process_that_held_them() {
     back.until_quiet(1_500, PATIENCE).await.unwrap();
     back.listen_afresh();
     back.say("how much is the african tea?").await;
-    back.until_heard("african tea", PATIENCE).await.unwrap();
+    heard(back, "african tea").await;
 
     join_all(lines.iter().map(Line::hang_up)).await;
     until(|| count(&database, "call_events WHERE kind = 'call.ended'") == CALLS).await;
@@ -243,7 +254,8 @@ async fn nobody_is_called_twice_though_the_process_was_killed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_is_answered_once_though_the_process_was_killed() {
     let home = tempfile::tempdir().unwrap();
-    let settings = vec![("TWILIO_ALLOW_UNSIGNED", "true".to_owned())];
+    let settings =
+        vec![("TWILIO_ALLOW_UNSIGNED", "true".to_owned()), ("DEFAULT_BUSINESS", "agaseke-kigali".to_owned())];
     let webhooks = Webhooks::new(None).unwrap();
     let ask = async |process: &Process| {
         let form = message(&format!("SM{:032x}", 7), "+35699123456", "What drinks do you have?");
