@@ -55,7 +55,12 @@ async fn fails_while_the_persona_speaks(part: Part) -> (Phone, OnThePhone) {
 /// Whether this is the whole of a text with half a word said again at most.
 #[track_caller]
 fn assert_gone_on(heard: &str, whole: &str) {
-    let bare = |text: &str| aloud(text).chars().filter(|letter| *letter != ' ').collect::<Vec<_>>();
+    let bare = |text: &str| {
+        let letters: String = aloud(text).chars().filter(|letter| *letter != ' ').collect();
+        // On a busy machine the caller may have been silent for long enough to be asked.
+        let answer = letters.split("areyoustill").next().unwrap_or_default();
+        answer.chars().collect::<Vec<_>>()
+    };
     let (heard, whole) = (bare(heard), bare(whole));
     let again = heard.len().saturating_sub(whole.len());
     let lost = distance(&heard, &whole);

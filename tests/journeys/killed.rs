@@ -109,14 +109,14 @@ fn give_menu_back(database: &Connection) {
         .unwrap();
 }
 
-async fn until(mut is_so: impl FnMut() -> bool) {
-    tokio::time::timeout(PATIENCE, async {
-        while !is_so() {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await
-    .expect("it did not happen in time");
+/// Comes when there are so many of something.
+async fn until(database: &Connection, of: &str, wanted: usize) {
+    let began = tokio::time::Instant::now();
+    while count(database, of) < wanted {
+        let found = count(database, of);
+        assert!(began.elapsed() < PATIENCE, "{found} of {wanted} {of}");
+        tokio::task::yield_now().await;
+    }
 }
 
 /// Waits until the caller has heard these words. Blanks do not count: on a busy machine speech may stumble.
@@ -141,7 +141,7 @@ async fn a_read_that_was_cut_off_is_run_again_once() {
     let database = database(home.path());
     hold_menu(&database);
     first.client.post("/ai/say", json!({"text": "What drinks do you have?", "call_id": "r"})).await;
-    until(|| count(&database, "call_events WHERE kind = 'tool.started'") == 1).await;
+    until(&database, "call_events WHERE kind = 'tool.started'", 1).await;
     first.kill().await;
     give_menu_back(&database);
     for restart in 0..2 {
@@ -170,13 +170,13 @@ async fn fifty_phone_calls_outlive_the_process_that_held_them() {
     let (ordered, others) = others.split_at(ORDERED);
     join_all(handed_over.iter().map(|line| line.say(VAT))).await;
     join_all(ordered.iter().map(|line| line.say(ORDER))).await;
-    until(|| count(&database, "call_events WHERE kind = 'persona.activated'") == CALLS + HANDED_OVER).await;
-    until(|| count(&database, "orders") == ORDERED).await;
+    until(&database, "call_events WHERE kind = 'persona.activated'", CALLS + HANDED_OVER).await;
+    until(&database, "orders", ORDERED).await;
     hold_menu(&database);
     join_all(in_tools.iter().map(|line| line.say("what drinks do you have?"))).await;
     join_all(others.iter().map(|line| line.say("hello there, i am about to ask something"))).await;
     let asked = "call_events WHERE kind = 'tool.started' AND body LIKE '%lookup_menu%'";
-    until(|| count(&database, asked) >= IN_TOOLS).await;
+    until(&database, asked, IN_TOOLS).await;
     first.kill().await;
     give_menu_back(&database);
     let before: usize = count(&database, "call_events");
@@ -185,8 +185,8 @@ async fn fifty_phone_calls_outlive_the_process_that_held_them() {
     for line in &lines {
         line.until_streams(2, PATIENCE).await.unwrap();
     }
-    until(|| count(&database, "call_events WHERE kind = 'call.resumed'") == CALLS).await;
-    until(|| count(&database, "call_events WHERE kind = 'line.up'") == 2 * CALLS).await;
+    until(&database, "call_events WHERE kind = 'call.resumed'", CALLS).await;
+    until(&database, "call_events WHERE kind = 'line.up'", 2 * CALLS).await;
     let (_, calls) = second.client.get("/ai/calls").await;
     let calls = calls.as_array().unwrap();
     assert_eq!(calls.len(), CALLS);
@@ -202,7 +202,7 @@ async fn fifty_phone_calls_outlive_the_process_that_held_them() {
     heard(back, "african tea").await;
 
     join_all(lines.iter().map(Line::hang_up)).await;
-    until(|| count(&database, "call_events WHERE kind = 'call.ended'") == CALLS).await;
+    until(&database, "call_events WHERE kind = 'call.ended'", CALLS).await;
     let resumed_with = |line: &Line| {
         let of = format!("call_events WHERE call_id = '{}' AND kind = ", line.call_sid());
         (count(&database, &format!("{of}'call.started'")), count(&database, &format!("{of}'call.resumed'")))
