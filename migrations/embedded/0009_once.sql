@@ -6,7 +6,7 @@ CREATE TABLE once_answers (
     scope    TEXT    NOT NULL,                   -- what kind of thing is done
     key      TEXT    NOT NULL,                   -- SHA-256 of the key it was asked with
     what     TEXT    NOT NULL,                   -- SHA-256 of what was asked for
-    answer   JSON,
+    answer   TEXT,                               -- JSON
     begun_at INTEGER NOT NULL,                   -- milliseconds since 1970, UTC
     PRIMARY KEY (scope, key)
 ) WITHOUT ROWID;

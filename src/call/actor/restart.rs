@@ -25,7 +25,7 @@ use crate::transport::{LineCommand, StreamEnd, TextMessage};
 /// Children that fail may be started again so often without a turn in between that ends well; then the call ends.
 const MAX_RESTARTS: u32 = 3;
 /// Tools that were under way when the session failed are waited for so long, so that the next one knows what they gave.
-const TOOLS_LIMIT: Duration = Duration::from_secs(3);
+const TOOLS_LIMIT: Duration = Duration::from_secs(5);
 /// Outputs that are kept for a session that is about to begin.
 const MAX_LATE_OUTPUTS: usize = 64;
 
