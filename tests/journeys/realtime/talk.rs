@@ -17,7 +17,7 @@ async fn ten_lines_of_a_stock_client_hear_about_the_menu() {
     let responses = client.kinds().iter().filter(|kind| **kind == "response.created").count();
     assert_eq!(responses, 1, "{:?}", client.kinds());
     let tool =
-        client.seen.iter().find(|event| event["type"] == "extension.middle_tier_tool_response").unwrap();
+        client.seen.iter().find(|event| event["type"] == "extension.middle_tier_tool.response").unwrap();
     assert_eq!(tool["tool_result"], json!({"status": "ok"}).to_string());
     let (_, calls) = service.client.get("/ai/calls").await;
     assert_eq!((&calls[0]["call_id"], &calls[0]["transport"]), (&json!("stock-1"), &json!("realtime")));
