@@ -2,13 +2,17 @@
 //! be; it reports what the model says and asks for.
 
 pub mod actor;
+pub mod admission;
 pub mod backoff;
+pub mod breaker;
 pub mod capability;
 pub mod config;
 pub mod dialogue;
 pub mod endpoint;
 pub mod fault;
 pub mod history;
+pub mod pace;
+pub mod provider;
 pub mod restore;
 pub mod sequencer;
 pub mod socket;
@@ -18,6 +22,9 @@ pub use config::{SessionConfig, SpeechConfig};
 pub use dialogue::said_within;
 pub use endpoint::Endpoint;
 pub use history::{Content, History, go_on_note};
+pub use provider::{Lease, Provider};
+
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -160,8 +167,10 @@ pub struct HeardPart {
 }
 
 /// A socket that came about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Connection {
+    /// The model it leads to.
+    pub model: Arc<str>,
     /// How many this session has had, this one included.
     pub connection: u64,
     /// Which attempt succeeded, from 1.
@@ -209,8 +218,10 @@ pub enum Way {
 }
 
 /// A socket that took the place of one that still talked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replacement {
+    /// The model it leads to.
+    pub model: Arc<str>,
     /// Why.
     pub why: Why,
     /// How many sockets this session has had, this one included.

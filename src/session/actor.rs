@@ -3,6 +3,7 @@
 
 mod links;
 mod message;
+mod opening;
 mod report;
 
 use std::collections::BTreeSet;
@@ -14,11 +15,11 @@ use tokio::time::Instant;
 
 use self::links::{Links, Place};
 use self::message::{Brought, OpenSocket};
-use super::backoff::{MAX_ATTEMPTS, delay_before};
+use self::opening::{Attempts, doom};
 use super::capability::Capability;
 use super::dialogue::{Action, Deadline, Dialogue};
-use super::endpoint::{self, ConnectFailure, Endpoint};
 use super::history::{Content, History};
+use super::provider::Provider;
 use super::restore::Life;
 use super::socket::{Incoming, NotWritten, Socket};
 use super::{SessionConfig, SessionError, SessionEvent, Why};
@@ -34,7 +35,9 @@ pub struct SessionArguments {
     /// Whose it is, for the log.
     pub call_id: CallId,
     /// Where the model is.
-    pub endpoint: Endpoint,
+    pub provider: Provider,
+    /// How long the caller may be without a socket.
+    pub patience: Duration,
     /// Who to be.
     pub config: SessionConfig,
     /// What was said before, if the call goes on.
@@ -56,13 +59,14 @@ pub struct SessionActor;
 #[derive(Debug)]
 pub struct SessionState {
     call_id: CallId,
-    endpoint: Endpoint,
+    provider: Provider,
+    patience: Duration,
     owner: DerivedActorRef<SessionEvent>,
     lane: Option<Arc<Lane>>,
     dialogue: Dialogue,
     links: Links,
     connections: u64,
-    attempt: u32,
+    attempts: Attempts,
     opened_at_attempt: u32,
     lost_at: Option<Instant>,
     unknown_events: BTreeSet<String>,
@@ -79,17 +83,18 @@ impl Actor for SessionActor {
         myself: ActorRef<SessionMessage>,
         arguments: SessionArguments,
     ) -> Result<SessionState, ActorProcessingErr> {
-        let capability = Capability::of(arguments.endpoint.model());
+        let capability = Capability::of(&arguments.provider.model());
         let history = History::restored(arguments.history);
         let mut state = SessionState {
             call_id: arguments.call_id,
-            endpoint: arguments.endpoint,
+            provider: arguments.provider,
+            patience: arguments.patience,
             owner: arguments.owner,
             lane: arguments.lane,
             dialogue: Dialogue::new(arguments.config, history, capability),
             links: Links::default(),
             connections: arguments.connections,
-            attempt: 0,
+            attempts: Attempts::default(),
             opened_at_attempt: 0,
             lost_at: None,
             unknown_events: BTreeSet::new(),
@@ -154,11 +159,13 @@ impl SessionState {
     fn take(&mut self, myself: &ActorRef<SessionMessage>, what: Brought) -> Vec<Action> {
         match what {
             Brought::Event(event, permit) => {
-                // Not before it was of use: a socket that opens and falls again and again must not be tried for
-                // without a pause.
-                if matches!(*event, ServerEvent::ResponseDone(_)) {
-                    self.attempt = 0;
+                if let Some(code) = doom(&event)
+                    && self.may_go_elsewhere(Place::Current, code)
+                {
+                    let code = code.to_owned();
+                    return self.on_lost(myself, code, true);
                 }
+                self.heed_success(&event);
                 let actions = self.dialogue.on_event(*event);
                 drop(permit);
                 actions
@@ -180,14 +187,18 @@ impl SessionState {
         match what {
             Brought::Opened(Ok(stream)) => {
                 self.start_socket(myself, generation, *stream);
-                self.dialogue.on_opened(Capability::of(self.endpoint.model()))
+                let model = self.model_at(Place::Next);
+                self.dialogue.on_opened(Capability::of(&model))
             }
-            Brought::Opened(Err(ConnectFailure { why, fatal })) => {
-                tracing::warn!(call_id = %self.call_id, attempt = self.attempt, error = why, fatal,
-                    "the model's socket could not be opened");
-                self.on_next_lost(myself, why, fatal)
-            }
+            Brought::Opened(Err(not_opened)) => self.on_not_opened(myself, not_opened),
             Brought::Event(event, permit) => {
+                if let Some(code) = doom(&event)
+                    && self.may_go_elsewhere(Place::Next, code)
+                {
+                    let code = code.to_owned();
+                    return self.on_next_lost(myself, code, true);
+                }
+                self.heed_configured(&event);
                 let mut actions = match event.as_ref() {
                     ServerEvent::SessionCreated(echo) => self.dialogue.on_next_lives(self.life_of(echo)),
                     _ => Vec::new(),
@@ -207,7 +218,7 @@ impl SessionState {
     fn life_of(&self, echo: &EchoedSession) -> Life {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let now = i64::try_from(now).unwrap_or(i64::MAX);
-        let usual = Capability::of(self.endpoint.model()).max_session;
+        let usual = Capability::of(&self.model_at(Place::Next)).max_session;
         Life::new(echo.expires_at, now, usual, fastrand::f64())
     }
 
@@ -217,13 +228,13 @@ impl SessionState {
         for action in actions {
             match action {
                 Action::Send(event) => {
-                    if self.links.send(event.to_frame()).is_err() {
+                    if self.links.send(event).is_err() {
                         trouble = does_not_read();
                     }
                 }
                 Action::Prime(event) => {
                     // A socket that does not read is found out when its time is over.
-                    let _ = self.links.prime(event.to_frame());
+                    let _ = self.links.prime(event);
                 }
                 Action::Report(event) => {
                     self.keep_what_is_said(&event);
@@ -231,7 +242,7 @@ impl SessionState {
                 }
                 Action::Open(why) => {
                     tracing::info!(call_id = %self.call_id, why = why.as_str(), "another socket is opened");
-                    self.open(myself, Duration::ZERO);
+                    self.open_beside(myself);
                 }
                 Action::Switch { why, replayed_items } => {
                     if self.switch(why, replayed_items).is_err() {
@@ -284,7 +295,7 @@ impl SessionState {
 
     fn wake(&mut self, myself: &ActorRef<SessionMessage>) {
         if self.links.is_down() {
-            self.attempt = 0;
+            self.attempts.forget();
             self.open_again(myself);
         }
     }
@@ -297,37 +308,22 @@ impl SessionState {
         self.dialogue.on_sleep()
     }
 
-    fn open_again(&mut self, myself: &ActorRef<SessionMessage>) {
-        self.attempt += 1;
-        self.open(myself, delay_before(self.attempt, fastrand::f64()));
-    }
-
-    /// Opens the next socket, after a while.
-    fn open(&mut self, myself: &ActorRef<SessionMessage>, wait: Duration) {
-        let generation = self.links.opening();
-        let (endpoint, myself) = (self.endpoint.clone(), myself.clone());
-        tokio::spawn(async move {
-            tokio::time::sleep(wait).await;
-            let opened = endpoint::connect(&endpoint).await.map(|stream| Box::new(OpenSocket(stream)));
-            // A session that is gone needs no socket.
-            let _ = myself.cast(SessionMessage::Own(Own { generation, what: Brought::Opened(opened) }));
-        });
-    }
-
     fn start_socket(&mut self, myself: &ActorRef<SessionMessage>, generation: u64, stream: OpenSocket) {
         self.connections += 1;
-        self.opened_at_attempt = self.attempt.max(1);
+        self.opened_at_attempt = self.attempts.made().max(1);
         metrics::counter!("ai_realtime_model_connections_total").increment(1);
-        tracing::info!(call_id = %self.call_id, connection = self.connections, attempt = self.attempt,
-            "the model's socket is open");
+        tracing::info!(call_id = %self.call_id, connection = self.connections, attempt = self.attempts.made(),
+            model = &*stream.1.model(), "the model's socket is open");
         let (myself, lane) = (myself.clone(), self.lane.clone());
-        self.links.opened(Socket::start(stream.0, lane, move |incoming| {
+        let OpenSocket(stream, lease) = stream;
+        let socket = Socket::start(stream, lane, move |incoming| {
             let what = match incoming {
                 Incoming::Event(event, permit) => Brought::Event(event, permit),
                 Incoming::Lost { reason, fatal } => Brought::Lost { reason, fatal },
             };
             myself.cast(SessionMessage::Own(Own { generation, what })).is_ok()
-        }));
+        });
+        self.links.opened(socket, lease);
     }
 
     /// The present socket is closed.
@@ -356,10 +352,11 @@ impl SessionState {
 
     fn on_lost(&mut self, myself: &ActorRef<SessionMessage>, reason: String, fatal: bool) -> Vec<Action> {
         self.note_received();
+        self.count_loss(Place::Current, &reason, fatal);
         self.drop_socket(&reason);
         let actions = self.dialogue.on_lost();
         // One that is on its way already takes its place.
-        if fatal || self.links.is_down() {
+        if (fatal && self.provider.refusal().is_some()) || self.links.is_down() {
             self.links.drop_next();
             self.try_again(myself, reason, fatal);
         }
@@ -372,6 +369,7 @@ impl SessionState {
         reason: String,
         fatal: bool,
     ) -> Vec<Action> {
+        self.count_loss(Place::Next, &reason, fatal);
         self.links.drop_next();
         let actions = self.dialogue.on_next_lost(&reason);
         if self.links.is_down() {
@@ -382,21 +380,12 @@ impl SessionState {
 
     /// The next socket is of no use: without a present one another is tried for.
     fn discard(&mut self, myself: &ActorRef<SessionMessage>, reason: String) {
+        if self.links.current().is_none() {
+            self.count_loss(Place::Next, &reason, false);
+        }
         self.links.drop_next();
         if self.links.is_down() {
             self.try_again(myself, reason, false);
-        }
-    }
-
-    fn try_again(&mut self, myself: &ActorRef<SessionMessage>, why: String, fatal: bool) {
-        if fatal {
-            self.give_up(SessionError::Refused { code: why });
-        } else if !self.dialogue.is_unsettled() && self.lane.is_none() {
-            // Nothing is owed: the next word opens another.
-        } else if self.attempt >= MAX_ATTEMPTS {
-            self.give_up(SessionError::Unreachable { attempts: self.attempt, last: why });
-        } else {
-            self.open_again(myself);
         }
     }
 

@@ -26,8 +26,8 @@ use crate::usage::Usage;
 
 pub use self::action::{Action, Deadline, Notice, RETRY_WAIT};
 pub(super) use self::action::{UPDATE_LIMIT, create_item};
-pub(super) use self::update::refuses_update;
 pub use self::spoken::said_within;
+pub(super) use self::update::refuses_update;
 
 /// A failed response is tried so often again.
 const MAX_RETRIES: u32 = 1;
