@@ -20,7 +20,7 @@ TRIAL = test -n "$$PUBLIC_URL" || case "$${HOST:-127.0.0.1}" in 127.*|localhost|
 run: ## Build for release and serve on 127.0.0.1:7070
 	@$(TRIAL); cargo run --release --locked
 
-check: ## Check the settings, the persona files and the store, without serving
+check: ## Check the settings, the persona files, the store and the model, without serving
 	@cargo run --release --locked -- check
 
 test: lint doc ## All checks that need nothing but Rust: format, clippy, docs, tests

@@ -21,8 +21,8 @@ use crate::knowledge::{EmbeddingError, Embeddings, Knowledge};
 use crate::outbox::Outbox;
 use crate::persona::{Catalog, CatalogErrors, Library};
 use crate::rehearsal::{Rehearsal, RehearsalOptions};
-use crate::session::Endpoint;
-use crate::session::endpoint::EndpointError;
+use crate::session::endpoint::{EndpointError, Manner};
+use crate::session::{Endpoint, Provider};
 use crate::store::{Directory, Embedded, Store, StoreError, Supabase};
 use crate::switchboard::Switchboard;
 use crate::telemetry::Figures;
@@ -72,7 +72,10 @@ pub enum AppError {
     },
     /// The model's address cannot be used.
     #[error("OPENAI_REALTIME_ENDPOINT cannot be used")]
-    Endpoint(#[from] EndpointError),
+    Endpoint(#[source] EndpointError),
+    /// The address of what takes over cannot be used.
+    #[error("OPENAI_REALTIME_FALLBACK_ENDPOINT cannot be used")]
+    Fallback(#[source] EndpointError),
     /// The rehearsal model cannot begin.
     #[error("the rehearsal model cannot begin")]
     Rehearsal(#[source] std::io::Error),
@@ -145,7 +148,7 @@ impl App {
             TcpListener::bind(address).await.map_err(|source| AppError::Listen { address, source })?;
         let address = listener.local_addr().unwrap_or(address);
         let phone = Phone::new(&config.phone, address)?;
-        let (endpoint, rehearsal) = find_model(&config).await?;
+        let (provider, rehearsal) = find_model(&config).await?;
         let (journal, writer) = JournalWriter::start(store.clone());
         let directory = Directory::new(store.clone(), config.default_business.clone());
         let outbox = match &store {
@@ -159,7 +162,7 @@ impl App {
             directory: directory.clone(),
             knowledge: knowledge.clone(),
             library: library.clone(),
-            endpoint,
+            provider: provider.clone(),
             journal,
             limits: CallLimits { turn: config.turn_timeout(), idle: config.text_call_idle() },
             default_persona: config.default_persona.clone(),
@@ -190,6 +193,7 @@ impl App {
             phone,
             origins,
             prices,
+            provider,
             settings,
         };
         let router = edge::router(state);
@@ -309,17 +313,37 @@ pub async fn load_personas(config: &Config, store: &Store) -> Result<Catalog, Ap
     Ok(catalog)
 }
 
-async fn find_model(config: &Config) -> Result<(Endpoint, Option<Rehearsal>), AppError> {
-    let (model, limit) = (&config.openai_realtime_model, config.model_connect());
-    if let Some(key) = &config.openai_api_key {
-        let url = config.openai_realtime_endpoint.as_str();
-        return Ok((Endpoint::new(url, model, Some(key.clone()), limit)?, None));
+async fn find_model(config: &Config) -> Result<(Provider, Option<Rehearsal>), AppError> {
+    let per_second = config.model_reconnects_per_second;
+    if let Some((primary, fallback)) = endpoints(config)? {
+        return Ok((Provider::new(primary, fallback, per_second), None));
     }
+    let (model, limit) = (&config.openai_realtime_model, config.model_connect());
     let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
     let rehearsal =
         Rehearsal::start(anywhere, RehearsalOptions::default()).await.map_err(AppError::Rehearsal)?;
-    let endpoint = Endpoint::new(&rehearsal.url(), model, None, limit)?.known_as(REHEARSAL_MODEL);
-    Ok((endpoint, Some(rehearsal)))
+    let endpoint = Endpoint::new(&rehearsal.url(), model, None, limit).map_err(AppError::Endpoint)?;
+    Ok((Provider::new(endpoint.known_as(REHEARSAL_MODEL), None, per_second), Some(rehearsal)))
+}
+
+/// The model's endpoint that the settings name, and the one that takes over; none without a key.
+///
+/// # Errors
+/// [`AppError::Endpoint`], [`AppError::Fallback`].
+pub fn endpoints(config: &Config) -> Result<Option<(Endpoint, Option<Endpoint>)>, AppError> {
+    let Some(key) = &config.openai_api_key else {
+        return Ok(None);
+    };
+    let (url, limit) = (config.openai_realtime_endpoint.as_str(), config.model_connect());
+    let primary = Endpoint::new(url, &config.openai_realtime_model, Some(key.clone()), limit);
+    let fallback = config.fallback().map(|fallback| {
+        let manner = Manner { voice: fallback.voice, transcription_model: fallback.transcription_model };
+        let url = fallback.endpoint.as_str();
+        let endpoint = Endpoint::new(url, &fallback.model, Some(fallback.api_key), limit);
+        endpoint.map(|endpoint| endpoint.with_manner(manner))
+    });
+    let fallback = fallback.transpose().map_err(AppError::Fallback)?;
+    Ok(Some((primary.map_err(AppError::Endpoint)?, fallback)))
 }
 
 fn phone_desk(config: &Config, phone: &Phone) -> PhoneDesk {

@@ -1,6 +1,8 @@
-//! Asks the database of a Supabase project whether it is what the service needs: part of `ai-realtime check`.
+//! Asks the database of a Supabase project, and the model, whether they are what the service needs: part of
+//! `ai-realtime check`.
 
 mod key;
+pub mod model;
 mod verdict;
 
 use secrecy::{ExposeSecret, SecretString};

@@ -3,6 +3,7 @@
 
 mod browser;
 mod database;
+mod fallback;
 mod knowledge;
 mod mistake;
 mod phone;
@@ -22,6 +23,7 @@ use validator::{Validate, ValidationErrors};
 
 pub use browser::{AllowedOrigins, BrowserSettings};
 pub use database::{DatabaseSettings, SupabaseSettings};
+pub use fallback::{Fallback, FallbackSettings};
 pub use knowledge::KnowledgeSettings;
 pub use mistake::{ConfigError, ConfigMistake};
 pub use phone::{PhoneSettings, WebhookTrust, is_e164, is_loopback_host};
@@ -37,6 +39,7 @@ const DEFAULT_TRANSCRIPTION_MODEL: &str = "gpt-transcribe";
 const DEFAULT_ENDPOINT: &str = "wss://api.openai.com/v1/realtime";
 const ENDPOINT_ALLOWED: &str = "use a ws:// or wss:// URL without user name, password or fragment, such as \
                                 wss://api.openai.com/v1/realtime";
+const MODEL_ALLOWED: &str = "use a model's name: 1 to 128 characters of A-Z, a-z, 0-9, '.', '_', ':' and '-'";
 const LOG_LEVEL_ALLOWED: &str = "use trace, debug, info, warn, error or off, or filter directives such as \
                                  warn,ai_realtime::call=debug";
 const ANONYMOUS_REFUSED: &str = "without AI_REALTIME_API_KEYS only a loopback address such as 127.0.0.1 is \
@@ -54,6 +57,8 @@ pub struct Config {
     pub openai_transcription_model: String,
     /// `OPENAI_REALTIME_ENDPOINT`: a `ws` or `wss` URL. Default OpenAI's own.
     pub openai_realtime_endpoint: Url,
+    /// Beginning with `OPENAI_REALTIME_FALLBACK_`; [`Config::fallback`] makes an endpoint of it.
+    pub fallback: FallbackSettings,
     /// `PORT`: 0 picks a free one. Default 7070.
     pub port: u16,
     /// `HOST`: the address to listen on; `localhost` means 127.0.0.1. Default 127.0.0.1.
@@ -91,6 +96,10 @@ pub struct Config {
     /// `MODEL_CONNECT_SECONDS`: the longest one attempt to connect to the model may take. Default 10.
     #[validate(range(min = 0.05, max = 60.0, message = "use a number of seconds from 0.05 to 60"))]
     model_connect_seconds: f64,
+    /// `MODEL_RECONNECTS_PER_SECOND`: lost sockets to the model replaced in a second at most, at each endpoint. Default
+    /// 100.
+    #[validate(range(min = 1, max = 10_000, message = "use a whole number from 1 to 10000"))]
+    pub model_reconnects_per_second: u32,
     /// The settings of the database: all that begin with `SUPABASE_`.
     pub database: DatabaseSettings,
     /// The settings of the documents: all that begin with `EMBEDDING_`.
@@ -119,6 +128,7 @@ impl Config {
         if config.is_open_to_anyone() && !config.allow_anonymous {
             source.refuse("HOST", ANONYMOUS_REFUSED);
         }
+        config.check_fallback(&mut source);
         config.knowledge.choose(&config.openai_realtime_endpoint);
         config.phone.check(config.host.is_loopback(), &mut source);
         config.warnings = config.find_warnings(&source);
@@ -136,16 +146,18 @@ impl Config {
             openai_realtime_model: source.read(
                 "OPENAI_REALTIME_MODEL",
                 DEFAULT_MODEL.to_owned(),
-                "use a model's name: 1 to 128 characters of A-Z, a-z, 0-9, '.', '_', ':' and '-'",
+                MODEL_ALLOWED,
                 |text| is_plain(text, b"._:-").then(|| text.to_owned()),
             ),
             openai_transcription_model: source.read(
                 "OPENAI_TRANSCRIPTION_MODEL",
                 DEFAULT_TRANSCRIPTION_MODEL.to_owned(),
-                "use a model's name: 1 to 128 characters of A-Z, a-z, 0-9, '.', '_', ':' and '-'",
+                MODEL_ALLOWED,
                 |text| is_plain(text, b"._:-").then(|| text.to_owned()),
             ),
-            openai_realtime_endpoint: read_endpoint(source),
+            openai_realtime_endpoint: read_url(source, "OPENAI_REALTIME_ENDPOINT")
+                .unwrap_or_else(default_endpoint),
+            fallback: FallbackSettings::read(source),
             port: source.read(
                 "PORT",
                 7070,
@@ -182,6 +194,12 @@ impl Config {
             text_call_idle_seconds: read_seconds(source, "TEXT_CALL_IDLE_SECONDS", 600.0),
             turn_timeout_seconds: read_seconds(source, "TURN_TIMEOUT_SECONDS", 60.0),
             model_connect_seconds: read_seconds(source, "MODEL_CONNECT_SECONDS", 10.0),
+            model_reconnects_per_second: source.read(
+                "MODEL_RECONNECTS_PER_SECOND",
+                100,
+                "use a whole number from 1 to 10000",
+                parse_to,
+            ),
             database: DatabaseSettings::read(source),
             knowledge: KnowledgeSettings::read(source),
             browser: BrowserSettings::read(source),
@@ -241,6 +259,7 @@ impl Config {
                 "OPENAI_REALTIME_ENDPOINT is a ws:// URL: the key and every word travel unencrypted".into(),
             );
         }
+        self.warn_of_fallback(&mut warnings);
         self.database.find_warnings(source, &mut warnings);
         self.knowledge.find_warnings(self.openai_api_key.is_some(), &mut warnings);
         self.phone.find_warnings(&mut warnings);
@@ -248,9 +267,9 @@ impl Config {
     }
 }
 
-fn read_endpoint(source: &mut Source<impl Fn(&str) -> Option<String>>) -> Url {
-    let name = "OPENAI_REALTIME_ENDPOINT";
-    let text = source.text(name).unwrap_or_else(|| DEFAULT_ENDPOINT.to_owned());
+/// A WebSocket's URL, if there is one. What is refused is never used: there is a mistake then.
+fn read_url(source: &mut Source<impl Fn(&str) -> Option<String>>, name: &str) -> Option<Url> {
+    let text = source.text(name)?;
     let Ok(url) = Url::parse(&text) else {
         // What cannot be parsed may still hold a password; one can only have stood before an `@`.
         if text.contains('@') {
@@ -258,19 +277,18 @@ fn read_endpoint(source: &mut Source<impl Fn(&str) -> Option<String>>) -> Url {
         } else {
             source.refuse(name, ENDPOINT_ALLOWED);
         }
-        return fallback_endpoint();
+        return None;
     };
     if !url.username().is_empty() || url.password().is_some() {
         source.refuse_secret(name, ENDPOINT_ALLOWED);
     } else if !matches!(url.scheme(), "ws" | "wss") || url.host_str().is_none() || url.fragment().is_some() {
         source.refuse(name, ENDPOINT_ALLOWED);
     }
-    url
+    Some(url)
 }
 
-/// Stands in the place of an endpoint that was refused, until all mistakes are found; it is never used.
 #[expect(clippy::expect_used, reason = "a constant, and a test loads it")]
-fn fallback_endpoint() -> Url {
+fn default_endpoint() -> Url {
     Url::parse(DEFAULT_ENDPOINT).expect("the default endpoint is a URL")
 }
 

@@ -43,6 +43,7 @@ use crate::config::{Config, RealtimeSettings};
 use crate::knowledge::Knowledge;
 use crate::persona::Library;
 use crate::secret::ApiKeys;
+use crate::session::Provider;
 use crate::store::{Directory, Store};
 use crate::switchboard::Switchboard;
 use crate::telemetry::Figures;
@@ -72,6 +73,8 @@ pub struct EdgeState {
     pub directory: Directory,
     /// What models cost.
     pub prices: Prices,
+    /// Where the model is.
+    pub provider: Provider,
     /// The documents.
     pub knowledge: Knowledge,
     /// What `/metrics` shows.

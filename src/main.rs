@@ -32,7 +32,7 @@ struct Cli {
 enum Command {
     /// Serve (the default).
     Serve,
-    /// Check the settings, the persona files and the store, and exit: 0 when all is well, 1 when not.
+    /// Check the settings, the persona files, the store and the model, and exit: 0 when all is well, 1 when not.
     Check,
     /// Make or bring up to date the tables of the Supabase project whose Postgres is at DATABASE_URL.
     Migrate(MigrateArgs),
@@ -123,7 +123,10 @@ async fn check() -> anyhow::Result<()> {
     }
     app::load_prices(&config)?;
     let store = app::open_store(&config).await?;
-    let findings = probe(&config, &store).await;
+    let mut findings = probe(&config, &store).await;
+    if let Some((primary, fallback)) = app::endpoints(&config)? {
+        findings.problems.extend(check::model::reach(&primary, fallback.as_ref()).await);
+    }
     for warning in &findings.warnings {
         eprintln!("warning: {warning}");
     }

@@ -2,7 +2,9 @@
 //! be; it reports what the model says and asks for.
 
 pub mod actor;
+pub mod admission;
 pub mod backoff;
+pub mod breaker;
 pub mod capability;
 pub mod client;
 pub mod config;
@@ -10,6 +12,8 @@ pub mod dialogue;
 pub mod endpoint;
 pub mod fault;
 pub mod history;
+pub mod pace;
+pub mod provider;
 pub mod restore;
 pub mod sequencer;
 pub mod socket;
@@ -20,6 +24,9 @@ pub use config::{SessionConfig, SpeechConfig};
 pub use dialogue::said_within;
 pub use endpoint::Endpoint;
 pub use history::{Content, History, go_on_note};
+pub use provider::{Lease, Provider};
+
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -164,8 +171,10 @@ pub struct HeardPart {
 }
 
 /// A socket that came about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Connection {
+    /// The model it leads to.
+    pub model: Arc<str>,
     /// How many this session has had, this one included.
     pub connection: u64,
     /// Which attempt succeeded, from 1.
@@ -213,8 +222,10 @@ pub enum Way {
 }
 
 /// A socket that took the place of one that still talked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replacement {
+    /// The model it leads to.
+    pub model: Arc<str>,
     /// Why.
     pub why: Why,
     /// How many sockets this session has had, this one included.

@@ -111,6 +111,8 @@ pub struct CallData {
     first_seq: u64,
     turns: u64,
     connections: u64,
+    /// The model that answers, or would.
+    model: Arc<str>,
     /// Numbers swaps, renderings and requests: a late answer or timer names an older one.
     revisions: u64,
     requests: u64,
@@ -189,6 +191,7 @@ impl Actor for CallActor {
             journal: Journal::after(call_id.clone(), 0),
             myself,
             call_id,
+            model: dependencies.provider.model(),
             dependencies,
             snapshot,
             line,

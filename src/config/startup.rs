@@ -3,6 +3,8 @@
 use std::fmt;
 use std::net::SocketAddr;
 
+use url::Url;
+
 use crate::id::PersonaKey;
 
 use super::{Config, WebhookTrust};
@@ -25,17 +27,15 @@ pub struct StartUpLine<'a> {
 impl fmt::Display for StartUpLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ai-realtime {} · http://{} · model ", env!("CARGO_PKG_VERSION"), self.address)?;
-        let endpoint = &self.config.openai_realtime_endpoint;
-        match (&self.config.openai_api_key, endpoint.host_str()) {
-            (None, _) => f.write_str("rehearsal (no OPENAI_API_KEY)")?,
-            (Some(_), Some(host)) => {
-                write!(f, "{} at {host}", self.config.openai_realtime_model)?;
-                // Only when it is not the scheme's own.
-                if let Some(port) = endpoint.port() {
-                    write!(f, ":{port}")?;
-                }
+        let config = self.config;
+        if config.openai_api_key.is_none() {
+            f.write_str("rehearsal (no OPENAI_API_KEY)")?;
+        } else {
+            tell_model(f, &config.openai_realtime_model, &config.openai_realtime_endpoint)?;
+            if let Some(fallback) = config.fallback() {
+                f.write_str(", else ")?;
+                tell_model(f, &fallback.model, &fallback.endpoint)?;
             }
-            (Some(_), None) => f.write_str(&self.config.openai_realtime_model)?,
         }
         write!(f, " · store {} at {} · personas ", self.store, self.store_location)?;
         if self.personas.is_empty() {
@@ -47,6 +47,18 @@ impl fmt::Display for StartUpLine<'_> {
         }
         self.tell_of_the_phone(f)
     }
+}
+
+fn tell_model(f: &mut fmt::Formatter<'_>, model: &str, endpoint: &Url) -> fmt::Result {
+    f.write_str(model)?;
+    if let Some(host) = endpoint.host_str() {
+        write!(f, " at {host}")?;
+        // Only when it is not the scheme's own.
+        if let Some(port) = endpoint.port() {
+            write!(f, ":{port}")?;
+        }
+    }
+    Ok(())
 }
 
 impl StartUpLine<'_> {
@@ -110,6 +122,23 @@ mod tests {
         })
         .unwrap();
         assert!(line(&config, &[]).contains("model gpt-realtime-2.1 at 127.0.0.1:9099 ·"));
+    }
+
+    #[test]
+    fn the_line_names_what_takes_over() {
+        let config = Config::load(|name| match name {
+            "OPENAI_API_KEY" => Some("sk-x".to_owned()),
+            "OPENAI_REALTIME_FALLBACK_ENDPOINT" => {
+                Some("wss://acme.openai.azure.com/openai/v1/realtime".to_owned())
+            }
+            "OPENAI_REALTIME_FALLBACK_MODEL" => Some("spare".to_owned()),
+            "OPENAI_REALTIME_FALLBACK_API_KEY" => Some("azure-secret".to_owned()),
+            _ => None,
+        })
+        .unwrap();
+        let line = line(&config, &[]);
+        let named = "model gpt-realtime-2.1 at api.openai.com, else spare at acme.openai.azure.com ·";
+        assert!(line.contains(named) && !line.contains("secret"), "{line}");
     }
 
     #[test]

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use super::Edge;
 use super::error::{ApiError, ErrorBody, KeyRefusals};
 use super::view::{Health, Ready, Waiting};
+use crate::call::CallError;
 use crate::store::{Backlog, StoreError};
 use crate::switchboard::SwitchboardError;
 
@@ -42,8 +43,8 @@ pub(super) async fn healthz(State(edge): State<Arc<Edge>>) -> Json<Health> {
     get, path = "/readyz", tag = "Service", operation_id = "readyz", security(()),
     responses(
         (status = 200, description = "It can", body = Ready),
-        (status = 503, description = "`draining` or `store_unavailable`; the latter also says what waits to be delivered",
-            body = ErrorBody),
+        (status = 503, description = "`draining`, `store_unavailable` or `model_unavailable`; the latter two also say \
+            what waits to be delivered", body = ErrorBody),
     ),
 )]
 pub(super) async fn readyz(State(edge): State<Arc<Edge>>) -> Result<Json<Ready>, Response> {
@@ -55,6 +56,7 @@ pub(super) async fn readyz(State(edge): State<Arc<Edge>>) -> Result<Json<Ready>,
     let ping = ping.unwrap_or(Err(StoreError::Timeout { limit_ms }));
     let backlog = edge.state.store.backlog().await;
     match (ping, backlog) {
+        (Ok(()), Ok(backlog)) if edge.state.provider.is_away() => Err(model_away(backlog)),
         (Ok(()), Ok(backlog)) => Ok(Json(Ready { ok: true, outbox: backlog.map(Waiting::of) })),
         (Err(error), backlog) => Err(not_ready(error, backlog.ok().flatten())),
         (Ok(()), Err(error)) => Err(not_ready(error, None)),
@@ -67,6 +69,14 @@ fn not_ready(error: StoreError, backlog: Option<Backlog>) -> Response {
     ApiError::from(error)
         .with("store", "away".into())
         .with("outbox", serde_json::json!(outbox))
+        .into_response()
+}
+
+/// No endpoint of the model can be had now.
+fn model_away(backlog: Option<Backlog>) -> Response {
+    ApiError::from(CallError::ModelUnavailable)
+        .with("model", "away".into())
+        .with("outbox", serde_json::json!(backlog.map(Waiting::of)))
         .into_response()
 }
 

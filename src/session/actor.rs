@@ -3,6 +3,7 @@
 
 mod links;
 mod message;
+mod opening;
 mod report;
 mod sockets;
 
@@ -15,10 +16,11 @@ use tokio::time::Instant;
 
 use self::links::{Links, Place};
 use self::message::Brought;
+use self::opening::{Attempts, doom};
 use super::capability::Capability;
 use super::dialogue::{Action, Deadline, Dialogue};
-use super::endpoint::{ConnectFailure, Endpoint};
 use super::history::{Content, History};
+use super::provider::Provider;
 use super::restore::Life;
 use super::socket::NotWritten;
 use super::{SessionConfig, SessionError, SessionEvent, Why};
@@ -34,7 +36,9 @@ pub struct SessionArguments {
     /// Whose it is, for the log.
     pub call_id: CallId,
     /// Where the model is.
-    pub endpoint: Endpoint,
+    pub provider: Provider,
+    /// How long the caller may be without a socket.
+    pub patience: Duration,
     /// Who to be.
     pub config: SessionConfig,
     /// What was said before, if the call goes on.
@@ -56,13 +60,14 @@ pub struct SessionActor;
 #[derive(Debug)]
 pub struct SessionState {
     call_id: CallId,
-    endpoint: Endpoint,
+    provider: Provider,
+    patience: Duration,
     owner: DerivedActorRef<SessionEvent>,
     lane: Option<Arc<Lane>>,
     dialogue: Dialogue,
     links: Links,
     connections: u64,
-    attempt: u32,
+    attempts: Attempts,
     opened_at_attempt: u32,
     lost_at: Option<Instant>,
     unknown_events: BTreeSet<String>,
@@ -79,17 +84,18 @@ impl Actor for SessionActor {
         myself: ActorRef<SessionMessage>,
         arguments: SessionArguments,
     ) -> Result<SessionState, ActorProcessingErr> {
-        let capability = Capability::of(arguments.endpoint.model());
+        let capability = Capability::of(&arguments.provider.model());
         let history = History::restored(arguments.history);
         let mut state = SessionState {
             call_id: arguments.call_id,
-            endpoint: arguments.endpoint,
+            provider: arguments.provider,
+            patience: arguments.patience,
             owner: arguments.owner,
             lane: arguments.lane,
             dialogue: Dialogue::new(arguments.config, history, capability),
             links: Links::default(),
             connections: arguments.connections,
-            attempt: 0,
+            attempts: Attempts::default(),
             opened_at_attempt: 0,
             lost_at: None,
             unknown_events: BTreeSet::new(),
@@ -159,11 +165,13 @@ impl SessionState {
     fn take(&mut self, myself: &ActorRef<SessionMessage>, what: Brought) -> Vec<Action> {
         match what {
             Brought::Event(event, permit) => {
-                // Not before it was of use: a socket that opens and falls again and again must not be tried for
-                // without a pause.
-                if matches!(*event, ServerEvent::ResponseDone(_)) {
-                    self.attempt = 0;
+                if let Some(code) = doom(&event)
+                    && self.may_go_elsewhere(Place::Current, code)
+                {
+                    let code = code.to_owned();
+                    return self.on_lost(myself, code, true);
                 }
+                self.heed_success(&event);
                 let actions = self.dialogue.on_event(*event);
                 drop(permit);
                 actions
@@ -185,14 +193,18 @@ impl SessionState {
         match what {
             Brought::Opened(Ok(stream)) => {
                 self.start_socket(myself, generation, *stream);
-                self.dialogue.on_opened(Capability::of(self.endpoint.model()))
+                let model = self.model_at(Place::Next);
+                self.dialogue.on_opened(Capability::of(&model))
             }
-            Brought::Opened(Err(ConnectFailure { why, fatal })) => {
-                tracing::warn!(call_id = %self.call_id, attempt = self.attempt, error = why, fatal,
-                    "the model's socket could not be opened");
-                self.on_next_lost(myself, why, fatal)
-            }
+            Brought::Opened(Err(not_opened)) => self.on_not_opened(myself, not_opened),
             Brought::Event(event, permit) => {
+                if let Some(code) = doom(&event)
+                    && self.may_go_elsewhere(Place::Next, code)
+                {
+                    let code = code.to_owned();
+                    return self.on_next_lost(myself, code, true);
+                }
+                self.heed_configured(&event);
                 let mut actions = match event.as_ref() {
                     ServerEvent::SessionCreated(echo) => self.dialogue.on_next_lives(self.life_of(echo)),
                     _ => Vec::new(),
@@ -212,7 +224,7 @@ impl SessionState {
     fn life_of(&self, echo: &EchoedSession) -> Life {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let now = i64::try_from(now).unwrap_or(i64::MAX);
-        let usual = Capability::of(self.endpoint.model()).max_session;
+        let usual = Capability::of(&self.model_at(Place::Next)).max_session;
         Life::new(echo.expires_at, now, usual, fastrand::f64())
     }
 
@@ -222,13 +234,13 @@ impl SessionState {
         for action in actions {
             match action {
                 Action::Send(event) => {
-                    if self.links.send(event.to_frame()).is_err() {
+                    if self.links.send(event).is_err() {
                         trouble = does_not_read();
                     }
                 }
                 Action::Prime(event) => {
                     // A socket that does not read is found out when its time is over.
-                    let _ = self.links.prime(event.to_frame());
+                    let _ = self.links.prime(event);
                 }
                 Action::Report(event) => {
                     self.keep_what_is_said(&event);
@@ -236,7 +248,7 @@ impl SessionState {
                 }
                 Action::Open(why) => {
                     tracing::info!(call_id = %self.call_id, why = why.as_str(), "another socket is opened");
-                    self.open(myself, Duration::ZERO);
+                    self.open_beside(myself);
                 }
                 Action::Switch { why, replayed_items } => {
                     if self.switch(why, replayed_items).is_err() {
@@ -289,7 +301,7 @@ impl SessionState {
 
     fn wake(&mut self, myself: &ActorRef<SessionMessage>) {
         if self.links.is_down() {
-            self.attempt = 0;
+            self.attempts.forget();
             self.open_again(myself);
         }
     }

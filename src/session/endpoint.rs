@@ -8,11 +8,13 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::http::{HeaderValue, StatusCode};
+use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config};
 use url::Url;
 
+use super::fault::{Failure, of_status};
+use crate::protocol::openai::{AudioPatch, ClientEvent};
 use crate::tls;
 
 /// Hosts that take the key as `api-key`.
@@ -33,6 +35,16 @@ pub struct Endpoint {
     auth: Arc<Auth>,
     tls: Option<Arc<rustls::ClientConfig>>,
     connect_limit: Duration,
+    manner: Manner,
+}
+
+/// What an endpoint calls otherwise than the personas and the settings do.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Manner {
+    /// The voice that every persona has there.
+    pub voice: Option<String>,
+    /// The model that writes down the callers' words there.
+    pub transcription_model: Option<String>,
 }
 
 enum Auth {
@@ -86,7 +98,22 @@ impl Endpoint {
         };
         let named = url.query_pairs().find(|(name, _)| name == "model");
         let model = named.map_or_else(|| model.into(), |(_, model)| model.as_ref().into());
-        Ok(Self { url: Arc::new(url), model, auth: Arc::new(auth), tls, connect_limit })
+        let manner = Manner::default();
+        Ok(Self { url: Arc::new(url), model, auth: Arc::new(auth), tls, connect_limit, manner })
+    }
+
+    /// The same endpoint, which has names of its own for things.
+    #[must_use]
+    pub fn with_manner(mut self, manner: Manner) -> Self {
+        self.manner = manner;
+        self
+    }
+
+    /// The same endpoint, where a socket must be open within this, too.
+    #[must_use]
+    pub fn within(mut self, limit: Duration) -> Self {
+        self.connect_limit = self.connect_limit.min(limit);
+        self
     }
 
     /// The same endpoint, whose model goes by another name in what is written down of its calls.
@@ -97,8 +124,19 @@ impl Endpoint {
     }
 
     /// What the model is called.
-    pub fn model(&self) -> &str {
+    pub fn model(&self) -> &Arc<str> {
         &self.model
+    }
+
+    /// An event in the words of this endpoint.
+    pub fn adapt(&self, event: ClientEvent) -> ClientEvent {
+        match event {
+            ClientEvent::SessionUpdate { event_id, mut session } => {
+                session.audio.iter_mut().for_each(|audio| self.manner.adapt(audio));
+                ClientEvent::SessionUpdate { event_id, session }
+            }
+            other => other,
+        }
     }
 
     fn request(&self) -> Result<tungstenite::http::Request<()>, tungstenite::Error> {
@@ -115,6 +153,20 @@ impl Endpoint {
     }
 }
 
+impl Manner {
+    /// Only what is said at all is said otherwise.
+    fn adapt(&self, audio: &mut AudioPatch) {
+        let voice = audio.output.as_mut().and_then(|output| output.voice.as_mut());
+        if let (Some(voice), Some(ours)) = (voice, &self.voice) {
+            voice.clone_from(ours);
+        }
+        let transcription = audio.input.as_mut().and_then(|input| input.transcription.as_mut());
+        if let (Some(transcription), Some(ours)) = (transcription, &self.transcription_model) {
+            transcription.model.clone_from(ours);
+        }
+    }
+}
+
 impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Endpoint").field("host", &self.url.host_str()).finish_non_exhaustive()
@@ -126,14 +178,14 @@ impl fmt::Debug for Endpoint {
 pub struct ConnectFailure {
     /// A word for the log and for people; holds no key.
     pub why: String,
-    /// Whether trying again cannot help.
-    pub fatal: bool,
+    /// What kind of trouble it is.
+    pub failure: Failure,
 }
 
 /// Opens a socket.
 ///
 /// # Errors
-/// [`ConnectFailure`]; fatal when the model's side refused the key, the model or the request.
+/// [`ConnectFailure`]; [`Failure::Refused`] when the model's side refused the key, the model or the request.
 pub async fn connect(endpoint: &Endpoint) -> Result<Stream, ConnectFailure> {
     let config = WebSocketConfig::default()
         .max_message_size(Some(MAX_MESSAGE))
@@ -148,30 +200,24 @@ pub async fn connect(endpoint: &Endpoint) -> Result<Stream, ConnectFailure> {
         Ok(Err(error)) => Err(refused(&error)),
         Err(_) => {
             let why = format!("no answer within {} ms", endpoint.connect_limit.as_millis());
-            Err(ConnectFailure { why, fatal: false })
+            Err(ConnectFailure { why, failure: Failure::Slow })
         }
     }
 }
 
 fn refused(error: &tungstenite::Error) -> ConnectFailure {
-    match error {
-        tungstenite::Error::Http(response) => {
-            let status = response.status();
-            let passing = status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error();
-            let code = match status {
-                StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => "invalid_api_key".to_owned(),
-                StatusCode::NOT_FOUND => "model_not_found".to_owned(),
-                other => format!("http_{}", other.as_u16()),
-            };
-            ConnectFailure { why: code, fatal: !passing }
-        }
-        other => ConnectFailure { why: other.to_string(), fatal: false },
-    }
+    let (failure, why) = match error {
+        tungstenite::Error::Http(response) => of_status(response.status().as_u16()),
+        other => (Failure::Unreachable, other.to_string()),
+    };
+    ConnectFailure { why, failure }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::openai::SessionPatch;
+    use crate::session::config::tests::spoken;
 
     const LIMIT: Duration = Duration::from_secs(1);
 
@@ -198,6 +244,26 @@ mod tests {
             Endpoint::new("ws://localhost:1/v1/realtime", "m", Some("sk-secret".into()), LIMIT).unwrap();
         assert!(!format!("{endpoint:?}").contains("sk-secret"));
         assert!(!format!("{:?}", endpoint.request().unwrap()).contains("sk-secret"));
+    }
+
+    #[test]
+    fn an_endpoint_says_only_what_is_said_at_all_in_its_own_words() {
+        let manner = Manner { voice: Some("alloy".into()), transcription_model: Some("mine".into()) };
+        let endpoint =
+            Endpoint::new("ws://localhost:1/v1/realtime", "m", None, LIMIT).unwrap().with_manner(manner);
+        let adapted = |session: SessionPatch| {
+            let event = ClientEvent::SessionUpdate { event_id: "su_1".into(), session };
+            match endpoint.adapt(event) {
+                ClientEvent::SessionUpdate { session, .. } => session,
+                other => panic!("{other:?}"),
+            }
+        };
+        let config = spoken("waiter", "marin");
+        let audio = adapted(config.patch_from(None).unwrap()).audio.unwrap();
+        assert_eq!(audio.output.unwrap().voice.as_deref(), Some("alloy"));
+        assert_eq!(audio.input.unwrap().transcription.unwrap().model, "mine");
+        let later = spoken("cfo", "marin").patch_from(Some(&config)).unwrap();
+        assert_eq!(adapted(later.clone()), later);
     }
 
     #[test]

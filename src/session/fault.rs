@@ -13,8 +13,37 @@ pub enum Remedy {
     Resync,
     /// The session is of no more use; another takes its place.
     Replace,
-    /// Nobody but the operator can mend it: the call is told, politely, and no socket is opened again for it.
+    /// Nobody but the operator can mend it: another endpoint takes over, or the call is told, politely, and no socket
+    /// is opened again for it.
     EndPolitely,
+}
+
+/// How a socket could not be had, or was lost before it was of use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// The provider refuses us: trying again cannot help.
+    Refused,
+    /// The provider is overloaded, or limits us.
+    Overloaded,
+    /// No connection came about.
+    Unreachable,
+    /// No answer came in time.
+    Slow,
+    /// The socket was open, and lost before anything came of it.
+    Lost,
+}
+
+impl Failure {
+    /// For the figures.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::Overloaded => "overloaded",
+            Self::Unreachable => "unreachable",
+            Self::Slow => "slow",
+            Self::Lost => "lost",
+        }
+    }
 }
 
 /// Codes (or types) after which opening another socket cannot help.
@@ -46,7 +75,17 @@ fn known(word: &str) -> Option<Remedy> {
         | "item_delete_invalid_item_id"
         | "item_retrieve_invalid_item_id"
         | "unsupported_content_type"
-        | "invalid_tool_call_id" => Remedy::Ignore,
+        | "invalid_tool_call_id"
+        // A mistake of ours: the event is lost, it is logged, and whoever waits for it is told.
+        | "invalid_event"
+        | "invalid_json"
+        | "unknown_parameter"
+        | "missing_required_parameter"
+        | "invalid_value"
+        | "invalid_type"
+        | "string_above_max_length"
+        | "integer_above_max_value"
+        | "integer_below_min_value" => Remedy::Ignore,
         "conversation_already_has_active_response" | "cannot_update_voice" => Remedy::Resync,
         "rate_limit_exceeded" | "inference_rate_limit_exceeded" | "rate_limit_error" | "server_error" => {
             Remedy::Retry
@@ -57,48 +96,39 @@ fn known(word: &str) -> Option<Remedy> {
     })
 }
 
+/// Whether this word ends all attempts at the endpoint that said it.
+pub fn is_fatal_word(word: &str) -> bool {
+    known(word) == Some(Remedy::EndPolitely)
+}
+
+/// What an upgrade that was answered with this status means, with a word for it.
+pub fn of_status(status: u16) -> (Failure, String) {
+    let word = match status {
+        401 | 403 => "invalid_api_key".to_owned(),
+        404 => "model_not_found".to_owned(),
+        other => format!("http_{other}"),
+    };
+    match status {
+        408 | 425 | 429 | 500.. => (Failure::Overloaded, word),
+        _ => (Failure::Refused, word),
+    }
+}
+
 /// The word for a close that its reason holds, if it holds one we know: reasons are free text otherwise.
 pub fn close_word(reason: &str) -> Option<&str> {
     let word = reason.rsplit('.').next().unwrap_or(reason);
     known(word).map(|_| word)
 }
 
+/// The remedy for a socket that the model's side closed: another takes its place, unless that would be closed, too.
+pub fn of_close(code: u16, reason: &str) -> Remedy {
+    if matches!(code, 3000 | 4000) || is_fatal_word(reason) { Remedy::EndPolitely } else { Remedy::Replace }
+}
+
 /// Whether a close code and its reason forbid another attempt.
 pub fn is_fatal_close(code: u16, reason: &str) -> bool {
-    matches!(code, 3000 | 4000) || known(reason) == Some(Remedy::EndPolitely)
+    of_close(code, reason) == Remedy::EndPolitely
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn error(code: Option<&str>, kind: Option<&str>) -> ApiError {
-        ApiError { code: code.map(str::to_owned), kind: kind.map(str::to_owned), ..ApiError::default() }
-    }
-
-    #[test]
-    fn a_code_speaks_before_the_type() {
-        let both = error(Some("response_cancel_not_active"), Some("server_error"));
-        assert_eq!(remedy(&both), Remedy::Ignore);
-        assert_eq!(remedy(&error(None, Some("server_error"))), Remedy::Retry);
-        assert_eq!(remedy(&error(Some("new_code"), Some("insufficient_quota"))), Remedy::EndPolitely);
-    }
-
-    #[test]
-    fn what_is_unknown_is_never_fatal() {
-        assert_eq!(remedy(&error(Some("brand_new"), Some("also_new"))), Remedy::Ignore);
-        assert_eq!(remedy(&ApiError::default()), Remedy::Ignore);
-        assert!(!is_fatal_close(1011, "overloaded"));
-    }
-
-    #[test]
-    fn a_refused_key_ends_the_attempts() {
-        for code in FATAL {
-            assert_eq!(remedy(&error(Some(code), None)), Remedy::EndPolitely);
-        }
-        assert!(is_fatal_close(3000, "invalid_request_error.invalid_api_key"));
-        assert!(is_fatal_close(1008, "insufficient_quota"));
-        assert_eq!(close_word("invalid_request_error.invalid_api_key"), Some("invalid_api_key"));
-        assert_eq!(close_word("Incorrect API key provided: sk-1"), None);
-    }
-}
+mod tests;

@@ -36,7 +36,7 @@ async fn house(max_calls: u32) -> House {
         directory: Directory::new(store.clone(), None),
         knowledge: crate::knowledge::Knowledge::new(store.clone(), None),
         library: Library::fixed(Catalog::load(Path::new("personas")).unwrap()),
-        endpoint: Endpoint::new(&model.url(), "gpt-realtime-2.1", None, DEADLINE).unwrap(),
+        provider: Endpoint::new(&model.url(), "gpt-realtime-2.1", None, DEADLINE).unwrap().into(),
         journal: JournalWriter::start(store).0,
         limits: CallLimits { turn: DEADLINE, idle: DEADLINE },
         default_persona: "waiter".into(),

@@ -21,6 +21,7 @@ mod order;
 mod orders;
 mod phone;
 mod phone_faults;
+mod provider;
 mod realtime;
 mod realtime_doors;
 mod records;

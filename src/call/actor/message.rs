@@ -16,7 +16,7 @@ use crate::id::{CallId, PersonaKey};
 use crate::knowledge::Knowledge;
 use crate::persona::Library;
 use crate::persona::actor::PersonaEvent;
-use crate::session::{Endpoint, SessionEvent};
+use crate::session::{Provider, SessionEvent};
 use crate::store::{BusinessProfile, Directory, Store, StoreError};
 use crate::transport::browser::{BrowserLimits, BrowserStream};
 use crate::transport::realtime::{RealtimeLimits, RealtimeStream};
@@ -118,7 +118,7 @@ pub struct CallDependencies {
     /// Personas and tools.
     pub library: Library,
     /// Where the model is.
-    pub endpoint: Endpoint,
+    pub provider: Provider,
     /// The writer of the journals.
     pub journal: JournalWriter,
     /// How long things may take.

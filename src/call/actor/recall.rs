@@ -283,11 +283,7 @@ impl CallData {
         }
         self.owes_answer = conversation.owes_answer();
         if let Some(turn) = conversation.cut_turn {
-            let (event, _) = Turn::cut_off(turn).finish(
-                self.handoffs.active().clone(),
-                self.dependencies.endpoint.model(),
-                0,
-            );
+            let (event, _) = Turn::cut_off(turn).finish(self.handoffs.active().clone(), &self.model, 0);
             self.record(event);
         }
         self.recalled = Some(Box::new(conversation));

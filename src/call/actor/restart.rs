@@ -26,6 +26,10 @@ use crate::transport::{LineCommand, StreamEnd, TextMessage};
 const MAX_RESTARTS: u32 = 3;
 /// Tools that were under way when the session failed are waited for so long, so that the next one knows what they gave.
 const TOOLS_LIMIT: Duration = Duration::from_secs(5);
+/// What is kept of a caller's words while there is no model lasts so long.
+const SPOKEN_PATIENCE: Duration = Duration::from_secs(10);
+/// Whoever writes waits as long as a turn may take, and it is the turn that ends first.
+const WRITTEN_GRACE: Duration = Duration::from_secs(1);
 /// Outputs that are kept for a session that is about to begin.
 const MAX_LATE_OUTPUTS: usize = 64;
 
@@ -179,13 +183,19 @@ impl CallData {
         }
         self.wanted_session = Some(SessionArguments {
             call_id: self.call_id.clone(),
-            endpoint: self.dependencies.endpoint.clone(),
+            provider: self.dependencies.provider.clone(),
+            patience: self.patience(),
             config,
             history,
             lane: self.voice.as_ref().map(|voice| Arc::clone(&voice.lane)),
             connections: self.connections,
             owner: self.myself.get_derived(),
         });
+    }
+
+    /// How long the caller may be without the model: whoever speaks hears nothing meanwhile.
+    fn patience(&self) -> Duration {
+        if self.voice.is_some() { SPOKEN_PATIENCE } else { self.dependencies.limits.turn + WRITTEN_GRACE }
     }
 
     /// There is no session to be told this: what a tool gave is kept for the next.

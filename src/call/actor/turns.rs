@@ -162,8 +162,9 @@ impl CallData {
         let shows = self.client_shows(&event);
         match event {
             SessionEvent::Connected(connection) => self.on_connected(connection),
-            SessionEvent::Replaced(Replacement { why, connection, replayed_items }) => {
+            SessionEvent::Replaced(Replacement { model, why, connection, replayed_items }) => {
                 self.connections = connection;
+                self.model = model;
                 self.record(CallEvent::ModelReplaced { reason: why, gap_ms: 0, replayed_items });
             }
             SessionEvent::Disconnected { reason } => {
@@ -212,6 +213,7 @@ impl CallData {
 
     fn on_connected(&mut self, connection: crate::session::Connection) {
         self.connections = connection.connection;
+        self.model = connection.model;
         self.record(if connection.connection == 1 {
             CallEvent::ModelConnected { connection: 1 }
         } else {
@@ -308,8 +310,7 @@ impl CallData {
         let saying = turn.saying;
         let duration_ms = elapsed_ms(began);
         metrics::histogram!("ai_realtime_turn_seconds").record(began.elapsed().as_secs_f64());
-        let (event, outcome) =
-            turn.finish(self.handoffs.active().clone(), self.dependencies.endpoint.model(), duration_ms);
+        let (event, outcome) = turn.finish(self.handoffs.active().clone(), &self.model, duration_ms);
         self.record(event);
         self.hold(Effect::Line(TextCommand::Done { saying, outcome }));
     }

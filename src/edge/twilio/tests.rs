@@ -26,7 +26,7 @@ use crate::edge::{EdgeSettings, EdgeState, Origins, Phone, router};
 use crate::persona::{Catalog, Library};
 use crate::protocol::twilio::signature::{SIGNATURE_HEADER, sign_form};
 use crate::rehearsal::{Rehearsal, RehearsalOptions};
-use crate::session::Endpoint;
+use crate::session::{Endpoint, Provider};
 use crate::store::{Directory, Embedded, Store, Supabase};
 use crate::switchboard::Switchboard;
 use crate::telemetry::Figures;
@@ -67,6 +67,8 @@ impl House {
         let model = Rehearsal::start(loopback, RehearsalOptions::default()).await.unwrap();
         let library = Library::fixed(Catalog::load(Path::new("personas")).unwrap());
         let directory = Directory::new(store.clone(), config.default_business.clone());
+        let provider: Provider =
+            Endpoint::new(&model.url(), "gpt-realtime-2.1", None, DEADLINE).unwrap().into();
         let dependencies = CallDependencies {
             browser: Default::default(),
             realtime: Default::default(),
@@ -74,7 +76,7 @@ impl House {
             directory: directory.clone(),
             knowledge: crate::knowledge::Knowledge::new(store.clone(), None),
             library: library.clone(),
-            endpoint: Endpoint::new(&model.url(), "gpt-realtime-2.1", None, DEADLINE).unwrap(),
+            provider: provider.clone(),
             journal: JournalWriter::start(store.clone()).0,
             limits: CallLimits { turn: DEADLINE, idle: DEADLINE },
             default_persona: "waiter".into(),
@@ -89,6 +91,7 @@ impl House {
         let switchboard = Switchboard::start(dependencies, config.max_calls).await.unwrap();
         let kept = store.clone();
         let state = EdgeState {
+            provider,
             knowledge: crate::knowledge::Knowledge::new(store.clone(), None),
             switchboard: switchboard.clone(),
             library,

@@ -1,8 +1,13 @@
 //! The session's sockets: the present one, and the one that is to take its place.
 
+use std::sync::Arc;
+
 use tokio::task::AbortHandle;
 
+use super::opening::Opening;
 use crate::audio::Listener;
+use crate::protocol::openai::ClientEvent;
+use crate::session::Lease;
 use crate::session::socket::{NotWritten, Socket};
 
 /// An open socket. What it still brings when it is gone is known by its generation.
@@ -10,8 +15,15 @@ use crate::session::socket::{NotWritten, Socket};
 struct Link {
     generation: u64,
     socket: Socket,
+    lease: Lease,
     /// Its session's age is looked at again then.
     timer: Timer,
+}
+
+impl Link {
+    fn send(&self, event: ClientEvent) -> Result<(), NotWritten> {
+        self.socket.send(self.lease.adapt(event).to_frame())
+    }
 }
 
 /// A timer that ends with its socket.
@@ -30,7 +42,11 @@ impl Drop for Timer {
 enum Next {
     #[default]
     None,
-    Opening(u64),
+    Opening {
+        generation: u64,
+        /// Ends the attempt when it is not wanted any more.
+        _attempt: Option<Opening>,
+    },
     Open(Link),
 }
 
@@ -73,7 +89,7 @@ impl Links {
     pub(super) fn next(&self) -> Option<u64> {
         match &self.next {
             Next::None => None,
-            Next::Opening(generation) => Some(*generation),
+            Next::Opening { generation, .. } => Some(*generation),
             Next::Open(link) => Some(link.generation),
         }
     }
@@ -86,14 +102,40 @@ impl Links {
     /// Another one is being opened, of this generation; one that was on its way is not wanted any more.
     pub(super) fn opening(&mut self) -> u64 {
         self.generations += 1;
-        self.next = Next::Opening(self.generations);
+        self.next = Next::Opening { generation: self.generations, _attempt: None };
         self.generations
     }
 
+    /// Ends this attempt when another is made, or none is wanted.
+    pub(super) fn keep_attempt(&mut self, generation: u64, attempt: Opening) {
+        if self.next() == Some(generation) {
+            self.next = Next::Opening { generation, _attempt: Some(attempt) };
+        }
+    }
+
     /// The one that was being opened is open.
-    pub(super) fn opened(&mut self, socket: Socket) {
-        if let Next::Opening(generation) = self.next {
-            self.next = Next::Open(Link { generation, socket, timer: Timer::default() });
+    pub(super) fn opened(&mut self, socket: Socket, lease: Lease) {
+        if let Next::Opening { generation, .. } = self.next {
+            self.next = Next::Open(Link { generation, socket, lease, timer: Timer::default() });
+        }
+    }
+
+    /// The model that an open socket leads to.
+    pub(super) fn model(&self, place: Place) -> Option<Arc<str>> {
+        let link = match (place, &self.next) {
+            (Place::Current, _) => self.current.as_ref(),
+            (Place::Next, Next::Open(link)) => Some(link),
+            (Place::Next, Next::None | Next::Opening { .. }) | (Place::Gone, _) => None,
+        };
+        link.map(|link| link.lease.model())
+    }
+
+    /// The standing of an open socket with its endpoint.
+    pub(super) fn lease(&mut self, place: Place) -> Option<&mut Lease> {
+        match (place, &mut self.next) {
+            (Place::Current, _) => self.current.as_mut().map(|link| &mut link.lease),
+            (Place::Next, Next::Open(link)) => Some(&mut link.lease),
+            (Place::Next, Next::None | Next::Opening { .. }) | (Place::Gone, _) => None,
         }
     }
 
@@ -101,7 +143,7 @@ impl Links {
     pub(super) fn switch(&mut self) {
         match std::mem::take(&mut self.next) {
             Next::Open(link) => self.current = Some(link),
-            other @ (Next::None | Next::Opening(_)) => self.next = other,
+            other @ (Next::None | Next::Opening { .. }) => self.next = other,
         }
     }
 
@@ -115,14 +157,14 @@ impl Links {
         self.next = Next::None;
     }
 
-    pub(super) fn send(&self, frame: String) -> Result<(), NotWritten> {
-        self.current.as_ref().map_or(Ok(()), |link| link.socket.send(frame))
+    pub(super) fn send(&self, event: ClientEvent) -> Result<(), NotWritten> {
+        self.current.as_ref().map_or(Ok(()), |link| link.send(event))
     }
 
-    pub(super) fn prime(&self, frame: String) -> Result<(), NotWritten> {
+    pub(super) fn prime(&self, event: ClientEvent) -> Result<(), NotWritten> {
         match &self.next {
-            Next::Open(link) => link.socket.send(frame),
-            Next::None | Next::Opening(_) => Ok(()),
+            Next::Open(link) => link.send(event),
+            Next::None | Next::Opening { .. } => Ok(()),
         }
     }
 
@@ -135,7 +177,7 @@ impl Links {
     pub(super) fn keep_timer(&mut self, generation: u64, timer: AbortHandle) {
         let next = match &mut self.next {
             Next::Open(link) => Some(link),
-            Next::None | Next::Opening(_) => None,
+            Next::None | Next::Opening { .. } => None,
         };
         let mut links = self.current.iter_mut().chain(next);
         match links.find(|link| link.generation == generation) {

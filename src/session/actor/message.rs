@@ -6,7 +6,8 @@ use crate::id::{ItemId, ToolCallId};
 use crate::protocol::openai::ServerEvent;
 use crate::session::client::ClientOrder;
 use crate::session::dialogue::Deadline;
-use crate::session::endpoint::{ConnectFailure, Stream};
+use crate::session::endpoint::Stream;
+use crate::session::provider::{Lease, NotOpened};
 use crate::session::{HeardPart, SessionConfig};
 
 /// What a session is told.
@@ -80,14 +81,14 @@ pub struct Own {
 
 #[derive(Debug)]
 pub(super) enum Brought {
-    Opened(Result<Box<OpenSocket>, ConnectFailure>),
+    Opened(Result<Box<OpenSocket>, NotOpened>),
     Event(Box<ServerEvent>, OwnedSemaphorePermit),
     Lost { reason: String, fatal: bool },
     Due(Deadline),
 }
 
 /// An opened stream on its way to the actor.
-pub(super) struct OpenSocket(pub(super) Stream);
+pub(super) struct OpenSocket(pub(super) Stream, pub(super) Lease);
 
 impl std::fmt::Debug for OpenSocket {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

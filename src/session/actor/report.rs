@@ -1,6 +1,7 @@
 //! What the session tells its owner, and the log.
 
 use super::SessionState;
+use super::links::Place;
 use crate::session::dialogue::Notice;
 use crate::session::{Connection, Replacement, SessionEvent, Why};
 
@@ -15,17 +16,18 @@ impl SessionState {
 
     /// Another socket is the present one: whoever was without one is told how long, and nobody else notices.
     pub(super) fn report_switch(&mut self, why: Why, replayed_items: u64) {
-        let connection = self.connections;
+        let (connection, model) = (self.connections, self.model_at(Place::Current));
         if why == Why::Lost {
             let gap_ms = self.lost_at.take().map_or(0, |lost_at| lost_at.elapsed().as_millis() as u64);
             let attempt = self.opened_at_attempt;
-            self.report(SessionEvent::Connected(Connection { connection, attempt, gap_ms, replayed_items }));
+            let connected = Connection { model, connection, attempt, gap_ms, replayed_items };
+            self.report(SessionEvent::Connected(connected));
             return;
         }
         metrics::counter!("ai_realtime_model_replacements_total", "why" => why.as_str()).increment(1);
         tracing::info!(call_id = %self.call_id, connection, why = why.as_str(), replayed_items,
             "another socket took the place of one that talked");
-        self.report(SessionEvent::Replaced(Replacement { why, connection, replayed_items }));
+        self.report(SessionEvent::Replaced(Replacement { model, why, connection, replayed_items }));
     }
 
     pub(super) fn note(&mut self, notice: Notice) {

@@ -1,35 +1,16 @@
-//! How sockets come and go: opened, lost, tried for again, given up.
-
-use std::time::Duration;
+//! How sockets come and go: opened, lost, given up.
 
 use ractor::ActorRef;
 use tokio::time::Instant;
 
 use super::SessionState;
+use super::links::Place;
 use super::message::{Brought, OpenSocket, Own, SessionMessage};
-use crate::session::backoff::{MAX_ATTEMPTS, delay_before};
 use crate::session::dialogue::Action;
 use crate::session::socket::{Incoming, Socket};
-use crate::session::{SessionError, SessionEvent, endpoint};
+use crate::session::{SessionError, SessionEvent};
 
 impl SessionState {
-    pub(super) fn open_again(&mut self, myself: &ActorRef<SessionMessage>) {
-        self.attempt += 1;
-        self.open(myself, delay_before(self.attempt, fastrand::f64()));
-    }
-
-    /// Opens the next socket, after a while.
-    pub(super) fn open(&mut self, myself: &ActorRef<SessionMessage>, wait: Duration) {
-        let generation = self.links.opening();
-        let (endpoint, myself) = (self.endpoint.clone(), myself.clone());
-        tokio::spawn(async move {
-            tokio::time::sleep(wait).await;
-            let opened = endpoint::connect(&endpoint).await.map(|stream| Box::new(OpenSocket(stream)));
-            // A session that is gone needs no socket.
-            let _ = myself.cast(SessionMessage::Own(Own { generation, what: Brought::Opened(opened) }));
-        });
-    }
-
     pub(super) fn start_socket(
         &mut self,
         myself: &ActorRef<SessionMessage>,
@@ -37,18 +18,20 @@ impl SessionState {
         stream: OpenSocket,
     ) {
         self.connections += 1;
-        self.opened_at_attempt = self.attempt.max(1);
+        self.opened_at_attempt = self.attempts.made().max(1);
         metrics::counter!("ai_realtime_model_connections_total").increment(1);
-        tracing::info!(call_id = %self.call_id, connection = self.connections, attempt = self.attempt,
-            "the model's socket is open");
+        tracing::info!(call_id = %self.call_id, connection = self.connections, attempt = self.attempts.made(),
+            model = &*stream.1.model(), "the model's socket is open");
         let (myself, lane) = (myself.clone(), self.lane.clone());
-        self.links.opened(Socket::start(stream.0, lane, move |incoming| {
+        let OpenSocket(stream, lease) = stream;
+        let socket = Socket::start(stream, lane, move |incoming| {
             let what = match incoming {
                 Incoming::Event(event, permit) => Brought::Event(event, permit),
                 Incoming::Lost { reason, fatal } => Brought::Lost { reason, fatal },
             };
             myself.cast(SessionMessage::Own(Own { generation, what })).is_ok()
-        }));
+        });
+        self.links.opened(socket, lease);
     }
 
     /// The present socket is closed.
@@ -82,10 +65,11 @@ impl SessionState {
         fatal: bool,
     ) -> Vec<Action> {
         self.note_received();
+        self.count_loss(Place::Current, &reason, fatal);
         self.drop_socket(&reason);
         let actions = self.dialogue.on_lost();
         // One that is on its way already takes its place.
-        if fatal || self.links.is_down() {
+        if (fatal && self.provider.refusal().is_some()) || self.links.is_down() {
             self.links.drop_next();
             self.try_again(myself, reason, fatal);
         }
@@ -98,6 +82,7 @@ impl SessionState {
         reason: String,
         fatal: bool,
     ) -> Vec<Action> {
+        self.count_loss(Place::Next, &reason, fatal);
         self.links.drop_next();
         let actions = self.dialogue.on_next_lost(&reason);
         if self.links.is_down() {
@@ -108,21 +93,12 @@ impl SessionState {
 
     /// The next socket is of no use: without a present one another is tried for.
     pub(super) fn discard(&mut self, myself: &ActorRef<SessionMessage>, reason: String) {
+        if self.links.current().is_none() {
+            self.count_loss(Place::Next, &reason, false);
+        }
         self.links.drop_next();
         if self.links.is_down() {
             self.try_again(myself, reason, false);
-        }
-    }
-
-    pub(super) fn try_again(&mut self, myself: &ActorRef<SessionMessage>, why: String, fatal: bool) {
-        if fatal {
-            self.give_up(SessionError::Refused { code: why });
-        } else if !self.dialogue.is_unsettled() && self.lane.is_none() {
-            // Nothing is owed: the next word opens another.
-        } else if self.attempt >= MAX_ATTEMPTS {
-            self.give_up(SessionError::Unreachable { attempts: self.attempt, last: why });
-        } else {
-            self.open_again(myself);
         }
     }
 
