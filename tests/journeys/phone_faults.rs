@@ -5,7 +5,6 @@ mod desk;
 mod doors;
 mod ends;
 mod garbage;
-mod model_drops;
 mod model_gone;
 mod slow_tool;
 mod streams;
