@@ -9,6 +9,8 @@ pub mod dialogue;
 pub mod endpoint;
 pub mod fault;
 pub mod history;
+#[cfg(test)]
+mod hours;
 pub mod restore;
 pub mod sequencer;
 pub mod socket;
