@@ -1,7 +1,7 @@
 # What a person does with this project. `make` alone lists it.
 
 .DEFAULT_GOAL := help
-.PHONY: help run check test bench fmt lint doc audit
+.PHONY: help run check test chaos bench fmt lint doc audit
 
 # cargo-nextest where it is installed, else cargo test; both end with their own summary.
 RUN_TESTS = if cargo nextest --version >/dev/null 2>&1; \
@@ -25,6 +25,15 @@ check: ## Check the settings, the persona files, the store and the model, withou
 
 test: lint doc ## All checks that need nothing but Rust: format, clippy, docs, tests
 	@$(RUN_TESTS)
+
+# Of the same seed comes the same plan.
+SEED ?= $(shell date +%s)
+CALLS ?= 200
+KILLS ?= 200
+
+chaos: ## Strike scripted calls with a seeded plan of faults, and check what must hold (SEED=, CALLS=, KILLS=)
+	@CHAOS_SEED=$(SEED) CHAOS_CALLS=$(CALLS) CHAOS_KILLS=$(KILLS) \
+		cargo test --locked --test chaos -- --nocapture --test-threads 1
 
 # What is said to it goes through, as in `make bench LOAD="--calls 500 --rounds 1"`; bench/README.md tells the rest.
 LOAD = --starts

@@ -15,6 +15,7 @@ mod desk;
 mod errand;
 mod event;
 mod farewell;
+mod fault;
 mod hearing;
 mod hostile;
 mod identity;
@@ -42,7 +43,9 @@ mod server;
 mod session;
 mod shape;
 pub mod speech;
+mod switches;
 mod table;
+mod tally;
 #[cfg(test)]
 mod tests;
 mod toolbox;
@@ -52,12 +55,15 @@ mod vad;
 mod voice;
 mod words;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
+pub use fault::{Fault, FaultKind, FaultPlan};
 use secrecy::SecretString;
 use server::Server;
+use tokio::io::DuplexStream;
 
 /// How the rehearsal model behaves. The default has no delay and no fault.
 #[derive(Debug, Clone)]
@@ -72,10 +78,18 @@ pub struct RehearsalOptions {
     pub delta_delay_ms: u64,
     /// Share of responses, 0 to 1, that end `failed` with `server_error`.
     pub error_rate: f64,
+    /// What goes wrong on which connections, beside what the fields above say of all.
+    pub faults: FaultPlan,
     /// Adds what the real server sends beyond its documentation: unknown events, fields and content types.
     pub hostile: bool,
     /// The one key that is let in; without it any key, or none, will do.
     pub api_key: Option<SecretString>,
+    /// Refuses upgrades with this status, whoever asks: 401, 429, 503.
+    pub refuse: Option<u16>,
+    /// How many of the first upgrades [`RehearsalOptions::refuse`] is for.
+    pub refuse_first: u64,
+    /// Models whose names begin with this take no new instructions once they have answered.
+    pub fixed_instructions: Option<String>,
     /// Age in seconds at which a session ends with `session_expired`; the real one allows 3,600.
     pub max_session_s: u64,
     /// Connections open at once; one more is refused with 503.
@@ -90,8 +104,12 @@ impl Default for RehearsalOptions {
             delay_ms: 0,
             delta_delay_ms: 0,
             error_rate: 0.0,
+            faults: FaultPlan::default(),
             hostile: false,
             api_key: None,
+            refuse: None,
+            refuse_first: u64::MAX,
+            fixed_instructions: None,
             max_session_s: 3_600,
             max_connections: 4_096,
         }
@@ -122,6 +140,23 @@ pub struct RehearsalArgs {
     /// Choose which responses fail: the same seed fails the same ones
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub seed: u64,
+    /// Let this go wrong on each connection: `drop`, `half-open`, `no-response`, `no-delta`, `stall`, `sick`,
+    /// `no-update` or `slow`; may be given more than once.
+    ///
+    /// After the `@` stands when: after so many server events (`drop`, `half-open`), from which response or
+    /// `session.update` on, counted from 0 (`no-response`, `no-delta`, `stall`, `sick`, `no-update`), or for how many
+    /// milliseconds (`slow`).
+    #[arg(long, value_name = "KIND[@N]")]
+    pub fault: Vec<Fault>,
+    /// Refuse upgrades with this HTTP status, such as 401, 429 or 503
+    #[arg(long, value_name = "STATUS", value_parser = clap::value_parser!(u16).range(400..=599))]
+    pub refuse: Option<u16>,
+    /// Refuse so many upgrades, and take those that come later
+    #[arg(long, value_name = "N", requires = "refuse")]
+    pub refuse_first: Option<u64>,
+    /// Take no new instructions from a model of this name, or one that begins so, once it has answered
+    #[arg(long, value_name = "MODEL")]
+    pub fixed_instructions: Option<String>,
     /// Send unknown events, fields and content types, as the real server sometimes does
     #[arg(long)]
     pub hostile: bool,
@@ -153,8 +188,12 @@ impl From<RehearsalArgs> for RehearsalOptions {
             delay_ms: args.delay,
             delta_delay_ms: args.delta_delay,
             error_rate: args.error_rate,
+            faults: FaultPlan::each(args.fault),
             hostile: args.hostile,
             api_key: args.api_key,
+            refuse: args.refuse,
+            refuse_first: args.refuse_first.unwrap_or(u64::MAX),
+            fixed_instructions: args.fixed_instructions,
             max_session_s: args.max_session,
             ..Self::default()
         }
@@ -201,6 +240,47 @@ impl Rehearsal {
     /// Cuts every open connection without a close frame, as a network fault would.
     pub fn drop_all(&self) {
         self.server.cut_all();
+    }
+
+    /// Cuts one connection so: the `session`th begun, counted from 0. Whether it was open.
+    pub fn drop_one(&self, session: u64) -> bool {
+        self.server.switchboard().cut(session)
+    }
+
+    /// Lets every open connection go dead: its socket stays open, and nothing is read, sent or answered any more.
+    pub fn half_open_all(&self) {
+        self.server.switchboard().freeze_all();
+    }
+
+    /// Lets one connection go dead so. Whether it was open.
+    pub fn half_open_one(&self, session: u64) -> bool {
+        self.server.switchboard().freeze(session)
+    }
+
+    /// The sessions whose sockets are open, by their numbers, oldest first.
+    pub fn open_sessions(&self) -> Vec<u64> {
+        self.server.switchboard().sessions()
+    }
+
+    /// Refuses every upgrade with this status from now on; with `None` takes them again.
+    pub fn refuse(&self, status: Option<u16>) {
+        self.server.refuse(status);
+    }
+
+    /// How many client events were refused so far, by the code of the `error` that said so.
+    pub fn refusals(&self) -> BTreeMap<&'static str, u64> {
+        self.server.refusals()
+    }
+
+    /// How many faults of [`RehearsalOptions::faults`] have struck so far, by their kind.
+    pub fn faults_struck(&self) -> BTreeMap<FaultKind, u64> {
+        self.server.strikes()
+    }
+
+    /// A connection without a network, on which the clock of the runtime alone counts: the client's end, on which its
+    /// upgrade request is to be sent. It is like one that was accepted, and can be cut like one.
+    pub fn connect(&self) -> DuplexStream {
+        self.server.in_memory()
     }
 
     /// Closes every connection with 1001 and ends; waits five seconds at most.

@@ -12,6 +12,8 @@ pub mod dialogue;
 pub mod endpoint;
 pub mod fault;
 pub mod history;
+#[cfg(test)]
+mod hours;
 pub mod pace;
 pub mod provider;
 pub mod restore;

@@ -68,6 +68,16 @@ pub(super) fn admit(knock: &Knock<'_>, is_key: Option<&dyn Fn(&str) -> bool>) ->
     }
 }
 
+/// What a server that takes nobody at the moment says.
+pub(super) fn refused_with(status: u16) -> Admission {
+    let (code, message) = match status {
+        401 => ("invalid_api_key", "Incorrect API key provided."),
+        429 => ("rate_limit_exceeded", "Rate limit reached. Try again later."),
+        _ => ("server_overloaded", "The server is overloaded. Try again later."),
+    };
+    Admission::Refuse { status, code, message: message.to_owned() }
+}
+
 impl<'a> Knock<'a> {
     fn keys(&self) -> impl Iterator<Item = &'a str> {
         let bearer = self.authorization.and_then(|value| value.strip_prefix("Bearer "));

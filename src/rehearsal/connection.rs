@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
@@ -12,20 +12,37 @@ use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 use tokio_util::sync::CancellationToken;
 
 use super::conversation::{Action, Conversation};
+use super::fault::FaultKind;
 use super::ids::Ids;
 use super::refusal::Refusal;
+use super::tally::Tally;
 
 /// A client that does not read for so long is cut.
 const WRITE_LIMIT: Duration = Duration::from_secs(30);
 
+/// Until when a connection lasts.
+#[derive(Debug)]
+pub(super) struct Terms {
+    pub(super) lifetime: Duration,
+    /// Server events after which it is cut.
+    pub(super) drop_after: Option<u32>,
+    /// Server events after which nobody is there any more, though the socket stays open.
+    pub(super) freeze_after: Option<u32>,
+    /// Cancelled by the connection when that has come.
+    pub(super) frozen: CancellationToken,
+    /// Cancelled when it is to say goodbye.
+    pub(super) stop: CancellationToken,
+}
+
 /// A connection that has been admitted.
-pub(super) struct Connection {
-    socket: WebSocketStream<TcpStream>,
+pub(super) struct Connection<'a, S> {
+    socket: WebSocketStream<S>,
     conversation: Conversation,
-    /// Events that may still be sent before the socket is dropped.
-    events_left: Option<u32>,
+    terms: Terms,
+    tally: &'a Tally,
+    /// Events sent so far.
+    events: u32,
     expires: Instant,
-    stop: CancellationToken,
     /// Responses that go on at once, in turn.
     ready: VecDeque<String>,
     /// Responses that go on later; a handful at most.
@@ -40,17 +57,16 @@ enum Flow {
     End(&'static str),
 }
 
-impl Connection {
+impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
     pub(super) fn new(
-        socket: WebSocketStream<TcpStream>,
+        socket: WebSocketStream<S>,
         conversation: Conversation,
-        events_left: Option<u32>,
-        lifetime: Duration,
-        stop: CancellationToken,
+        terms: Terms,
+        tally: &'a Tally,
     ) -> Self {
-        let expires = Instant::now() + lifetime;
+        let expires = Instant::now() + terms.lifetime;
         let (ready, waiting) = (VecDeque::new(), Vec::new());
-        Self { socket, conversation, events_left, expires, stop, ready, waiting, watch: None }
+        Self { socket, conversation, terms, tally, events: 0, expires, ready, waiting, watch: None }
     }
 
     /// Talks until one side ends it; says why it ended.
@@ -66,7 +82,7 @@ impl Connection {
             // the client first: a cancel that has arrived must not wait for one more delta
             flow = tokio::select! {
                 biased;
-                () = self.stop.cancelled() => self.close(1001, "The rehearsal model is shutting down.").await,
+                () = self.terms.stop.cancelled() => self.close(1001, "The rehearsal model is shutting down.").await,
                 frame = self.socket.next() => self.on_frame(frame).await,
                 () = tokio::task::yield_now(), if !self.ready.is_empty() => self.on_ready().await,
                 () = tokio::time::sleep_until(timer) => self.on_timer().await,
@@ -135,6 +151,8 @@ impl Connection {
                     self.watch = Some((Instant::now() + Duration::from_millis(after_ms), watch));
                 }
                 Action::Close { code, reason } => return self.close(code, reason).await,
+                Action::Refused(code) => self.tally.refused(code),
+                Action::Struck(kind) => self.tally.struck(kind),
             }
         }
         Flow::On
@@ -146,11 +164,15 @@ impl Connection {
             Ok(Err(_)) => return Flow::End("the socket failed"),
             Ok(Ok(())) => {}
         }
-        if let Some(left) = &mut self.events_left {
-            *left -= 1;
-            if *left == 0 {
-                return Flow::End("dropped as asked for");
-            }
+        self.events = self.events.saturating_add(1);
+        if self.terms.freeze_after == Some(self.events) {
+            self.tally.struck(FaultKind::HalfOpen);
+            self.terms.frozen.cancel();
+            return std::future::pending().await;
+        }
+        if self.terms.drop_after == Some(self.events) {
+            self.tally.struck(FaultKind::Drop);
+            return Flow::End("dropped as asked for");
         }
         Flow::On
     }
@@ -162,8 +184,8 @@ impl Connection {
 }
 
 /// Says why a connection is not wanted, in the way of the real server, and closes it.
-pub(super) async fn dismiss(
-    mut socket: WebSocketStream<TcpStream>,
+pub(super) async fn dismiss<S: AsyncRead + AsyncWrite + Unpin>(
+    mut socket: WebSocketStream<S>,
     code: &'static str,
     close_reason: &'static str,
     message: &'static str,
@@ -175,7 +197,11 @@ pub(super) async fn dismiss(
 }
 
 /// Closes and waits for the client's answer, so that the reason is read before the socket goes.
-async fn say_goodbye(socket: &mut WebSocketStream<TcpStream>, code: u16, reason: &'static str) {
+async fn say_goodbye<S: AsyncRead + AsyncWrite + Unpin>(
+    socket: &mut WebSocketStream<S>,
+    code: u16,
+    reason: &'static str,
+) {
     const GOODBYE_LIMIT: Duration = Duration::from_secs(2);
     let frame = CloseFrame { code: code.into(), reason: Utf8Bytes::from_static(reason) };
     let goodbye = async {

@@ -3,17 +3,18 @@
 use serde_json::{Value, json};
 
 use super::event::ServerEvent;
+use super::fault::{Ailments, Fate, FaultKind};
 use super::hostile::Hostility;
 use super::idle::Idle;
 use super::ids::Ids;
 use super::input::InputBuffer;
 use super::item::Item;
 use super::items::Items;
-use super::manner::{Ending, Fault};
+use super::manner::{Ending, Failure};
 use super::refusal::{Refusal, missing};
 use super::request;
 use super::response::Running;
-use super::session::Session;
+use super::session::{Locks, Session};
 use super::table::{CLIENT_EVENTS, EVENT_ID_MAX};
 use super::usage::Meter;
 
@@ -37,6 +38,10 @@ pub(super) struct Setup {
     /// Share of responses that fail.
     pub(super) error_rate: f64,
     pub(super) hostile: bool,
+    /// Whether its instructions cannot be changed once it has answered.
+    pub(super) fixed_instructions: bool,
+    /// What goes wrong.
+    pub(super) ailments: Ailments,
 }
 
 /// What the shell is to do.
@@ -50,6 +55,10 @@ pub(super) enum Action {
     Watch { watch: u64, after_ms: u64 },
     /// Close the socket.
     Close { code: u16, reason: &'static str },
+    /// An event of the client was refused with this code; for those who count.
+    Refused(&'static str),
+    /// A fault has struck; for those who count.
+    Struck(FaultKind),
 }
 
 /// The state of one connection.
@@ -71,6 +80,9 @@ pub(super) struct Conversation {
     cuts: fastrand::Rng,
     /// From the first audio of the model on, the voice is fixed.
     pub(super) has_spoken: bool,
+    /// Responses and updates asked for so far.
+    responses: u32,
+    updates: u32,
     hostility: Option<Hostility>,
     pub(super) out: Vec<Action>,
 }
@@ -93,6 +105,8 @@ impl Conversation {
             faults: fastrand::Rng::with_seed(setup.fault_seed),
             cuts: fastrand::Rng::with_seed(!setup.fault_seed),
             has_spoken: false,
+            responses: 0,
+            updates: 0,
             hostility: setup.hostile.then(Hostility::default),
             out: Vec::new(),
             setup,
@@ -113,6 +127,7 @@ impl Conversation {
             Err(_) => Err(Refusal::new("invalid_json", "The event is not valid JSON.")),
         };
         if let Err(refusal) = handled {
+            self.out.push(Action::Refused(refusal.code));
             self.send(refusal.event(client_id.as_deref()));
         }
         self.take()
@@ -129,11 +144,9 @@ impl Conversation {
         if step.done {
             let ended = self.running.remove(at);
             self.watch_from(&ended);
-        } else {
-            self.out.push(Action::Continue {
-                response: response.to_owned(),
-                after_ms: self.setup.delta_delay_ms,
-            });
+        } else if !self.running[at].is_stuck() {
+            let after_ms = self.setup.delta_delay_ms;
+            self.out.push(Action::Continue { response: response.to_owned(), after_ms });
         }
         self.take()
     }
@@ -190,7 +203,14 @@ impl Conversation {
     }
 
     fn update_session(&mut self, patch: &Value) -> Result<(), Refusal> {
-        self.session.update(patch, self.has_spoken)?;
+        let update = self.updates;
+        self.updates += 1;
+        if self.setup.ailments.ignores_update(update) {
+            self.out.push(Action::Struck(FaultKind::NoUpdate));
+            return Ok(());
+        }
+        let is_fixed = self.setup.fixed_instructions && self.responses > 0;
+        self.session.update(patch, Locks { voice: self.has_spoken, instructions: is_fixed })?;
         self.retune();
         self.send(ServerEvent::new("session.updated", json!({"session": self.session.to_wire()})));
         Ok(())
@@ -249,24 +269,37 @@ impl Conversation {
         let conversation = in_conversation.then(|| self.id.clone());
         let plan = request::plan(self, asked, conversation)?;
         let left = 800_000_u64.saturating_sub(plan.input.read.total());
-        let fault = self.fault();
+        let (fate, struck) = self.setup.ailments.fate(self.responses);
+        self.responses += 1;
+        self.out.extend(struck.map(Action::Struck));
+        let drawn = self.failure();
+        let (failure, stops_after) = match fate {
+            Fate::NeverCreated => return Ok(()),
+            Fate::Fails => (Some(Failure::AtOnce), None),
+            Fate::Stops { deltas } => (None, Some(deltas)),
+            Fate::Lives => (drawn, None),
+        };
         let id = self.ids.next("resp");
-        let running = Running::new(id.clone(), plan, fault, self.cuts.fork(), &self.session.id);
+        let running = Running::new(id.clone(), plan, failure, self.cuts.fork(), &self.session.id)
+            .stopping_after(stops_after);
         self.send(running.created());
         let limits = json!([{"name": "tokens", "limit": 800_000, "remaining": left, "reset_seconds": 0.0}]);
         self.send(ServerEvent::new("rate_limits.updated", json!({"rate_limits": limits})));
+        let is_stuck = running.is_stuck();
         self.running.push(running);
         if in_conversation {
             self.idle.stop();
         }
-        self.out.push(Action::Continue { response: id, after_ms: self.setup.delay_ms });
+        if !is_stuck {
+            self.out.push(Action::Continue { response: id, after_ms: self.setup.delay_ms });
+        }
         Ok(())
     }
 
-    fn fault(&mut self) -> Option<Fault> {
+    fn failure(&mut self) -> Option<Failure> {
         // two draws each time: whether a response fails does not depend on how the one before it did
         let (fails, at_once) = (self.faults.f64() < self.setup.error_rate, self.faults.bool());
-        fails.then_some(if at_once { Fault::AtOnce } else { Fault::AfterTheFirstDelta })
+        fails.then_some(if at_once { Failure::AtOnce } else { Failure::AfterTheFirstDelta })
     }
 
     fn cancel(&mut self, id: Option<&str>) -> Result<(), Refusal> {

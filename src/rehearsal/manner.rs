@@ -21,7 +21,7 @@ pub(super) struct Manner {
 
 /// How a response is made to fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(super) enum Failure {
     AtOnce,
     AfterTheFirstDelta,
 }

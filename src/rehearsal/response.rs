@@ -8,7 +8,7 @@ use super::event::ServerEvent;
 use super::ids::Ids;
 use super::item::{Body, Item, Role, Status};
 use super::items::Items;
-use super::manner::{Ending, Fault, Manner};
+use super::manner::{Ending, Failure, Manner};
 use super::model::Act;
 use super::part::{Part, Speech};
 use super::request::Plan;
@@ -30,7 +30,9 @@ pub(super) struct Running {
     sent: usize,
     /// How the audio is cut.
     cuts: fastrand::Rng,
-    fault: Option<Fault>,
+    failure: Option<Failure>,
+    /// Deltas that still come before it stops for good, where it is to.
+    deltas_left: Option<u32>,
     session_id: String,
 }
 
@@ -53,7 +55,7 @@ impl Running {
     pub(super) fn new(
         id: String,
         plan: Plan,
-        fault: Option<Fault>,
+        failure: Option<Failure>,
         cuts: fastrand::Rng,
         session_id: &str,
     ) -> Self {
@@ -67,9 +69,20 @@ impl Running {
             spent: Tokens::default(),
             sent: 0,
             cuts,
-            fault,
+            failure,
+            deltas_left: None,
             session_id: session_id.to_owned(),
         }
+    }
+
+    /// Lets it stop for good after so many deltas.
+    pub(super) fn stopping_after(self, deltas: Option<u32>) -> Self {
+        Self { deltas_left: deltas, ..self }
+    }
+
+    /// Whether nothing more comes of it by itself.
+    pub(super) fn is_stuck(&self) -> bool {
+        self.deltas_left == Some(0)
     }
 
     /// How long the audio sent so far plays, in milliseconds.
@@ -87,7 +100,7 @@ impl Running {
 
     /// Generates up to the next delta.
     pub(super) fn step(&mut self, items: &mut Items, ids: &mut Ids) -> Step {
-        if self.fault == Some(Fault::AtOnce) {
+        if self.failure == Some(Failure::AtOnce) {
             return self.end(Ending::Failed, items);
         }
         let mut events = Vec::new();
@@ -111,7 +124,8 @@ impl Running {
             return Step { events, done: true };
         }
         events.extend(self.delta(&piece, items));
-        if self.fault == Some(Fault::AfterTheFirstDelta) {
+        self.deltas_left = self.deltas_left.map(|left| left.saturating_sub(1));
+        if self.failure == Some(Failure::AfterTheFirstDelta) {
             let last = self.end(Ending::Failed, items);
             events.extend(last.events);
             return Step { events, done: true };

@@ -1,14 +1,17 @@
 //! The socket shell: accepts, upgrades, and carries frames and timers to each connection's state and back.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use secrecy::ExposeSecret;
 use subtle::ConstantTimeEq;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
+use tokio::net::TcpListener;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::server::{Callback, ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::http::{HeaderMap, HeaderValue, StatusCode};
@@ -17,13 +20,18 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::RehearsalOptions;
-use super::admission::{Admission, Knock, admit};
-use super::connection::{Connection, dismiss};
+use super::admission::{Admission, Knock, admit, refused_with};
+use super::connection::{Connection, Terms, dismiss};
 use super::conversation::{Conversation, Setup};
+use super::fault::{Ailments, FaultKind};
+use super::switches::{Switchboard, Switches};
+use super::tally::Tally;
 
 /// Largest frame and message: 15 MiB of audio are 20 MiB of base64.
 const MESSAGE_MAX: usize = 24 << 20;
 const READ_BUFFER: usize = 8 << 10;
+/// What a connection without a network holds each way before its writer waits: as much as a socket's buffers.
+const PIPE: usize = 256 << 10;
 /// A client that has not asked for anything by then is let go.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 /// How long [`Server::stop`] waits for connections to close.
@@ -39,8 +47,12 @@ pub(super) struct Server {
     open: AtomicU64,
     /// Cancelled for a stop: connections say goodbye.
     stop: CancellationToken,
-    /// Cancelled for a cut: connections vanish. Replaced by a fresh one each time.
-    cut: Mutex<CancellationToken>,
+    switchboard: Arc<Switchboard>,
+    tally: Tally,
+    /// The status that upgrades are refused with; 0 for none.
+    refused_with: AtomicU16,
+    /// Upgrades asked for so far.
+    knocks: AtomicU64,
     tasks: TaskTracker,
     /// Ids never repeat, not even after a restart: a client may bring back items of an earlier run.
     entropy: u64,
@@ -59,7 +71,10 @@ impl Server {
             accepted: AtomicU64::new(0),
             open: AtomicU64::new(0),
             stop: CancellationToken::new(),
-            cut: Mutex::new(CancellationToken::new()),
+            switchboard: Arc::default(),
+            tally: Tally::default(),
+            refused_with: AtomicU16::new(0),
+            knocks: AtomicU64::new(0),
             tasks: TaskTracker::new(),
             entropy: fastrand::u64(..),
         });
@@ -78,8 +93,34 @@ impl Server {
 
     /// Cuts every open connection without a word.
     pub(super) fn cut_all(&self) {
-        let mut cut = self.cut.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::take(&mut *cut).cancel();
+        self.switchboard.cut_all();
+    }
+
+    /// The switches of the sessions.
+    pub(super) fn switchboard(&self) -> &Switchboard {
+        &self.switchboard
+    }
+
+    /// Refuses upgrades with a status, or takes them again.
+    pub(super) fn refuse(&self, status: Option<u16>) {
+        self.refused_with.store(status.unwrap_or(0), Ordering::Relaxed);
+    }
+
+    /// Client events refused so far, by code.
+    pub(super) fn refusals(&self) -> BTreeMap<&'static str, u64> {
+        self.tally.refusals()
+    }
+
+    /// Faults that have struck so far.
+    pub(super) fn strikes(&self) -> BTreeMap<FaultKind, u64> {
+        self.tally.strikes()
+    }
+
+    /// A connection without a network: what is given back is its client's end.
+    pub(super) fn in_memory(self: &Arc<Self>) -> DuplexStream {
+        let (client, server) = tokio::io::duplex(PIPE);
+        self.tasks.spawn(Arc::clone(self).serve(server));
+        client
     }
 
     /// Asks everything to end; does not wait.
@@ -110,6 +151,10 @@ impl Server {
             };
             match accepted {
                 Ok((stream, _)) => {
+                    // on loopback, Nagle would hold back a delta for the acknowledgement of the one before
+                    if let Err(error) = stream.set_nodelay(true) {
+                        tracing::debug!(%error, "no TCP_NODELAY");
+                    }
                     self.tasks.spawn(Arc::clone(&self).serve(stream));
                 }
                 Err(error) => {
@@ -120,54 +165,81 @@ impl Server {
         }
     }
 
-    async fn serve(self: Arc<Self>, stream: TcpStream) {
+    async fn serve<S: AsyncRead + AsyncWrite + Unpin>(self: Arc<Self>, stream: S) {
         let _open = Open::count(&self);
-        let cut = self.cut.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        // on loopback, Nagle would hold back a delta for the acknowledgement of the one before
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "no TCP_NODELAY");
-        }
+        let switches = self.switchboard.wire();
         let upgraded = tokio::time::timeout(HANDSHAKE_LIMIT, self.upgrade(stream));
         let talk = async {
             let Ok(Some((socket, admission))) = upgraded.await else {
                 return;
             };
             match admission {
-                Admission::Enter { model } => self.talk(socket, model).await,
+                Admission::Enter { model } => self.talk(socket, model, &switches).await,
                 Admission::Dismiss { code, close_reason, message } => {
                     dismiss(socket, code, close_reason, message).await;
                 }
                 Admission::Refuse { .. } => {}
             }
         };
+        let mut talk = pin!(talk);
+        let talk = async {
+            tokio::select! {
+                biased;
+                // The socket is kept, and what happens on it is left to itself.
+                () = switches.frozen.cancelled() => self.stop.cancelled().await,
+                () = &mut talk => {}
+            }
+        };
         tokio::select! {
-            () = cut.cancelled() => tracing::debug!("a rehearsal connection was cut"),
+            () = switches.cut.cancelled() => tracing::debug!("a rehearsal connection was cut"),
             () = talk => {}
         }
     }
 
-    async fn talk(&self, socket: WebSocketStream<TcpStream>, model: String) {
+    async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        socket: WebSocketStream<S>,
+        model: String,
+        switches: &Switches,
+    ) {
         let number = self.accepted.fetch_add(1, Ordering::Relaxed);
+        let _entered = self.switchboard.enter(number, switches.clone());
         let options = &self.options;
+        let ailments = Ailments::new(options.faults.of(number));
+        let (first_delta_ms, delta_ms) = ailments.delays_ms();
+        if (first_delta_ms, delta_ms) != (0, 0) {
+            self.tally.struck(FaultKind::Slow);
+        }
+        let terms = Terms {
+            lifetime: Duration::from_secs(options.max_session_s),
+            drop_after: options.drop_after.filter(|events| *events > 0).or(ailments.drops_after()),
+            freeze_after: ailments.freezes_after(),
+            frozen: switches.frozen.clone(),
+            stop: self.stop.clone(),
+        };
+        let is_fixed = |name: &String| model.starts_with(name.as_str());
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let (conversation, actions) = Conversation::open(Setup {
+            fixed_instructions: options.fixed_instructions.as_ref().is_some_and(is_fixed),
             model,
             expires_at: now + options.max_session_s,
             id_seed: self.entropy.wrapping_add(number),
             fault_seed: options.seed.wrapping_add(number),
-            delay_ms: options.delay_ms,
-            delta_delay_ms: options.delta_delay_ms,
+            delay_ms: options.delay_ms + first_delta_ms,
+            delta_delay_ms: options.delta_delay_ms + delta_ms,
             error_rate: options.error_rate,
             hostile: options.hostile,
+            ailments,
         });
-        let lifetime = Duration::from_secs(options.max_session_s);
-        let drop_after = options.drop_after.filter(|events| *events > 0);
-        let connection = Connection::new(socket, conversation, drop_after, lifetime, self.stop.clone());
+        let connection = Connection::new(socket, conversation, terms, &self.tally);
         let why = connection.run(actions).await;
         tracing::debug!(number, why, "a rehearsal connection ended");
     }
 
-    async fn upgrade(&self, stream: TcpStream) -> Option<(WebSocketStream<TcpStream>, Admission)> {
+    async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        stream: S,
+    ) -> Option<(WebSocketStream<S>, Admission)> {
         let mut admission = None;
         let doorman = Doorman { server: self, admission: &mut admission };
         let config = WebSocketConfig::default()
@@ -184,6 +256,14 @@ impl Server {
         }
     }
 
+    /// The status an upgrade is refused with now, whoever asks.
+    fn is_refusing(&self) -> Option<u16> {
+        let knock = self.knocks.fetch_add(1, Ordering::Relaxed);
+        let asked = self.options.refuse.filter(|_| knock < self.options.refuse_first);
+        let now = Some(self.refused_with.load(Ordering::Relaxed)).filter(|status| *status != 0);
+        now.or(asked)
+    }
+
     fn admit(&self, request: &Request) -> Admission {
         let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
         let knock = Knock {
@@ -194,6 +274,9 @@ impl Server {
             beta: header("openai-beta"),
             protocols: protocols(request.headers()),
         };
+        if let Some(status) = self.is_refusing() {
+            return refused_with(status);
+        }
         if self.open() > self.options.max_connections {
             let message = format!("More than {} connections are open.", self.options.max_connections);
             return Admission::Refuse { status: 503, code: "server_overloaded", message };

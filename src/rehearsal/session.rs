@@ -9,6 +9,15 @@ use super::refusal::{Refusal, invalid, missing};
 use super::vad::Settings;
 use super::voice::{Encoding, Tone};
 
+/// What cannot be changed any more.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Locks {
+    /// The model has spoken.
+    pub(super) voice: bool,
+    /// The model has answered, and is one whose instructions are fixed from then on.
+    pub(super) instructions: bool,
+}
+
 /// The effective configuration of a session.
 #[derive(Debug, Clone)]
 pub(super) struct Session {
@@ -48,9 +57,9 @@ impl Session {
     /// Applies an update that its table has let pass: all of it or nothing.
     ///
     /// # Errors
-    /// What depends on the session: a locked voice, another model, a tool choice without its tool.
-    pub(super) fn update(&mut self, patch: &Value, has_spoken: bool) -> Result<(), Refusal> {
-        self.check_fixed(patch, has_spoken)?;
+    /// What depends on the session: what is locked, another model, a tool choice without its tool.
+    pub(super) fn update(&mut self, patch: &Value, locks: Locks) -> Result<(), Refusal> {
+        self.check_fixed(patch, locks)?;
         check_tools(&patch["tools"], "session.tools")?;
         check_for_model(&self.model, patch, "session")?;
         let mut next = self.config.clone();
@@ -60,12 +69,15 @@ impl Session {
         Ok(())
     }
 
-    fn check_fixed(&self, patch: &Value, has_spoken: bool) -> Result<(), Refusal> {
+    fn check_fixed(&self, patch: &Value, locks: Locks) -> Result<(), Refusal> {
         if patch["model"].as_str().is_some_and(|model| model != self.model) {
             return Err(invalid("session.model", "the model of a session cannot be changed"));
         }
-        if has_spoken && patch.pointer("/audio/output/voice").is_some() {
+        if locks.voice && patch.pointer("/audio/output/voice").is_some() {
             return Err(voice_locked("session.audio.output.voice"));
+        }
+        if locks.instructions && patch.get("instructions").is_some() {
+            return Err(instructions_locked());
         }
         let traced = !self.config["tracing"].is_null();
         if traced && patch.get("tracing").is_some_and(|tracing| *tracing != self.config["tracing"]) {
@@ -130,6 +142,12 @@ impl Session {
 pub(super) fn voice_locked(param: &str) -> Refusal {
     let why = "Cannot update a conversation's voice if assistant audio is present.";
     Refusal::new("cannot_update_voice", why).at(param)
+}
+
+/// The models we know take new instructions at any time; this is worded after the refusal of a voice.
+fn instructions_locked() -> Refusal {
+    let why = "Cannot update a session's instructions after its first response.";
+    Refusal::new("cannot_update_instructions", why).at("session.instructions")
 }
 
 /// `audio`, `audio.input` and `audio.output` are merged, everything else is replaced.
@@ -240,7 +258,7 @@ mod tests {
         let before = session.to_wire();
         let patch = json!({"type": "realtime", "instructions": "", "audio": {
             "input": {"turn_detection": null}, "output": {"voice": "cedar"}}});
-        session.update(&patch, false).unwrap();
+        session.update(&patch, Locks::default()).unwrap();
         let mut expected = before;
         expected["instructions"] = json!("");
         expected["audio"]["input"]["turn_detection"] = Value::Null;
@@ -252,7 +270,7 @@ mod tests {
     fn turn_detection_is_replaced_and_completed() {
         let mut session = session();
         let patch = json!({"audio": {"input": {"turn_detection": {"type": "semantic_vad"}}}});
-        session.update(&patch, false).unwrap();
+        session.update(&patch, Locks::default()).unwrap();
         let vad = session.get("/audio/input/turn_detection");
         assert_eq!((&vad["eagerness"], vad.get("threshold")), (&json!("auto"), None));
     }
@@ -260,11 +278,21 @@ mod tests {
     #[test]
     fn a_locked_voice_rejects_the_whole_update() {
         let mut session = session();
+        let spoken = Locks { voice: true, instructions: false };
         let patch = json!({"instructions": "new", "audio": {"output": {"voice": "cedar"}}});
-        assert_eq!(session.update(&patch, true).unwrap_err().code, "cannot_update_voice");
+        assert_eq!(session.update(&patch, spoken).unwrap_err().code, "cannot_update_voice");
         assert_ne!(session.get("/instructions"), "new");
-        session.update(&json!({"instructions": "new"}), true).unwrap();
+        session.update(&json!({"instructions": "new"}), spoken).unwrap();
         assert_eq!(session.get("/instructions"), "new");
+    }
+
+    #[test]
+    fn instructions_that_are_fixed_reject_the_whole_update() {
+        let mut session = session();
+        let fixed = Locks { voice: true, instructions: true };
+        let patch = json!({"instructions": "new", "tools": []});
+        assert_eq!(session.update(&patch, fixed).unwrap_err().param.as_deref(), Some("session.instructions"));
+        session.update(&json!({"tools": []}), fixed).unwrap();
     }
 
     #[test]
@@ -276,13 +304,13 @@ mod tests {
             (json!({"tools": [{"type": "mcp", "server_label": "x"}]}), "session.tools[0].server_url"),
             (json!({"tool_choice": {"type": "function", "name": "g"}}), "session.tool_choice"),
         ] {
-            assert_eq!(session().update(&patch, false).unwrap_err().param.as_deref(), Some(param));
+            assert_eq!(session().update(&patch, Locks::default()).unwrap_err().param.as_deref(), Some(param));
         }
         let mut older = Session::new("s".into(), "gpt-realtime-1.5", 0);
         assert_eq!(
-            older.update(&json!({"parallel_tool_calls": true}), false).unwrap_err().code,
+            older.update(&json!({"parallel_tool_calls": true}), Locks::default()).unwrap_err().code,
             "invalid_value"
         );
-        session().update(&json!({"parallel_tool_calls": true}), false).unwrap();
+        session().update(&json!({"parallel_tool_calls": true}), Locks::default()).unwrap();
     }
 }

@@ -1,6 +1,7 @@
 //! The server as a client sees it: without a socket, and over one.
 
 mod consistency;
+mod faults;
 mod hearing;
 mod order;
 mod refusals;
@@ -10,6 +11,7 @@ mod updates;
 use serde_json::{Value, json};
 
 use super::conversation::{Action, Conversation, Setup};
+use super::fault::Ailments;
 use super::samples::waiter_json;
 
 /// A client of one connection's state.
@@ -39,6 +41,8 @@ impl Client {
             delta_delay_ms: 0,
             error_rate: 0.0,
             hostile: false,
+            fixed_instructions: false,
+            ailments: Ailments::default(),
         };
         change(&mut setup);
         let (conversation, first) = Conversation::open(setup);
@@ -65,6 +69,7 @@ impl Client {
                 Action::Continue { response, .. } => self.waiting.push(response),
                 Action::Watch { watch, after_ms } => self.watch = Some((watch, after_ms)),
                 Action::Close { code, .. } => self.closed = Some(code),
+                Action::Refused(_) | Action::Struck(_) => {}
             }
         }
         self.events[before..].to_vec()

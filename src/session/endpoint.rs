@@ -1,16 +1,17 @@
 //! Where the model is, and how a socket to it is opened.
 
+mod stream;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
-use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config};
+use tokio_tungstenite::{Connector, connect_async_tls_with_config};
 use url::Url;
 
 use super::fault::{Failure, of_status};
@@ -24,8 +25,7 @@ const MAX_MESSAGE: usize = 16 << 20;
 /// What is read at once. The library clears it before each read, and most frames have a few hundred bytes.
 const READ_BUFFER: usize = 4 << 10;
 
-/// An open socket to the model.
-pub type Stream = WebSocketStream<MaybeTlsStream<TcpStream>>;
+pub use self::stream::Stream;
 
 /// Where the model is, and what proves that we may speak to it. Made once, shared by all calls.
 #[derive(Clone)]
@@ -36,6 +36,8 @@ pub struct Endpoint {
     tls: Option<Arc<rustls::ClientConfig>>,
     connect_limit: Duration,
     manner: Manner,
+    #[cfg(test)]
+    pipes: Option<Pipes>,
 }
 
 /// What an endpoint calls otherwise than the personas and the settings do.
@@ -46,6 +48,10 @@ pub struct Manner {
     /// The model that writes down the callers' words there.
     pub transcription_model: Option<String>,
 }
+
+/// Gives the client's end of a pipe to the model.
+#[cfg(test)]
+type Pipes = Arc<dyn Fn() -> tokio::io::DuplexStream + Send + Sync>;
 
 enum Auth {
     None,
@@ -98,8 +104,26 @@ impl Endpoint {
         };
         let named = url.query_pairs().find(|(name, _)| name == "model");
         let model = named.map_or_else(|| model.into(), |(_, model)| model.as_ref().into());
-        let manner = Manner::default();
-        Ok(Self { url: Arc::new(url), model, auth: Arc::new(auth), tls, connect_limit, manner })
+        Ok(Self {
+            url: Arc::new(url),
+            model,
+            auth: Arc::new(auth),
+            tls,
+            connect_limit,
+            manner: Manner::default(),
+            #[cfg(test)]
+            pipes: None,
+        })
+    }
+
+    /// The same endpoint, to which pipes lead instead of the network.
+    #[cfg(test)]
+    pub(crate) fn over(
+        mut self,
+        pipes: impl Fn() -> tokio::io::DuplexStream + Send + Sync + 'static,
+    ) -> Self {
+        self.pipes = Some(Arc::new(pipes));
+        self
     }
 
     /// The same endpoint, which has names of its own for things.
@@ -194,9 +218,14 @@ pub async fn connect(endpoint: &Endpoint) -> Result<Stream, ConnectFailure> {
         .write_buffer_size(0);
     let connector = endpoint.tls.clone().map_or(Connector::Plain, Connector::Rustls);
     let request = endpoint.request().map_err(|error| refused(&error))?;
+    #[cfg(test)]
+    if let Some(pipe) = endpoint.pipes.as_ref().map(|pipes| pipes()) {
+        let opened = tokio_tungstenite::client_async_with_config(request, pipe, Some(config)).await;
+        return opened.map(|(socket, _)| Stream::Pipe(Box::new(socket))).map_err(|error| refused(&error));
+    }
     let opening = connect_async_tls_with_config(request, Some(config), true, Some(connector));
     match tokio::time::timeout(endpoint.connect_limit, opening).await {
-        Ok(Ok((stream, _))) => Ok(stream),
+        Ok(Ok((socket, _))) => Ok(Stream::Network(Box::new(socket))),
         Ok(Err(error)) => Err(refused(&error)),
         Err(_) => {
             let why = format!("no answer within {} ms", endpoint.connect_limit.as_millis());

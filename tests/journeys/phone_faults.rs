@@ -5,7 +5,6 @@ pub mod desk;
 mod doors;
 mod ends;
 mod garbage;
-mod model_drops;
 mod model_gone;
 pub mod slow_tool;
 mod streams;

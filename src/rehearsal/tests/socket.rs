@@ -11,7 +11,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use super::waiter_json;
 use crate::rehearsal::speech::speak;
-use crate::rehearsal::{Rehearsal, RehearsalOptions};
+use crate::rehearsal::{Fault, FaultKind, FaultPlan, Rehearsal, RehearsalOptions};
 
 /// One deadline for whatever is awaited.
 const SOON: Duration = Duration::from_secs(20);
@@ -265,4 +265,77 @@ async fn a_session_has_an_end() {
     peer.until("session.created").await;
     assert_eq!(peer.next().await.unwrap()["error"]["code"], "session_expired");
     assert_eq!(peer.end().await, (0, End::Closed(1001)));
+}
+
+/// Whether nothing comes any more, though the socket is open and the peer asks for a sign of life.
+async fn is_dead(peer: &mut Peer) -> bool {
+    peer.0.send(Message::Ping("there?".into())).await.unwrap();
+    peer.send(json!({"type": "response.create"})).await;
+    tokio::time::timeout(Duration::from_millis(200), peer.0.next()).await.is_err()
+}
+
+#[tokio::test]
+async fn a_half_open_socket_stays_open_and_nothing_is_answered() {
+    let faults = FaultPlan::first(vec![vec![Fault::HalfOpen { after_events: 1 }]]);
+    let rehearsal = start(RehearsalOptions { faults, ..RehearsalOptions::default() }).await;
+    let mut first = Peer::connect(&rehearsal).await;
+    assert_eq!(first.next().await.unwrap()["type"], "session.created");
+    assert!(is_dead(&mut first).await);
+    assert_eq!(rehearsal.faults_struck()[&FaultKind::HalfOpen], 1);
+    let mut second = Peer::connect(&rehearsal).await;
+    second.send(user("hello")).await;
+    second.until("conversation.item.done").await;
+    rehearsal.half_open_all();
+    assert!(is_dead(&mut second).await);
+    assert_eq!(rehearsal.open_sessions(), [0, 1]);
+    let mut third = Peer::connect(&rehearsal).await;
+    third.until("session.created").await;
+    // What is dead can still be cut.
+    rehearsal.drop_all();
+    assert_eq!((second.end().await, third.end().await), ((0, End::Cut), (0, End::Cut)));
+}
+
+#[tokio::test]
+async fn one_session_can_be_cut_and_the_others_go_on() {
+    let rehearsal = start(RehearsalOptions::default()).await;
+    let mut first = Peer::connect(&rehearsal).await;
+    first.until("session.created").await;
+    let mut second = Peer::connect(&rehearsal).await;
+    second.until("session.created").await;
+    assert!(rehearsal.drop_one(0) && !rehearsal.drop_one(2));
+    assert_eq!(first.end().await, (0, End::Cut));
+    second.send(user("hello")).await;
+    second.until("conversation.item.done").await;
+    assert_eq!(rehearsal.open_sessions(), [1]);
+}
+
+#[tokio::test]
+async fn upgrades_are_refused_for_a_while() {
+    let options = RehearsalOptions { refuse: Some(429), refuse_first: 1, ..RehearsalOptions::default() };
+    let rehearsal = start(options).await;
+    let status = async || match connect_async(format!("{}?model=m", rehearsal.url())).await {
+        Ok(_) => 101,
+        Err(Error::Http(response)) => response.status().as_u16(),
+        Err(error) => panic!("{error}"),
+    };
+    assert_eq!((status().await, status().await), (429, 101));
+    rehearsal.refuse(Some(503));
+    assert_eq!(status().await, 503);
+    rehearsal.refuse(None);
+    assert_eq!(status().await, 101);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_network_an_hour_passes_in_no_time() {
+    let rehearsal = start(RehearsalOptions::default()).await;
+    let pipe = rehearsal.connect();
+    let url = "ws://rehearsal/v1/realtime?model=m";
+    let (mut socket, _) = tokio_tungstenite::client_async(url, pipe).await.unwrap();
+    let began = tokio::time::Instant::now();
+    let mut last = Value::Null;
+    while let Some(Ok(Message::Text(text))) = socket.next().await {
+        last = serde_json::from_str(&text).unwrap();
+    }
+    assert_eq!(last["error"]["code"], "session_expired");
+    assert_eq!(began.elapsed().as_secs(), 3_600);
 }
