@@ -17,18 +17,17 @@ use self::persona::PersonaQueue;
 use crate::id::{ItemId, ResponseId};
 use crate::sound::AudioFormat;
 
+pub use self::caller::Mark;
 pub use self::persona::{Speech, Spoken, Unheard};
 
-/// Audio that is given again to another socket though nobody was heard to speak in it: the beginning of a word that
-/// the model had not noticed yet.
+/// Audio that is given again to another socket though the model heard it and nobody speak in it: the beginning of a
+/// word that it had not noticed yet.
 const PRE_ROLL_MS: usize = 1_000;
 
 /// Both ways of a call's audio. Allocated when the call begins, shared by its line and its session.
 #[derive(Debug)]
 pub struct Lane {
     format: AudioFormat,
-    /// What is written before and after a payload to make it a frame of the model's.
-    envelope: (&'static str, &'static str),
     from_caller: Mutex<CallerQueue>,
     caller_came: Notify,
     from_persona: Mutex<PersonaQueue>,
@@ -36,16 +35,12 @@ pub struct Lane {
 }
 
 impl Lane {
-    /// A lane that holds at most `capacity` frames each way. What the caller says is put into `envelope` once,
-    /// when it arrives.
+    /// A lane that holds at most `capacity` frames each way. What the caller says is put into `envelope` when the model
+    /// is given it.
     pub fn new(capacity: usize, envelope: (&'static str, &'static str), format: AudioFormat) -> Self {
-        let measure = Measure {
-            envelope: envelope.0.len() + envelope.1.len(),
-            pre_roll: format.base64_chars(PRE_ROLL_MS),
-        };
+        let measure = Measure { envelope, pre_roll: format.base64_chars(PRE_ROLL_MS) };
         Self {
             format,
-            envelope,
             from_caller: Mutex::new(CallerQueue::new(capacity, measure)),
             caller_came: Notify::new(),
             from_persona: Mutex::new(PersonaQueue::new(capacity)),
@@ -56,12 +51,7 @@ impl Lane {
     /// Audio of the caller: base64, in the format the session was told. A full lane loses its oldest frame, which
     /// is counted.
     pub fn push_caller(&self, payload: &str) {
-        let (before, after) = self.envelope;
-        let mut frame = String::with_capacity(before.len() + payload.len() + after.len());
-        frame.push_str(before);
-        frame.push_str(payload);
-        frame.push_str(after);
-        if lock(&self.from_caller).push(frame.into()) {
+        if lock(&self.from_caller).push(payload.into()) {
             metrics::counter!("ai_realtime_audio_frames_dropped_total", "from" => "caller").increment(1);
         }
         self.caller_came.notify_one();
@@ -69,19 +59,20 @@ impl Lane {
 
     /// How much of the caller's newest audio is loud enough to be words, looking back so far.
     pub fn voiced(&self, back: Duration) -> Duration {
-        let (before, after) = self.envelope;
         let back_ms = usize::try_from(back.as_millis()).unwrap_or(usize::MAX / 64);
-        let frames = lock(&self.from_caller).newest(self.format.base64_chars(back_ms));
-        let bare = |frame: &Utf8Bytes| {
-            frame.as_str().strip_prefix(before).and_then(|rest| rest.strip_suffix(after)).map(str::to_owned)
-        };
-        let payloads: Vec<_> = frames.iter().filter_map(bare).collect();
-        loudness::voiced(self.format, payloads.iter().map(String::as_str))
+        let payloads = lock(&self.from_caller).newest(self.format.base64_chars(back_ms));
+        loudness::voiced(self.format, payloads.iter().map(AsRef::as_ref))
     }
 
     /// How its audio is written.
     pub fn format(&self) -> AudioFormat {
         self.format
+    }
+
+    /// The model was given everything up to this mark. What it was given since is kept, silence too: a socket that is
+    /// dead though open takes whatever is written to it.
+    pub fn confirm_caller(&self, mark: Mark) {
+        lock(&self.from_caller).confirm(mark);
     }
 
     /// The model hears speech: what it is given from here on is kept until it says that it has the whole of it.
@@ -193,6 +184,11 @@ pub struct Listener {
 }
 
 impl Listener {
+    /// How far it has been given what the caller said; `None` since another listens.
+    pub fn mark(&self) -> Option<Mark> {
+        lock(&self.lane.from_caller).mark_for(self.number)
+    }
+
     /// The next frame of the caller's for the model, or `None` for ever since another listens.
     pub async fn next(&self) -> Option<Utf8Bytes> {
         loop {
@@ -224,7 +220,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_callers_audio_is_put_into_its_envelope_once() {
+    async fn the_callers_audio_is_put_into_its_envelope() {
         let lane = lane(("{\"audio\":\"", "\"}"));
         lane.push_caller("AAAA");
         assert_eq!(lane.listen().next().await.unwrap().as_str(), "{\"audio\":\"AAAA\"}");
