@@ -21,8 +21,8 @@ use crate::knowledge::{EmbeddingError, Embeddings, Knowledge};
 use crate::outbox::Outbox;
 use crate::persona::{Catalog, CatalogErrors, Library};
 use crate::rehearsal::{Rehearsal, RehearsalOptions};
-use crate::session::Endpoint;
 use crate::session::endpoint::EndpointError;
+use crate::session::{Endpoint, SessionLimits};
 use crate::store::{Directory, Embedded, Store, StoreError, Supabase};
 use crate::switchboard::Switchboard;
 use crate::telemetry::Figures;
@@ -160,7 +160,11 @@ impl App {
             library: library.clone(),
             endpoint,
             journal,
-            limits: CallLimits { turn: config.turn_timeout(), idle: config.text_call_idle() },
+            limits: CallLimits {
+                turn: config.turn_timeout(),
+                idle: config.text_call_idle(),
+                session: SessionLimits::default(),
+            },
             default_persona: config.default_persona.clone(),
             node: node_name().into(),
             replies: config.log_replies.then(print_replies),

@@ -3,6 +3,7 @@
 //! Neither end waits for the other. Audio travels as the base64 text it came in: nobody on the way decodes it.
 
 mod caller;
+mod comfort;
 mod loudness;
 mod persona;
 
@@ -117,6 +118,12 @@ impl Lane {
         }
     }
 
+    /// Lets the caller hear a short tone: the line is alive. It is a message of its own, and none of the model's.
+    pub fn comfort(&self) {
+        lock(&self.from_persona).comfort(&comfort::tone(self.format));
+        self.persona_came.notify_one();
+    }
+
     /// The next of the persona's audio for the line.
     pub async fn next_persona(&self) -> Speech {
         loop {
@@ -154,9 +161,10 @@ impl Lane {
         self.persona_came.notify_one();
     }
 
-    /// What still comes of this response shall not be heard.
+    /// What still comes of this response shall not be heard: what it was saying ends here.
     pub fn refuse(&self, response: &ResponseId) {
         lock(&self.from_persona).refuse(response);
+        self.persona_came.notify_one();
     }
 
     /// Whether any of the persona's audio waits here, or is on the line and was not heard to its end.

@@ -8,15 +8,22 @@ pub mod config;
 pub mod dialogue;
 pub mod endpoint;
 pub mod fault;
+pub mod gap;
 pub mod history;
+pub mod limits;
+mod pulse;
 pub mod restore;
 pub mod sequencer;
 pub mod socket;
+pub mod summary;
+pub mod watchdog;
 
 pub use actor::{SessionActor, SessionArguments, SessionMessage};
 pub use config::{SessionConfig, SpeechConfig};
 pub use endpoint::Endpoint;
-pub use history::{Content, History, go_on_note};
+pub use history::{Content, History, Told, go_on_note};
+pub use limits::SessionLimits;
+pub use summary::summary_note;
 
 use serde::{Deserialize, Serialize};
 
@@ -117,6 +124,15 @@ pub enum SessionEvent {
     Aside {
         /// What.
         text: String,
+    },
+    /// The older turns were summarised: that is what another socket is given of them.
+    Summarised {
+        /// The newest of them.
+        through_turn: u64,
+        /// The summary.
+        text: String,
+        /// What it cost.
+        usage: Usage,
     },
     /// The model asks for a tool.
     ToolCalled {

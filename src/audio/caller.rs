@@ -46,7 +46,10 @@ impl Mark {
     /// From a pong; `None` when it answers no such ping.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (listener, frame) = bytes.split_first_chunk()?;
-        Some(Self { listener: u64::from_be_bytes(*listener), frame: u64::from_be_bytes(frame.try_into().ok()?) })
+        Some(Self {
+            listener: u64::from_be_bytes(*listener),
+            frame: u64::from_be_bytes(frame.try_into().ok()?),
+        })
     }
 }
 
@@ -139,7 +142,8 @@ impl CallerQueue {
         if mark.listener != self.listener {
             return;
         }
-        let heard = usize::try_from(mark.frame.saturating_sub(self.first)).unwrap_or(usize::MAX).min(self.given);
+        let heard =
+            usize::try_from(mark.frame.saturating_sub(self.first)).unwrap_or(usize::MAX).min(self.given);
         if heard > self.confirmed {
             let newly = self.frames.range(self.confirmed..heard);
             self.confirmed_chars += newly.map(|payload| payload.len()).sum::<usize>();

@@ -76,6 +76,7 @@ pub(super) struct PersonaQueue {
     /// Audio came that may still be heard, here or on the line.
     is_sounding: bool,
     interrupted: VecDeque<ResponseId>,
+    comforts: u64,
 }
 
 impl PersonaQueue {
@@ -87,6 +88,7 @@ impl PersonaQueue {
             last: None,
             is_sounding: false,
             interrupted: VecDeque::new(),
+            comforts: 0,
         }
     }
 
@@ -146,16 +148,28 @@ impl PersonaQueue {
     /// Nothing more comes of what spoke last: its socket is gone.
     pub(super) fn end(&mut self) {
         if let Some((last, _)) = self.last.take() {
-            self.refuse(&last.response);
+            self.pass_over(&last.response);
             self.waiting.push_back(Speech::End { of: last });
+        }
+    }
+
+    /// A tone that no model made.
+    pub(super) fn comfort(&mut self, tone: &Utf8Bytes) {
+        self.comforts += 1;
+        let name = format!("comfort_{}", self.comforts);
+        let of = Arc::new(Spoken { response: name.as_str().into(), item: name.as_str().into() });
+        let audio = Speech::Audio { of: Arc::clone(&of), frame: tone.clone(), payload: 0..tone.len() };
+        // A line that does not drain has no room for it, and its caller hears other things.
+        if self.push(audio).is_ok() {
+            self.waiting.push_back(Speech::End { of });
         }
     }
 
     pub(super) fn interrupt(&mut self, active: Option<&ResponseId>) -> Vec<Unheard> {
         if let Some((last, _)) = self.last.take() {
-            self.refuse(&last.response);
+            self.pass_over(&last.response);
         }
-        active.into_iter().for_each(|active| self.refuse(active));
+        active.into_iter().for_each(|active| self.pass_over(active));
         self.is_sounding = false;
         let mut unheard: Vec<Unheard> = Vec::new();
         self.bytes = 0;
@@ -167,13 +181,20 @@ impl PersonaQueue {
             }
         }
         for unheard in &unheard {
-            self.refuse(&unheard.of.response);
+            self.pass_over(&unheard.of.response);
         }
         unheard
     }
 
-    /// What still comes of a response is passed over.
+    /// What still comes of a response is passed over, and what it was saying ends here.
     pub(super) fn refuse(&mut self, response: &ResponseId) {
+        if self.last.as_ref().is_some_and(|(last, _)| last.response == *response) {
+            self.end();
+        }
+        self.pass_over(response);
+    }
+
+    fn pass_over(&mut self, response: &ResponseId) {
         if self.interrupted.contains(response) {
             return;
         }

@@ -15,7 +15,7 @@ use super::handoff::Handoffs;
 use super::turn::json_or_text;
 use crate::id::{BusinessId, ItemId, PersonaKey, ToolCallId};
 use crate::persona::Carry;
-use crate::session::Content;
+use crate::session::{Content, Told, summary_note};
 use crate::store::{BusinessProfile, EffectKey};
 use crate::tool::ToolOutcome;
 
@@ -24,9 +24,6 @@ const MAX_CONTENTS: usize = 400;
 
 /// So many spoken messages are told apart by their ids: an interruption is about the newest.
 const MAX_SPOKEN: usize = 16;
-
-/// So many turns back what the caller said may be written down late.
-const MAX_LATE: usize = 8;
 
 /// What the journal says of a call.
 #[derive(Debug, Default)]
@@ -81,7 +78,7 @@ pub struct Conversation {
     spoken: VecDeque<(ItemId, String)>,
     /// Where the turn under way begins in `contents`.
     turn_begins: usize,
-    /// Where the newest turns begin in `contents`.
+    /// Where each turn begins in `contents`.
     begins: VecDeque<(u64, usize)>,
     summary: String,
 }
@@ -163,7 +160,7 @@ impl Conversation {
                 self.turns = turn;
                 self.cut_turn = Some(turn);
                 self.turn_begins = self.contents.len();
-                if self.begins.len() == MAX_LATE {
+                if self.begins.len() == MAX_CONTENTS {
                     self.begins.pop_front();
                 }
                 self.begins.push_back((turn, self.turn_begins));
@@ -192,6 +189,9 @@ impl Conversation {
             CallEvent::ToolDone { output, tool_call_id, .. } => {
                 self.push(Content::ToolOutput { id: tool_call_id, output: as_text(output) });
             }
+            CallEvent::ConversationSummarised { through_turn, text, .. } => {
+                self.summarised(through_turn, &text);
+            }
             CallEvent::ModelConnected { .. }
             | CallEvent::ModelReconnected { .. }
             | CallEvent::ModelReplaced { .. } => self.connections += 1,
@@ -209,6 +209,30 @@ impl Conversation {
             | CallEvent::TransferStarted { .. }
             | CallEvent::Error { .. } => {}
         }
+    }
+
+    /// What was said, and in which turn.
+    pub fn told(self) -> Vec<Told> {
+        let mut begins = self.begins.into_iter().peekable();
+        let mut turn = 0;
+        let told = self.contents.into_iter().enumerate().map(|(at, content)| {
+            while let Some((begun, _)) = begins.next_if(|(_, begins)| *begins <= at) {
+                turn = begun;
+            }
+            Told { turn, content }
+        });
+        told.collect()
+    }
+
+    /// What came before is known in few words: they are enough.
+    fn summarised(&mut self, through_turn: u64, text: &str) {
+        let next = self.begins.iter().find(|(turn, _)| *turn > through_turn).map(|(_, begins)| *begins);
+        let gone = next.unwrap_or(self.turn_begins).min(self.contents.len());
+        self.contents.drain(..gone);
+        self.contents.push_front(Content::Note(summary_note(text)));
+        self.begins.retain(|(turn, _)| *turn > through_turn);
+        self.begins.iter_mut().for_each(|(_, begins)| *begins = *begins + 1 - gone);
+        self.turn_begins = (self.turn_begins + 1).saturating_sub(gone);
     }
 
     /// What the caller said is often written down after its answer, and after the next turn began: it belongs where

@@ -6,15 +6,17 @@
 mod audio;
 mod client;
 mod parts;
+mod response_params;
 mod server;
 
 pub use audio::{APPEND, SpeechFrame, speech};
 pub use client::{
     AudioInputPatch, AudioOutputPatch, AudioPatch, ClientEvent, ContentPart, FunctionTool, Modality, NewItem,
-    ResponseMetadata, ResponseParams, Role, SessionPatch, Transcription, TurnDetection,
+    Role, SessionPatch, Transcription, TurnDetection,
 };
 pub use parts::{
     ApiError, EchoedSession, EchoedTool, Item, ItemPart, Metadata, Response, StatusDetails, TokenDetails,
     UsageReport,
 };
+pub use response_params::{ResponseMetadata, ResponseParams};
 pub use server::{ParseError, ServerEvent};

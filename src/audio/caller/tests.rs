@@ -162,7 +162,11 @@ impl Ledger {
                 self.pushed += 1;
                 let gone = before.first().filter(|oldest| kept(queue).first() != Some(oldest));
                 if let Some(gone) = gone {
-                    assert_eq!(lost, !self.heard.contains(gone), "{gone} is counted if nobody knows it heard");
+                    assert_eq!(
+                        lost,
+                        !self.heard.contains(gone),
+                        "{gone} is counted if nobody knows it heard"
+                    );
                     self.accounted.insert(*gone);
                 }
             }
@@ -222,8 +226,11 @@ impl Ledger {
             return;
         }
         let after = kept(queue);
-        let newest: usize =
-            after.iter().filter(|frame| self.heard.contains(frame)).map(|frame| frame.to_string().len()).sum();
+        let newest: usize = after
+            .iter()
+            .filter(|frame| self.heard.contains(frame))
+            .map(|frame| frame.to_string().len())
+            .sum();
         let gone: Vec<_> = self.heard.iter().filter(|frame| !after.contains(frame)).copied().collect();
         assert!(gone.iter().all(|gone| self.accounted.contains(gone)) || newest >= queue.measure.pre_roll);
         self.accounted.extend(gone);

@@ -17,6 +17,7 @@ use crate::id::ItemId;
 use crate::session::{Replacement, SessionError, SessionEvent, SessionMessage};
 use crate::tool::ToolStatus;
 use crate::transport::TextCommand;
+use crate::usage::Usage;
 
 /// What a turn left behind that was given up is stopped within this, or the socket is replaced.
 const CLEARING_LIMIT: Duration = Duration::from_secs(5);
@@ -166,6 +167,9 @@ impl CallData {
             SessionEvent::Aside { text } => {
                 self.record(CallEvent::AssistantFiller { text });
             }
+            SessionEvent::Summarised { through_turn, text, usage } => {
+                self.on_summarised(through_turn, text, usage);
+            }
             SessionEvent::CallerSpeaks(_) => self.conduct(Conduct::on_caller_speaks),
             // Whether it counted is asked when the words stand in the conversation.
             SessionEvent::CallerSilent(_) => {}
@@ -194,6 +198,11 @@ impl CallData {
                 replayed_items: connection.replayed_items,
             }
         });
+    }
+
+    fn on_summarised(&mut self, through_turn: u64, text: String, usage: Usage) {
+        let model = Some(self.dependencies.endpoint.model().to_owned());
+        self.record(CallEvent::ConversationSummarised { through_turn, text, usage, model });
     }
 
     fn on_unavailable(&mut self, error: SessionError) {

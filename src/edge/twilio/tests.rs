@@ -75,7 +75,11 @@ impl House {
             library: library.clone(),
             endpoint: Endpoint::new(&model.url(), "gpt-realtime-2.1", None, DEADLINE).unwrap(),
             journal: JournalWriter::start(store.clone()).0,
-            limits: CallLimits { turn: DEADLINE, idle: DEADLINE },
+            limits: CallLimits {
+                turn: DEADLINE,
+                idle: DEADLINE,
+                session: crate::session::SessionLimits::default(),
+            },
             default_persona: "waiter".into(),
             node: "test".into(),
             replies: None,

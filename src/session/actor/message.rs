@@ -60,6 +60,9 @@ pub enum SessionMessage {
     Replace(String),
     /// Close the socket until something is said.
     Sleep,
+    /// Of the session's own making: the gap of this number has lasted long.
+    #[doc(hidden)]
+    Gap(u64),
     /// Of the session's own making: what its tasks and timers bring.
     #[doc(hidden)]
     Own(Own),

@@ -42,7 +42,8 @@ impl SessionState {
         tracing::info!(call_id = %self.call_id, connection = self.connections, attempt = self.attempt,
             "the model's socket is open");
         let (myself, lane) = (myself.clone(), self.lane.clone());
-        self.links.opened(Socket::start(stream.0, lane, move |incoming| {
+        let pulse = self.limits.pulse(lane.is_some());
+        self.links.opened(Socket::start(stream.0, lane, pulse, move |incoming| {
             let what = match incoming {
                 Incoming::Event(event, permit) => Brought::Event(event, permit),
                 Incoming::Lost { reason, fatal } => Brought::Lost { reason, fatal },
@@ -65,6 +66,7 @@ impl SessionState {
     }
 
     pub(super) fn drop_sockets(&mut self, reason: &str) {
+        self.gap.close();
         self.links.drop_next();
         self.drop_socket(reason);
     }
@@ -82,6 +84,9 @@ impl SessionState {
         fatal: bool,
     ) -> Vec<Action> {
         self.note_received();
+        if self.lane.is_some() && self.links.current().is_some() {
+            self.open_gap(myself);
+        }
         self.drop_socket(&reason);
         let actions = self.dialogue.on_lost();
         // One that is on its way already takes its place.
