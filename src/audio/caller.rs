@@ -155,12 +155,12 @@ impl CallerQueue {
     /// The newest payloads that are still here, in order, as many as hold so many characters.
     pub(super) fn newest(&self, chars: usize) -> Vec<Box<str>> {
         let mut left = chars;
-        let is_wanted = |payload: &&Box<str>| {
+        let newest = self.frames.iter().rev().take_while(|payload| {
             let is_wanted = left > 0;
             left = left.saturating_sub(payload.len());
             is_wanted
-        };
-        let mut payloads: Vec<_> = self.frames.iter().rev().take_while(is_wanted).cloned().collect();
+        });
+        let mut payloads: Vec<_> = newest.cloned().collect();
         payloads.reverse();
         payloads
     }

@@ -257,6 +257,28 @@ mod tests {
     }
 
     #[test]
+    fn what_is_refused_in_its_middle_ends_there() {
+        let (mut queue, message) = (PersonaQueue::new(8), of("r1", "a"));
+        queue.push(audio(&message)).unwrap();
+        queue.refuse(&"r1".into());
+        assert!(matches!(queue.next(), Some(Speech::Audio { .. })));
+        assert!(matches!(queue.next(), Some(Speech::End { of }) if of == message));
+        assert_eq!(queue.push(audio(&message)), Err(Lost::Interrupted));
+        queue.refuse(&"r1".into());
+        assert!(queue.next().is_none());
+    }
+
+    #[test]
+    fn a_tone_is_a_message_of_its_own() {
+        let mut queue = PersonaQueue::new(8);
+        queue.comfort(&"AAAA".into());
+        queue.comfort(&"AAAA".into());
+        let names: Vec<_> =
+            std::iter::from_fn(|| queue.next()).map(|speech| speech.of().item.to_string()).collect();
+        assert_eq!(names, ["comfort_1", "comfort_1", "comfort_2", "comfort_2"]);
+    }
+
+    #[test]
     fn a_line_that_does_not_drain_costs_the_newest_audio_but_never_the_end_of_a_message() {
         let mut queue = PersonaQueue::new(1);
         let item = of("r1", "a");

@@ -30,8 +30,8 @@ use crate::id::{ItemId, ResponseId, ToolCallId};
 use crate::protocol::openai::{ClientEvent, NewItem, ResponseParams};
 use crate::usage::Usage;
 
-pub use self::action::{Action, Deadline, Notice, RETRY_WAIT};
 pub(super) use self::action::create_item;
+pub use self::action::{Action, Deadline, Notice, RETRY_WAIT};
 pub(super) use self::update::refuses_update;
 
 /// A failed response is tried so often again.
