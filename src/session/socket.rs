@@ -1,5 +1,8 @@
 //! The WebSocket to the model: reading it, writing it, noticing that it is dead.
 
+#[cfg(test)]
+mod tests;
+
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;

@@ -89,11 +89,17 @@ fn line(content: &Content) -> String {
     }
 }
 
+/// The whole letters among the first so many bytes.
+fn beginning(text: &str, limit: usize) -> &str {
+    let end = (0..=limit.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    &text[..end.unwrap_or(0)]
+}
+
 fn shortened_text(text: &str, limit: usize) -> Cow<'_, str> {
     if text.len() <= limit {
         return Cow::Borrowed(text);
     }
-    let mut shortened = text[..text.floor_char_boundary(limit)].to_owned();
+    let mut shortened = beginning(text, limit).to_owned();
     // Writing to a text cannot fail.
     let _ = write!(shortened, "… ({} bytes in all)", text.len());
     Cow::Owned(shortened)
@@ -104,10 +110,9 @@ pub(super) fn replayed_output(output: &str) -> Cow<'_, str> {
     if output.len() <= REPLAYED_OUTPUT {
         return Cow::Borrowed(output);
     }
-    let beginning = &output[..output.floor_char_boundary(REPLAYED_OUTPUT)];
     let shortened = serde_json::json!({
         "shortened": format!("only the beginning of {} bytes is shown: use the tool again for the rest", output.len()),
-        "beginning": beginning,
+        "beginning": beginning(output, REPLAYED_OUTPUT),
     });
     Cow::Owned(shortened.to_string())
 }

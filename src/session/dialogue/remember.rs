@@ -74,7 +74,7 @@ impl Dialogue {
             return self.try_later();
         }
         metrics::counter!("ai_realtime_summaries_total", "result" => "made").increment(1);
-        let usage = response.usage.clone().unwrap_or_default().into();
+        let usage = response.usage.unwrap_or_default().into();
         let through_turn = asked.older.through_turn;
         actions.push(Action::Report(SessionEvent::Summarised { through_turn, text, usage }));
     }

@@ -38,7 +38,7 @@ fn summary(status: &str, text: &str) -> ServerEvent {
 
 fn replayed(dialogue: &mut Dialogue) -> usize {
     dialogue.on_lost();
-    kinds(&dialogue.on_opened()).iter().filter(|kind| *kind == "conversation.item.create").count()
+    kinds(&dialogue.on_opened(realtime())).iter().filter(|kind| *kind == "conversation.item.create").count()
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn a_summary_dies_with_its_socket_and_another_is_asked_for() {
     let (mut dialogue, _) = long();
     let next = dialogue.turn + 1;
     assert!(replayed(&mut dialogue) > 40);
-    dialogue.on_event(updated());
+    dialogue.on_next_event(&updated());
     assert!(reported(&dialogue.on_event(summary("completed", "Many."))).is_empty());
     assert_eq!(kinds(&turn(&mut dialogue, next)), ["response.create"]);
 }

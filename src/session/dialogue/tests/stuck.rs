@@ -48,8 +48,8 @@ fn a_cancelled_response_that_does_not_end_costs_the_socket() {
     let actions = wait_in_vain(&mut dialogue, 1);
     assert_eq!(actions, [Action::Replace("a cancelled response did not end".to_owned())]);
     dialogue.on_lost();
-    dialogue.on_opened();
-    assert_eq!(kinds(&dialogue.on_event(updated())), ["response.create"], "the answer is owed still");
+    dialogue.on_opened(realtime());
+    assert_eq!(kinds(&dialogue.on_next_event(&updated())), ["response.create"], "the answer is owed still");
 }
 
 #[test]
@@ -62,8 +62,8 @@ fn the_second_that_is_stuck_costs_the_socket_and_the_third_is_told() {
     let second = wait_in_vain(&mut dialogue, 2);
     assert!(second.contains(&Action::Replace("response_stalled".to_owned())), "{second:?}");
     dialogue.on_lost();
-    dialogue.on_opened();
-    assert_eq!(kinds(&dialogue.on_event(updated())), ["response.create"]);
+    dialogue.on_opened(realtime());
+    assert_eq!(kinds(&dialogue.on_next_event(&updated())), ["response.create"]);
     begin(&mut dialogue, "r3", "rc_3");
     let third = wait_in_vain(&mut dialogue, 3);
     let status = ResponseStatus::Failed { code: "response_stalled".into(), fatal: false };
@@ -71,8 +71,8 @@ fn the_second_that_is_stuck_costs_the_socket_and_the_third_is_told() {
     assert!(reported(&third).contains(&&SessionEvent::ResponseDone(end)), "{third:?}");
     assert!(third.contains(&Action::Replace("response_stalled".to_owned())), "{third:?}");
     dialogue.on_lost();
-    dialogue.on_opened();
-    assert!(kinds(&dialogue.on_event(updated())).is_empty(), "it was told as failed");
+    dialogue.on_opened(realtime());
+    assert!(kinds(&dialogue.on_next_event(&updated())).is_empty(), "it was told as failed");
     assert!(!dialogue.is_unsettled());
 }
 
@@ -86,8 +86,8 @@ fn responses_that_never_begin_cost_the_socket_and_the_answer_is_owed_to_the_next
     let second = dialogue.on_deadline(&Deadline::Created("rc_2".into()));
     assert!(second.contains(&Action::Replace("response_overdue".to_owned())), "{second:?}");
     dialogue.on_lost();
-    dialogue.on_opened();
-    assert_eq!(kinds(&dialogue.on_event(updated())), ["response.create"]);
+    dialogue.on_opened(realtime());
+    assert_eq!(kinds(&dialogue.on_next_event(&updated())), ["response.create"]);
 }
 
 #[test]
@@ -104,17 +104,17 @@ fn a_session_that_answers_everything_with_server_error_is_replaced_and_the_next_
     begin(&mut dialogue, "r2", "rc_2");
     assert!(dialogue.on_event(failed("r2")).contains(&Action::Replace("server_error".to_owned())));
     dialogue.on_lost();
-    dialogue.on_opened();
-    assert!(kinds(&dialogue.on_event(updated())).is_empty(), "it was told as failed");
+    dialogue.on_opened(realtime());
+    assert!(kinds(&dialogue.on_next_event(&updated())).is_empty(), "it was told as failed");
     let next = dialogue.say(2, "wine?".into());
     assert_eq!(kinds(&next), ["conversation.item.create", "response.create"]);
 }
 
 #[test]
 fn of_a_spoken_answer_that_is_stuck_what_was_heard_is_not_said_again() {
-    let mut dialogue = Dialogue::new(spoken("waiter", "marin"), History::default());
-    dialogue.on_opened();
-    dialogue.on_event(updated());
+    let mut dialogue = Dialogue::new(spoken("waiter", "marin"), History::default(), realtime());
+    dialogue.on_opened(realtime());
+    dialogue.on_next_event(&updated());
     dialogue.on_event(ServerEvent::Committed { item_id: "u1".into() });
     dialogue.answer(1);
     begin(&mut dialogue, "r1", "rc_1");
@@ -138,9 +138,9 @@ fn of_a_spoken_answer_that_is_stuck_what_was_heard_is_not_said_again() {
 
 #[test]
 fn audio_that_comes_without_words_is_progress() {
-    let mut dialogue = Dialogue::new(spoken("waiter", "marin"), History::default());
-    dialogue.on_opened();
-    dialogue.on_event(updated());
+    let mut dialogue = Dialogue::new(spoken("waiter", "marin"), History::default(), realtime());
+    dialogue.on_opened(realtime());
+    dialogue.on_next_event(&updated());
     dialogue.prompt(1, "Greet.".into());
     begin(&mut dialogue, "r1", "rc_1");
     for received in 1..40 {
