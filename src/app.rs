@@ -22,7 +22,7 @@ use crate::outbox::Outbox;
 use crate::persona::{Catalog, CatalogErrors, Library};
 use crate::rehearsal::{Rehearsal, RehearsalOptions};
 use crate::session::endpoint::{EndpointError, Manner};
-use crate::session::{Endpoint, Provider};
+use crate::session::{Endpoint, Provider, SessionLimits};
 use crate::store::{Directory, Embedded, Store, StoreError, Supabase};
 use crate::switchboard::Switchboard;
 use crate::telemetry::Figures;
@@ -164,7 +164,11 @@ impl App {
             library: library.clone(),
             provider: provider.clone(),
             journal,
-            limits: CallLimits { turn: config.turn_timeout(), idle: config.text_call_idle() },
+            limits: CallLimits {
+                turn: config.turn_timeout(),
+                idle: config.text_call_idle(),
+                session: SessionLimits::default(),
+            },
             default_persona: config.default_persona.clone(),
             node: node_name().into(),
             replies: config.log_replies.then(print_replies),

@@ -3,6 +3,7 @@
 //! Neither end waits for the other. Audio travels as the base64 text it came in: nobody on the way decodes it.
 
 mod caller;
+mod comfort;
 mod loudness;
 mod persona;
 
@@ -17,18 +18,19 @@ use self::persona::PersonaQueue;
 use crate::id::{ItemId, ResponseId};
 use crate::sound::AudioFormat;
 
+pub use self::caller::Mark;
 pub use self::persona::{Speech, Spoken, Unheard};
 
-/// Audio that is given again to another socket though nobody was heard to speak in it: the beginning of a word that
-/// the model had not noticed yet.
+/// Audio that is given again to another socket though the model heard it and nobody speak in it: the beginning of a
+/// word that it had not noticed yet.
 const PRE_ROLL_MS: usize = 1_000;
 
 /// Both ways of a call's audio. Allocated when the call begins, shared by its line and its session.
 #[derive(Debug)]
 pub struct Lane {
     format: Mutex<AudioFormat>,
-    /// What is written before and after a payload to make it a frame of the model's.
-    envelope: (&'static str, &'static str),
+    /// Whoever listens takes everything for the model's: they hear nothing else.
+    is_plain: bool,
     from_caller: Mutex<CallerQueue>,
     caller_came: Notify,
     from_persona: Mutex<PersonaQueue>,
@@ -36,17 +38,13 @@ pub struct Lane {
 }
 
 impl Lane {
-    /// A lane that holds at most `capacity` frames each way. What the caller says is put into `envelope` once,
-    /// when it arrives.
+    /// A lane that holds at most `capacity` frames each way. What the caller says is put into `envelope` when the model
+    /// is given it.
     pub fn new(capacity: usize, envelope: (&'static str, &'static str), format: AudioFormat) -> Self {
-        let measure = Measure {
-            envelope: envelope.0.len() + envelope.1.len(),
-            after: envelope.1.len(),
-            pre_roll: format.base64_chars(PRE_ROLL_MS),
-        };
+        let measure = Measure { envelope, pre_roll: format.base64_chars(PRE_ROLL_MS) };
         Self {
             format: Mutex::new(format),
-            envelope,
+            is_plain: false,
             from_caller: Mutex::new(CallerQueue::new(capacity, measure)),
             caller_came: Notify::new(),
             from_persona: Mutex::new(PersonaQueue::new(capacity)),
@@ -54,20 +52,26 @@ impl Lane {
         }
     }
 
+    /// The same, for whoever takes all that is heard for the model's.
+    #[must_use]
+    pub fn plain(mut self) -> Self {
+        self.is_plain = true;
+        self
+    }
+
     /// Audio of the caller: base64, in the format the session was told. A full lane loses its oldest frame, which
     /// is counted.
     pub fn push_caller(&self, payload: &str) {
-        let (before, after) = self.envelope;
-        let mut frame = String::with_capacity(before.len() + payload.len() + after.len());
-        frame.push_str(before);
-        frame.push_str(payload);
-        frame.push_str(after);
-        self.push_frame(frame.into());
+        self.push(payload);
     }
 
-    /// A frame for the model that must stand where it stands among the caller's audio.
-    pub fn push_frame(&self, frame: Utf8Bytes) {
-        if lock(&self.from_caller).push(frame) {
+    /// Something for the model to do that must stand where it stands among the caller's audio: JSON.
+    pub fn push_order(&self, order: &str) {
+        self.push(order);
+    }
+
+    fn push(&self, payload: &str) {
+        if lock(&self.from_caller).push(payload.into()) {
             metrics::counter!("ai_realtime_audio_frames_dropped_total", "from" => "caller").increment(1);
         }
         self.caller_came.notify_one();
@@ -80,15 +84,10 @@ impl Lane {
 
     /// How much of the caller's newest audio is loud enough to be words, looking back so far.
     pub fn voiced(&self, back: Duration) -> Duration {
-        let (before, after) = self.envelope;
         let back_ms = usize::try_from(back.as_millis()).unwrap_or(usize::MAX / 64);
         let format = self.format();
-        let frames = lock(&self.from_caller).newest(format.base64_chars(back_ms));
-        let bare = |frame: &Utf8Bytes| {
-            frame.as_str().strip_prefix(before).and_then(|rest| rest.strip_suffix(after)).map(str::to_owned)
-        };
-        let payloads: Vec<_> = frames.iter().filter_map(bare).collect();
-        loudness::voiced(format, payloads.iter().map(String::as_str))
+        let payloads = lock(&self.from_caller).newest(format.base64_chars(back_ms));
+        loudness::voiced(format, payloads.iter().map(AsRef::as_ref))
     }
 
     /// Bytes of all audio of the caller's that ever came.
@@ -111,6 +110,12 @@ impl Lane {
     pub fn set_format(&self, format: AudioFormat) {
         *lock(&self.format) = format;
         lock(&self.from_caller).set_pre_roll(format.base64_chars(PRE_ROLL_MS));
+    }
+
+    /// The model was given everything up to this mark. What it was given since is kept, silence too: a socket that is
+    /// dead though open takes whatever is written to it.
+    pub fn confirm_caller(&self, mark: Mark) {
+        lock(&self.from_caller).confirm(mark);
     }
 
     /// The model hears speech: what it is given from here on is kept until it says that it has the whole of it.
@@ -153,6 +158,17 @@ impl Lane {
                 metrics::counter!("ai_realtime_audio_frames_dropped_total", "from" => "persona").increment(1);
             }
         }
+    }
+
+    /// Lets the caller hear a short tone: the line is alive. It is a message of its own, and none of the model's. Answers
+    /// whether this line's caller wants that.
+    pub fn comfort(&self) -> bool {
+        if self.is_plain {
+            return false;
+        }
+        lock(&self.from_persona).comfort(&comfort::tone(self.format()));
+        self.persona_came.notify_one();
+        true
     }
 
     /// The next of the persona's audio for the line.
@@ -203,9 +219,10 @@ impl Lane {
         self.persona_came.notify_one();
     }
 
-    /// What still comes of this response shall not be heard.
+    /// What still comes of this response shall not be heard: what it was saying ends here.
     pub fn refuse(&self, response: &ResponseId) {
         lock(&self.from_persona).refuse(response);
+        self.persona_came.notify_one();
     }
 
     /// Whether any of the persona's audio waits here, or is on the line and was not heard to its end.
@@ -233,6 +250,11 @@ pub struct Listener {
 }
 
 impl Listener {
+    /// How far it has been given what the caller said; `None` since another listens.
+    pub fn mark(&self) -> Option<Mark> {
+        lock(&self.lane.from_caller).mark_for(self.number)
+    }
+
     /// The next frame of the caller's for the model, or `None` for ever since another listens.
     pub async fn next(&self) -> Option<Utf8Bytes> {
         loop {
@@ -264,7 +286,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_callers_audio_is_put_into_its_envelope_once() {
+    async fn the_callers_audio_is_put_into_its_envelope() {
         let lane = lane(("{\"audio\":\"", "\"}"));
         lane.push_caller("AAAA");
         assert_eq!(lane.listen().next().await.unwrap().as_str(), "{\"audio\":\"AAAA\"}");

@@ -12,6 +12,7 @@ mod chunk;
 mod connection;
 mod conversation;
 mod desk;
+mod digest;
 mod errand;
 mod event;
 mod farewell;

@@ -11,22 +11,29 @@ pub mod config;
 pub mod dialogue;
 pub mod endpoint;
 pub mod fault;
+pub mod gap;
 pub mod history;
 #[cfg(test)]
 mod hours;
+pub mod limits;
 pub mod pace;
 pub mod provider;
+mod pulse;
 pub mod restore;
 pub mod sequencer;
 pub mod socket;
+pub mod summary;
+pub mod watchdog;
 
 pub use actor::{SessionActor, SessionArguments, SessionMessage};
 pub use client::{ClientOrder, ClientReport};
 pub use config::{SessionConfig, SpeechConfig};
 pub use dialogue::said_within;
 pub use endpoint::Endpoint;
-pub use history::{Content, History, go_on_note};
+pub use history::{Content, History, Told, go_on_note};
+pub use limits::SessionLimits;
 pub use provider::{Lease, Provider};
+pub use summary::summary_note;
 
 use std::sync::Arc;
 
@@ -129,6 +136,15 @@ pub enum SessionEvent {
     Aside {
         /// What.
         text: String,
+    },
+    /// The older turns were summarised: that is what another socket is given of them.
+    Summarised {
+        /// The newest of them.
+        through_turn: u64,
+        /// The summary.
+        text: String,
+        /// What it cost.
+        usage: Usage,
     },
     /// The model asks for a tool.
     ToolCalled {

@@ -9,39 +9,85 @@ use crate::id::ItemId;
 /// So many sayings wait to be understood at most.
 const MAX_SAYINGS: usize = 16;
 
-/// By what frames are measured: characters of base64, of which so many are a time.
+/// How what the caller says becomes frames, and how much of it is kept; lengths are characters of base64.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Measure {
-    /// Characters of each frame that are no audio.
-    pub(super) envelope: usize,
-    /// Those of them that come after it.
-    pub(super) after: usize,
-    /// What is given again to another socket though nobody was heard to speak in it.
+    /// What is written before and after a payload to make it a frame of the model's.
+    pub(super) envelope: (&'static str, &'static str),
+    /// What is given again to another socket though the model heard it, and nobody speak in it.
     pub(super) pre_roll: usize,
 }
 
 impl Measure {
-    fn chars(self, frame: &Utf8Bytes) -> usize {
-        frame.len().saturating_sub(self.envelope)
-    }
-
-    fn bytes(self, frame: &Utf8Bytes) -> u64 {
-        let padding =
-            frame.as_bytes().iter().rev().skip(self.after).take_while(|byte| **byte == b'=').count();
-        (self.chars(frame) / 4 * 3).saturating_sub(padding) as u64
+    /// An order among the audio is a frame already.
+    fn frame(self, payload: &str) -> Utf8Bytes {
+        if is_order(payload) {
+            return payload.into();
+        }
+        let (before, after) = self.envelope;
+        let mut frame = String::with_capacity(before.len() + payload.len() + after.len());
+        frame.push_str(before);
+        frame.push_str(payload);
+        frame.push_str(after);
+        frame.into()
     }
 }
 
-/// Frames that wait, and frames that were given to the model but that it would not remember if its socket broke now.
+/// Whether this is something for the model to do, and no sound: base64 does not begin like JSON.
+fn is_order(payload: &str) -> bool {
+    payload.starts_with('{')
+}
+
+/// Characters of sound.
+fn sound(payload: &str) -> usize {
+    if is_order(payload) { 0 } else { payload.len() }
+}
+
+/// Bytes of sound.
+fn bytes(payload: &str) -> u64 {
+    let padding = payload.bytes().rev().take_while(|byte| *byte == b'=').count();
+    (sound(payload) / 4 * 3).saturating_sub(padding) as u64
+}
+
+/// How far one socket has been given the caller's audio. It travels in a ping: the pong says that everything before
+/// it was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mark {
+    listener: u64,
+    frame: u64,
+}
+
+impl Mark {
+    /// As a ping carries it.
+    pub fn to_bytes(self) -> Vec<u8> {
+        [self.listener.to_be_bytes(), self.frame.to_be_bytes()].concat()
+    }
+
+    /// From a pong; `None` when it answers no such ping.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (listener, frame) = bytes.split_first_chunk()?;
+        Some(Self {
+            listener: u64::from_be_bytes(*listener),
+            frame: u64::from_be_bytes(frame.try_into().ok()?),
+        })
+    }
+}
+
+/// Frames that wait, and frames that were given to the model but that it would not remember, or may never have heard,
+/// if its socket broke now. Only payloads are kept: each is put into its envelope as it is given.
 #[derive(Debug)]
 pub(super) struct CallerQueue {
     measure: Measure,
-    frames: VecDeque<Utf8Bytes>,
+    frames: VecDeque<Box<str>>,
+    /// The number of the oldest of them, of all that ever came.
+    first: u64,
     /// So many of the oldest have been given to the present socket.
     given: usize,
+    /// So many of those the model is known to have been given.
+    confirmed: usize,
     /// How much audio these hold.
-    given_chars: usize,
-    /// Of those, how many were taken as which of the caller's sayings, oldest first, that are not understood yet.
+    confirmed_chars: usize,
+    /// Of those given, how many were taken as which of the caller's sayings, oldest first, that are not understood yet.
     sayings: VecDeque<(ItemId, usize)>,
     capacity: usize,
     is_speaking: bool,
@@ -68,23 +114,25 @@ impl CallerQueue {
         Self {
             measure,
             frames: VecDeque::new(),
+            first: 0,
             given: 0,
-            given_chars: 0,
+            confirmed: 0,
+            confirmed_chars: 0,
             sayings: VecDeque::new(),
             capacity: capacity.max(1),
             is_speaking: false,
-            listener: 0,
             keeps_all: false,
             came: 0,
             reached: 0,
+            listener: 0,
         }
     }
 
-    /// Takes a frame. Answers whether that cost one the model was never given: the oldest goes.
-    pub(super) fn push(&mut self, frame: Utf8Bytes) -> bool {
+    /// Takes a payload. Answers whether that cost one the model is not known to have heard: the oldest goes.
+    pub(super) fn push(&mut self, payload: Box<str>) -> bool {
         let mut lost = false;
         if self.frames.len() == self.capacity {
-            lost = self.given == 0;
+            lost = self.confirmed == 0;
             self.drop_oldest();
             while self.sayings.front().is_some_and(|(_, frames)| *frames == 0) {
                 self.sayings.pop_front();
@@ -93,8 +141,8 @@ impl CallerQueue {
                 *oldest -= 1;
             }
         }
-        self.came += self.measure.bytes(&frame);
-        self.frames.push_back(frame);
+        self.came += bytes(&payload);
+        self.frames.push_back(payload);
         lost
     }
 
@@ -118,37 +166,59 @@ impl CallerQueue {
 
     /// The next frame for the model.
     fn next(&mut self) -> Option<Utf8Bytes> {
-        let frame = self.frames.get(self.given)?.clone();
+        let payload = self.frames.get(self.given)?;
+        let frame = self.measure.frame(payload);
+        self.reached += bytes(payload);
         self.given += 1;
-        self.given_chars += self.measure.chars(&frame);
-        self.reached += self.measure.bytes(&frame);
-        self.forget_silence();
         Some(frame)
     }
 
-    /// The newest frames that are still here, in order, as many as hold so many characters.
-    pub(super) fn newest(&self, chars: usize) -> Vec<Utf8Bytes> {
+    /// How far this one of those that have listened has been given what the caller said, if it listens still.
+    pub(super) fn mark_for(&self, listener: u64) -> Option<Mark> {
+        (listener == self.listener).then(|| Mark { listener, frame: self.first + self.given as u64 })
+    }
+
+    /// The model was given everything up to this mark.
+    pub(super) fn confirm(&mut self, mark: Mark) {
+        if mark.listener != self.listener {
+            return;
+        }
+        let heard =
+            usize::try_from(mark.frame.saturating_sub(self.first)).unwrap_or(usize::MAX).min(self.given);
+        if heard > self.confirmed {
+            let newly = self.frames.range(self.confirmed..heard);
+            self.confirmed_chars += newly.map(|payload| sound(payload)).sum::<usize>();
+            self.confirmed = heard;
+        }
+        self.forget_silence();
+    }
+
+    /// The newest payloads that are still here, in order, as many as hold so many characters.
+    pub(super) fn newest(&self, chars: usize) -> Vec<Box<str>> {
         let mut left = chars;
-        let is_wanted = |frame: &&Utf8Bytes| {
+        let newest = self.frames.iter().rev().take_while(|payload| {
             let is_wanted = left > 0;
-            left = left.saturating_sub(self.measure.chars(frame));
+            left = left.saturating_sub(sound(payload));
             is_wanted
-        };
-        let mut frames: Vec<_> = self.frames.iter().rev().take_while(is_wanted).cloned().collect();
-        frames.reverse();
-        frames
+        });
+        let mut payloads: Vec<_> = newest.cloned().collect();
+        payloads.reverse();
+        payloads
     }
 
     /// Forgets the oldest frame, whether it was given or not.
     fn drop_oldest(&mut self) {
-        let Some(frame) = self.frames.pop_front() else {
+        let Some(payload) = self.frames.pop_front() else {
             return;
         };
-        if self.given > 0 {
-            self.given -= 1;
-            self.given_chars -= self.measure.chars(&frame);
-        } else {
-            self.reached += self.measure.bytes(&frame);
+        self.first += 1;
+        if self.given == 0 {
+            self.reached += bytes(&payload);
+        }
+        self.given = self.given.saturating_sub(1);
+        if self.confirmed > 0 {
+            self.confirmed -= 1;
+            self.confirmed_chars -= sound(&payload);
         }
     }
 
@@ -198,154 +268,24 @@ impl CallerQueue {
     /// There is another socket, which was given nothing yet: the number of its listener.
     pub(super) fn rewind(&mut self) -> u64 {
         self.is_speaking |= !self.sayings.is_empty();
-        let again: u64 = self.frames.iter().take(self.given).map(|frame| self.measure.bytes(frame)).sum();
-        self.reached -= again;
-        (self.given, self.given_chars) = (0, 0);
+        self.reached -= self.frames.iter().take(self.given).map(|payload| bytes(payload)).sum::<u64>();
+        (self.given, self.confirmed, self.confirmed_chars) = (0, 0, 0);
         self.sayings.clear();
         self.listener += 1;
         self.listener
     }
 
+    /// What the model is known to have heard, and heard nobody in, is not kept but for what a word may begin in.
     fn forget_silence(&mut self) {
         if self.is_speaking || self.keeps_all || !self.sayings.is_empty() {
             return;
         }
-        let keep = self.measure.pre_roll;
-        let chars = |queue: &Self| queue.frames.front().map_or(0, |frame| queue.measure.chars(frame));
-        while self.given > 0 && self.given_chars - chars(self) >= keep {
+        let oldest = |queue: &Self| queue.frames.front().map_or(0, |payload| sound(payload));
+        while self.confirmed > 0 && self.confirmed_chars - oldest(self) >= self.measure.pre_roll {
             self.drop_oldest();
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    /// The numbers that the tests have for frames have two digits where it matters.
-    const PRE_ROLL: usize = 50;
-
-    fn queue_of(capacity: usize) -> CallerQueue {
-        CallerQueue::new(capacity, Measure { envelope: 0, after: 0, pre_roll: 2 * PRE_ROLL })
-    }
-
-    fn filled(capacity: usize, frames: std::ops::Range<usize>) -> CallerQueue {
-        let mut queue = queue_of(capacity);
-        for n in frames {
-            queue.push(n.to_string().into());
-        }
-        queue
-    }
-
-    fn all(queue: &mut CallerQueue) -> Vec<usize> {
-        std::iter::from_fn(|| queue.next()).map(|frame| frame.as_str().parse().unwrap()).collect()
-    }
-
-    #[test]
-    fn what_was_said_before_there_was_a_socket_comes_in_order() {
-        let mut queue = filled(100, 0..10);
-        assert_eq!(all(&mut queue), (0..10).collect::<Vec<_>>());
-        assert!(queue.next().is_none());
-    }
-
-    #[test]
-    fn words_that_a_lost_socket_had_not_taken_are_given_again() {
-        let mut queue = filled(500, 0..100);
-        all(&mut queue);
-        queue.speech_began();
-        for n in 100..300 {
-            queue.push(n.to_string().into());
-        }
-        all(&mut queue);
-        queue.rewind();
-        assert_eq!(all(&mut queue), (100 - PRE_ROLL..300).collect::<Vec<_>>());
-    }
-
-    #[test]
-    fn words_that_were_understood_are_not_given_again() {
-        let mut queue = filled(500, 0..100);
-        queue.speech_began();
-        all(&mut queue);
-        queue.committed("u1".into());
-        queue.push("100".into());
-        queue.rewind();
-        assert_eq!(all(&mut queue).len(), 101, "they were taken, and not understood");
-        queue.committed("u2".into());
-        queue.understood(&"u2".into());
-        queue.push("101".into());
-        queue.rewind();
-        assert_eq!(all(&mut queue), [101]);
-    }
-
-    #[test]
-    fn to_understand_one_saying_is_not_to_understand_the_next() {
-        let mut queue = filled(500, 0..100);
-        queue.speech_began();
-        all(&mut queue);
-        queue.committed("u1".into());
-        for n in 100..200 {
-            queue.push(n.to_string().into());
-        }
-        all(&mut queue);
-        queue.committed("u2".into());
-        queue.understood(&"u1".into());
-        queue.rewind();
-        assert_eq!(all(&mut queue), (100..200).collect::<Vec<_>>());
-    }
-
-    #[test]
-    fn the_oldest_goes_when_there_is_no_room_and_only_what_nobody_heard_counts_as_lost() {
-        let mut queue = filled(3, 0..3);
-        assert!(queue.push("3".into()));
-        queue.speech_began();
-        assert_eq!(all(&mut queue), [1, 2, 3]);
-        assert!(!queue.push("4".into()), "the model was given the one that went");
-        assert_eq!(all(&mut queue), [4]);
-    }
-
-    proptest! {
-        #[test]
-        fn every_frame_is_given_in_order_or_counted_as_lost(ops in proptest::collection::vec(0u8..8, 0..400)) {
-            let mut queue = queue_of(20);
-            let (mut pushed, mut last) = (0_usize, None);
-            let (mut given, mut lost) = (std::collections::BTreeSet::new(), std::collections::BTreeSet::new());
-            for op in ops.into_iter().chain([2; 20]) {
-                match op {
-                    0 | 1 => {
-                        let oldest = queue.frames.front().map(|frame| frame.as_str().parse::<usize>().unwrap());
-                        if queue.push(pushed.to_string().into()) {
-                            lost.insert(oldest.unwrap());
-                        }
-                        pushed += 1;
-                    }
-                    2 | 3 => {
-                        if let Some(frame) = queue.next() {
-                            let frame: usize = frame.as_str().parse().unwrap();
-                            prop_assert!(last.is_none_or(|last| frame > last), "in order on one socket");
-                            last = Some(frame);
-                            given.insert(frame);
-                        }
-                    }
-                    4 => queue.speech_began(),
-                    5 => queue.committed(pushed.to_string().into()),
-                    6 => {
-                        let known = queue.sayings.front().map(|(item, _)| item.clone());
-                        known.into_iter().for_each(|item| queue.understood(&item));
-                    }
-                    _ => {
-                        queue.rewind();
-                        last = None;
-                    }
-                }
-                prop_assert!(queue.frames.len() <= 20 && queue.given <= queue.frames.len());
-                prop_assert!(queue.committed_frames() <= queue.given);
-                let given_chars: usize = queue.frames.iter().take(queue.given).map(|frame| frame.len()).sum();
-                prop_assert_eq!(queue.given_chars, given_chars);
-            }
-            given.extend(lost);
-            prop_assert_eq!(given.len(), pushed);
-        }
-    }
-}
+mod tests;

@@ -80,6 +80,7 @@ pub(super) struct PersonaQueue {
     /// Audio came that may still be heard, here or on the line.
     is_sounding: bool,
     interrupted: VecDeque<ResponseId>,
+    comforts: u64,
 }
 
 impl PersonaQueue {
@@ -92,6 +93,7 @@ impl PersonaQueue {
             lengths: VecDeque::new(),
             is_sounding: false,
             interrupted: VecDeque::new(),
+            comforts: 0,
         }
     }
 
@@ -172,18 +174,30 @@ impl PersonaQueue {
     /// Nothing more comes of what spoke last: its socket is gone.
     pub(super) fn end(&mut self) {
         if let Some((last, length)) = self.last.take() {
-            self.refuse(&last.response);
+            self.pass_over(&last.response);
             self.measured(Some((Arc::clone(&last), length)));
             self.waiting.push_back(Speech::End { of: last });
         }
     }
 
+    /// A tone that no model made.
+    pub(super) fn comfort(&mut self, tone: &Utf8Bytes) {
+        self.comforts += 1;
+        let name = format!("comfort_{}", self.comforts);
+        let of = Arc::new(Spoken { response: name.as_str().into(), item: name.as_str().into() });
+        let audio = Speech::Audio { of: Arc::clone(&of), frame: tone.clone(), payload: 0..tone.len() };
+        // A line that does not drain has no room for it, and its caller hears other things.
+        if self.push(audio).is_ok() {
+            self.waiting.push_back(Speech::End { of });
+        }
+    }
+
     pub(super) fn interrupt(&mut self, active: Option<&ResponseId>) -> Vec<Unheard> {
         if let Some((last, length)) = self.last.take() {
-            self.refuse(&last.response);
+            self.pass_over(&last.response);
             self.measured(Some((last, length)));
         }
-        active.into_iter().for_each(|active| self.refuse(active));
+        active.into_iter().for_each(|active| self.pass_over(active));
         self.is_sounding = false;
         let mut unheard: Vec<Unheard> = Vec::new();
         self.bytes = 0;
@@ -195,13 +209,20 @@ impl PersonaQueue {
             }
         }
         for unheard in &unheard {
-            self.refuse(&unheard.of.response);
+            self.pass_over(&unheard.of.response);
         }
         unheard
     }
 
-    /// What still comes of a response is passed over.
+    /// What still comes of a response is passed over, and what it was saying ends here.
     pub(super) fn refuse(&mut self, response: &ResponseId) {
+        if self.last.as_ref().is_some_and(|(last, _)| last.response == *response) {
+            self.end();
+        }
+        self.pass_over(response);
+    }
+
+    fn pass_over(&mut self, response: &ResponseId) {
         if self.interrupted.contains(response) {
             return;
         }
@@ -261,6 +282,28 @@ mod tests {
         let mut queue = PersonaQueue::new(8);
         assert!(queue.interrupt(Some(&"r1".into())).is_empty());
         assert_eq!(queue.push(audio(&of("r1", "a"))), Err(Lost::Interrupted));
+    }
+
+    #[test]
+    fn what_is_refused_in_its_middle_ends_there() {
+        let (mut queue, message) = (PersonaQueue::new(8), of("r1", "a"));
+        queue.push(audio(&message)).unwrap();
+        queue.refuse(&"r1".into());
+        assert!(matches!(queue.next(), Some(Speech::Audio { .. })));
+        assert!(matches!(queue.next(), Some(Speech::End { of }) if of == message));
+        assert_eq!(queue.push(audio(&message)), Err(Lost::Interrupted));
+        queue.refuse(&"r1".into());
+        assert!(queue.next().is_none());
+    }
+
+    #[test]
+    fn a_tone_is_a_message_of_its_own() {
+        let mut queue = PersonaQueue::new(8);
+        queue.comfort(&"AAAA".into());
+        queue.comfort(&"AAAA".into());
+        let names: Vec<_> =
+            std::iter::from_fn(|| queue.next()).map(|speech| speech.of().item.to_string()).collect();
+        assert_eq!(names, ["comfort_1", "comfort_1", "comfort_2", "comfort_2"]);
     }
 
     #[test]

@@ -160,7 +160,8 @@ pub enum CallEvent {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         heard: Option<String>,
     },
-    /// Something was said beside the conversation, to bridge the time a tool takes.
+    /// Something was said beside the conversation, to bridge the time a tool takes; or a tone was heard, since there was
+    /// no model for too long.
     #[serde(rename = "assistant.filler")]
     AssistantFiller {
         /// What.
@@ -209,6 +210,20 @@ pub enum CallEvent {
         first_token_ms: Option<u64>,
         /// From its start to its end, in milliseconds.
         duration_ms: u64,
+    },
+    /// The older turns were summarised: a conversation that is taken up again begins with that.
+    #[serde(rename = "conversation.summarised")]
+    ConversationSummarised {
+        /// The newest of them.
+        through_turn: u64,
+        /// The summary.
+        text: String,
+        /// What it cost.
+        #[serde(default)]
+        usage: Usage,
+        /// The model that wrote it; `rehearsal` for the built-in one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        model: Option<String>,
     },
     /// A socket to the model was opened and configured.
     #[serde(rename = "model.connected")]
@@ -437,6 +452,7 @@ impl CallEvent {
             Self::ToolStarted { .. } => "tool.started",
             Self::ToolDone { .. } => "tool.done",
             Self::TurnDone { .. } => "turn.done",
+            Self::ConversationSummarised { .. } => "conversation.summarised",
             Self::ModelConnected { .. } => "model.connected",
             Self::ModelDisconnected { .. } => "model.disconnected",
             Self::ModelReconnected { .. } => "model.reconnected",

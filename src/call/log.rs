@@ -15,7 +15,7 @@ impl CallEvent {
             }
             Self::PersonaActivated { persona, .. } => Some(LogChange::Persona(persona.to_string())),
             Self::TurnStarted { turn } => Some(LogChange::Turn(*turn)),
-            Self::TurnDone { usage, model, .. } => {
+            Self::TurnDone { usage, model, .. } | Self::ConversationSummarised { usage, model, .. } => {
                 let model = model.clone().unwrap_or_else(|| UNKNOWN_MODEL.to_owned());
                 (*usage != Usage::default()).then_some(LogChange::Used { model, usage: *usage })
             }

@@ -16,7 +16,7 @@ use super::handoff::Handoffs;
 use super::voice::REALTIME;
 use crate::id::{BusinessId, ItemId, PersonaKey, ToolCallId};
 use crate::persona::Carry;
-use crate::session::Content;
+use crate::session::{Content, Told, summary_note};
 use crate::store::{BusinessProfile, EffectKey};
 use crate::tool::ToolOutcome;
 
@@ -27,9 +27,6 @@ const MAX_CONTENTS: usize = 400;
 
 /// So many spoken messages are told apart by their ids: an interruption is about the newest.
 const MAX_SPOKEN: usize = 16;
-
-/// So many turns back what the caller said may be written down late.
-const MAX_LATE: usize = 8;
 
 /// What the journal says of a call.
 #[derive(Debug, Default)]
@@ -84,7 +81,7 @@ pub struct Conversation {
     spoken: VecDeque<(ItemId, String)>,
     /// Where the turn under way begins in `contents`.
     turn_begins: usize,
-    /// Where the newest turns begin in `contents`.
+    /// Where each turn begins in `contents`.
     begins: VecDeque<(u64, usize)>,
     /// Something was said since the caller spoke, or a tool was asked for.
     has_begun_to_answer: bool,
@@ -154,7 +151,7 @@ impl Conversation {
                 self.cut_turn = Some(turn);
                 self.has_begun_to_answer = false;
                 self.turn_begins = self.contents.len() - self.put_before_turn();
-                if self.begins.len() == MAX_LATE {
+                if self.begins.len() == MAX_CONTENTS {
                     self.begins.pop_front();
                 }
                 self.begins.push_back((turn, self.turn_begins));
@@ -184,6 +181,9 @@ impl Conversation {
             CallEvent::ToolDone { output, tool_call_id, .. } => {
                 self.push(Content::ToolOutput { id: tool_call_id, output: as_text(output) });
             }
+            CallEvent::ConversationSummarised { through_turn, text, .. } => {
+                self.summarised(through_turn, &text);
+            }
             CallEvent::ModelConnected { .. }
             | CallEvent::ModelReconnected { .. }
             | CallEvent::ModelReplaced { .. } => self.connections += 1,
@@ -210,6 +210,30 @@ impl Conversation {
             return 0;
         }
         self.contents.iter().rev().take_while(|content| matches!(content, Content::Caller(_))).count()
+    }
+
+    /// What was said, and in which turn.
+    pub fn told(self) -> Vec<Told> {
+        let mut begins = self.begins.into_iter().peekable();
+        let mut turn = 0;
+        let told = self.contents.into_iter().enumerate().map(|(at, content)| {
+            while let Some((begun, _)) = begins.next_if(|(_, begins)| *begins <= at) {
+                turn = begun;
+            }
+            Told { turn, content }
+        });
+        told.collect()
+    }
+
+    /// What came before is known in few words: they are enough.
+    fn summarised(&mut self, through_turn: u64, text: &str) {
+        let next = self.begins.iter().find(|(turn, _)| *turn > through_turn).map(|(_, begins)| *begins);
+        let gone = next.unwrap_or(self.turn_begins).min(self.contents.len());
+        self.contents.drain(..gone);
+        self.contents.push_front(Content::Note(summary_note(text)));
+        self.begins.retain(|(turn, _)| *turn > through_turn);
+        self.begins.iter_mut().for_each(|(_, begins)| *begins = *begins + 1 - gone);
+        self.turn_begins = (self.turn_begins + 1).saturating_sub(gone);
     }
 
     /// What the caller said is often written down after its answer, and after the next turn began: it belongs where

@@ -179,6 +179,7 @@ impl Transcript {
             CallEvent::ModelReconnected { .. } => system("the model is back".into()),
             CallEvent::Error { error, .. } => system(error),
             CallEvent::AssistantDelta { .. }
+            | CallEvent::ConversationSummarised { .. }
             | CallEvent::TurnStarted { .. }
             | CallEvent::TurnDone { .. }
             | CallEvent::ToolStarted { .. }

@@ -242,9 +242,9 @@ pub(super) struct CallEventView {
     call_id: String,
     /// `call.started`, `call.resumed`, `call.ended`, `persona.activated`, `handoff.requested`, `handoff.refused`,
     /// `turn.started`, `caller.text`, `caller.transcript`, `assistant.delta`, `assistant.text`,
-    /// `assistant.interrupted`, `assistant.filler`, `tool.started`, `tool.done`, `turn.done`, `model.connected`,
-    /// `model.disconnected`, `model.reconnected`, `model.replaced`, `dtmf`, `transfer.started`, `line.up`, `line.down`,
-    /// `error`, and others to come.
+    /// `assistant.interrupted`, `assistant.filler`, `tool.started`, `tool.done`, `turn.done`, `conversation.summarised`,
+    /// `model.connected`, `model.disconnected`, `model.reconnected`, `model.replaced`, `dtmf`, `transfer.started`,
+    /// `line.up`, `line.down`, `error`, and others to come.
     r#type: String,
 }
 

@@ -6,16 +6,17 @@
 mod audio;
 mod client;
 mod parts;
+mod response_params;
 mod server;
 
 pub use audio::{APPEND, CLEAR, COMMIT, SpeechFrame, speech};
 pub use client::{
     AudioInputPatch, AudioOutputPatch, AudioPatch, ClientEvent, ContentPart, FunctionTool, MeaningDetection,
-    Modality, NewItem, ResponseMetadata, ResponseParams, Role, SessionPatch, Transcription, TurnDetection,
-    VolumeDetection,
+    Modality, NewItem, Role, SessionPatch, Transcription, TurnDetection, VolumeDetection,
 };
 pub use parts::{
     ApiError, EchoedSession, EchoedTool, Item, ItemPart, Metadata, Response, StatusDetails, TokenDetails,
     UsageReport,
 };
+pub use response_params::{ResponseMetadata, ResponseParams};
 pub use server::{ParseError, ServerEvent};

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::desk::Desk;
+use super::digest::digest;
 use super::errand;
 use super::period::anchored;
 use super::phrase::{greeting, no_tool, prompted, quoted, unheard};
@@ -68,6 +69,9 @@ fn rest(whole: &[Act], said: &str) -> String {
 
 /// What the model does next: at least one act.
 pub(super) fn answer(scene: &Scene<'_>) -> Vec<Act> {
+    if let Some(summary) = digest(scene) {
+        return vec![Act::Say(summary)];
+    }
     if let [before @ .., Entry::System { text: told }] = scene.entries
         && told.starts_with(CUT_OFF)
     {

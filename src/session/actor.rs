@@ -5,6 +5,7 @@ mod links;
 mod message;
 mod opening;
 mod report;
+mod silence;
 mod sockets;
 
 use std::collections::BTreeSet;
@@ -19,7 +20,9 @@ use self::message::Brought;
 use self::opening::{Attempts, doom};
 use super::capability::Capability;
 use super::dialogue::{Action, Deadline, Dialogue};
-use super::history::{Content, History};
+use super::gap::Gap;
+use super::history::{History, Told};
+use super::limits::SessionLimits;
 use super::provider::Provider;
 use super::restore::Life;
 use super::socket::NotWritten;
@@ -42,10 +45,12 @@ pub struct SessionArguments {
     /// Who to be.
     pub config: SessionConfig,
     /// What was said before, if the call goes on.
-    pub history: Vec<Content>,
+    pub history: Vec<Told>,
     /// The call's audio, if it is a spoken one: then there is a socket from the beginning, and another at once
     /// when it is lost.
     pub lane: Option<Arc<Lane>>,
+    /// How long the model's side may take.
+    pub limits: SessionLimits,
     /// Sockets the call has had before this session.
     pub connections: u64,
     /// To whom everything is reported.
@@ -70,6 +75,8 @@ pub struct SessionState {
     attempts: Attempts,
     opened_at_attempt: u32,
     lost_at: Option<Instant>,
+    gap: Gap,
+    limits: SessionLimits,
     unknown_events: BTreeSet<String>,
     forgotten: u64,
 }
@@ -92,12 +99,14 @@ impl Actor for SessionActor {
             patience: arguments.patience,
             owner: arguments.owner,
             lane: arguments.lane,
-            dialogue: Dialogue::new(arguments.config, history, capability),
+            dialogue: Dialogue::new(arguments.config, history, capability).within(arguments.limits),
             links: Links::default(),
             connections: arguments.connections,
             attempts: Attempts::default(),
             opened_at_attempt: 0,
             lost_at: None,
+            gap: Gap::default(),
+            limits: arguments.limits,
             unknown_events: BTreeSet::new(),
             forgotten: 0,
         };
@@ -148,6 +157,10 @@ impl Actor for SessionActor {
             }
             SessionMessage::Sleep => state.sleep(),
             SessionMessage::Crash => panic!("as asked"),
+            SessionMessage::Gap(number) => {
+                state.look_at_gap(&myself, number);
+                Vec::new()
+            }
             SessionMessage::Own(Own { generation, what }) => match state.links.place(generation) {
                 Place::Current => state.take(&myself, what),
                 Place::Next => state.take_next(&myself, generation, what),
@@ -172,12 +185,16 @@ impl SessionState {
                     return self.on_lost(myself, code, true);
                 }
                 self.heed_success(&event);
+                self.note_received();
                 let actions = self.dialogue.on_event(*event);
                 drop(permit);
                 actions
             }
             Brought::Lost { reason, fatal } => self.on_lost(myself, reason, fatal),
-            Brought::Due(deadline) => self.dialogue.on_deadline(&deadline),
+            Brought::Due(deadline) => {
+                self.note_received();
+                self.dialogue.on_deadline(&deadline)
+            }
             // A socket is opened once, and before it is the present one.
             Brought::Opened(_) => Vec::new(),
         }
@@ -214,10 +231,7 @@ impl SessionState {
                 actions
             }
             Brought::Lost { reason, fatal } => self.on_next_lost(myself, reason, fatal),
-            Brought::Due(deadline) => {
-                self.note_received();
-                self.dialogue.on_next_deadline(&deadline)
-            }
+            Brought::Due(deadline) => self.dialogue.on_next_deadline(&deadline),
         }
     }
 

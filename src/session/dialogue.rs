@@ -2,9 +2,12 @@
 //! intents, server events and deadlines come in, actions go out.
 
 mod action;
+mod beside;
 mod client;
 mod events;
+mod remember;
 mod spoken;
+mod stuck;
 mod succession;
 #[cfg(test)]
 mod tests;
@@ -12,22 +15,25 @@ mod update;
 
 use std::collections::{BTreeSet, VecDeque};
 
-use self::action::{CREATED_LIMIT, ITEM_LIMIT};
+use self::beside::Beside;
 use self::client::ClientSide;
+use self::remember::Summaries;
 use self::spoken::Spoken;
 use self::update::Update;
 use super::capability::Capability;
 use super::config::SessionConfig;
 use super::history::{Content, History, INTERRUPTED};
+use super::limits::SessionLimits;
 use super::restore::{Age, Restore};
 use super::sequencer::{Sequencer, Step};
+use super::watchdog::Watchdog;
 use super::{ResponseEnd, ResponseStatus, SessionEvent};
 use crate::id::{ItemId, ResponseId, ToolCallId};
 use crate::protocol::openai::{ClientEvent, NewItem, ResponseParams};
 use crate::usage::Usage;
 
+pub(super) use self::action::create_item;
 pub use self::action::{Action, Deadline, Notice, RETRY_WAIT};
-pub(super) use self::action::{UPDATE_LIMIT, create_item};
 pub use self::spoken::said_within;
 pub(super) use self::update::refuses_update;
 
@@ -97,6 +103,10 @@ pub struct Dialogue {
     /// The socket that is to take the place of the present one, or of the one that was lost.
     next: Option<Restore>,
     client: ClientSide,
+    beside: Beside,
+    summaries: Summaries,
+    watchdog: Watchdog,
+    limits: SessionLimits,
 }
 
 impl Dialogue {
@@ -129,7 +139,16 @@ impl Dialogue {
             age: Age::default(),
             next: None,
             client: ClientSide::default(),
+            beside: Beside::default(),
+            summaries: Summaries::default(),
+            watchdog: Watchdog::default(),
+            limits: SessionLimits::default(),
         }
+    }
+
+    /// The same, with other limits.
+    pub fn within(self, limits: SessionLimits) -> Self {
+        Self { limits, ..self }
     }
 
     /// Whether anything is owed: a socket that is lost now must be replaced at once.
@@ -150,10 +169,11 @@ impl Dialogue {
         self.unsettled = true;
         let content = Content::Caller(text);
         let item_id = self.history.add(content.clone());
+        self.history.begins_turn(turn, item_id.clone());
         self.untaken.push(Untaken { turn, item_id: item_id.clone() });
         if self.up {
             self.send_item(History::item(item_id.clone(), &content), &mut actions);
-            actions.push(Action::Arm(Deadline::Item(item_id), ITEM_LIMIT));
+            actions.push(Action::Arm(Deadline::Item(item_id), self.limits.item));
         }
         self.sequencer.want();
         self.advance(&mut actions);
@@ -238,11 +258,12 @@ impl Dialogue {
             }
             Deadline::Created(token) => {
                 if self.sequencer.on_overdue(token) {
-                    self.response_failed(Failed::unheard_of("response_overdue"), &mut actions);
+                    self.on_stuck("response_overdue", &mut actions);
                 }
                 self.advance(&mut actions);
             }
-            Deadline::Aside(token) => {
+            Deadline::Progress(number) => self.look(*number, &mut actions),
+            Deadline::Aside(token) | Deadline::Summary(token) => {
                 self.aside_is_over(token);
                 self.advance(&mut actions);
             }
@@ -287,6 +308,7 @@ impl Dialogue {
         if self.unsettled && nothing_owed {
             self.unsettled = false;
             actions.push(Action::Report(SessionEvent::Settled { turn: self.turn }));
+            self.summarise_older(actions);
         }
     }
 
@@ -295,7 +317,7 @@ impl Dialogue {
             Some(Step::Create { token }) => {
                 let output_modalities = self.client.modalities();
                 let response = ResponseParams { output_modalities, ..ResponseParams::marked(&token) };
-                actions.push(Action::Arm(Deadline::Created(token.clone()), CREATED_LIMIT));
+                actions.push(Action::Arm(Deadline::Created(token.clone()), self.limits.created));
                 actions.push(Action::Send(ClientEvent::ResponseCreate { event_id: token, response }));
             }
             Some(Step::Cancel { response_id }) if self.up => {
@@ -334,13 +356,15 @@ impl Dialogue {
     fn response_failed(&mut self, failed: Failed<'_>, actions: &mut Vec<Action>) {
         let Failed { response, code, fatal, usage } = failed;
         self.cut_message(actions);
-        self.finish_speech(actions);
         let status = if !fatal && self.retries < MAX_RETRIES {
+            self.break_off_answer(actions);
+            actions.extend(response.clone().map(Action::Refuse));
             self.retries += 1;
             self.retry_is_due = true;
             actions.push(Action::Arm(Deadline::Retry, RETRY_WAIT));
             ResponseStatus::Retrying
         } else {
+            self.finish_speech(actions);
             ResponseStatus::Failed { code: code.to_owned(), fatal }
         };
         let end = ResponseEnd { response, status, usage };

@@ -1,6 +1,7 @@
 //! What was said, as it must be replayed to another session. Pure.
 
 mod client;
+mod older;
 #[cfg(test)]
 mod tests;
 
@@ -8,6 +9,9 @@ use std::collections::{BTreeSet, VecDeque};
 
 use crate::id::{ItemId, ToolCallId};
 use crate::protocol::openai::{ContentPart, NewItem, Role};
+
+use self::older::Turns;
+pub use self::older::{Older, Told};
 
 /// One thing of the conversation, in the form that another session can be given.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,14 +103,20 @@ pub struct History {
     bytes: usize,
     keys: u64,
     forgotten: u64,
+    turns: Turns,
 }
 
 impl History {
     /// A history that another session, or another process, left.
-    pub fn restored(contents: impl IntoIterator<Item = Content>) -> Self {
+    pub fn restored(contents: impl IntoIterator<Item = impl Into<Told>>) -> Self {
         let mut history = Self::default();
-        for content in contents {
-            history.add(content);
+        for told in contents {
+            let Told { turn, content } = told.into();
+            let begins = matches!(content, Content::Caller(_));
+            let item_id = history.add(content);
+            if begins {
+                history.begins_turn(turn, item_id);
+            }
         }
         history
     }
@@ -215,7 +225,9 @@ impl History {
     pub fn forget_before_turn(&mut self) -> Vec<ItemId> {
         let is_caller = |entry: &Entry| matches!(entry.content, Content::Caller(_));
         let keep_from = self.entries.iter().rposition(is_caller).unwrap_or(0);
-        (0..keep_from).filter_map(|_| self.remove(0)).map(|entry| entry.item_id).collect()
+        let mut forgotten = self.take_folded();
+        forgotten.extend((0..keep_from).filter_map(|_| self.remove(0)).map(|entry| entry.item_id));
+        forgotten
     }
 
     /// The item that adds one thing to a conversation.
@@ -280,12 +292,13 @@ impl History {
                 let output = INTERRUPTED.to_owned();
                 Some(Self::item(item_id, &Content::ToolOutput { id: id.clone(), output }))
             }
-            content => Some(Self::item(item_id, content)),
+            _ => Some(self.replayed(at, item_id)),
         }
     }
 
     /// Another socket is the present one, and calls things so.
     pub fn rename(&mut self, name: impl Fn(Piece) -> Option<ItemId>) {
+        self.take_folded();
         for entry in &mut self.entries {
             let piece = entry.piece();
             entry.item_id = name(piece).unwrap_or_else(|| piece.name(0));
@@ -302,6 +315,7 @@ impl History {
             self.remove(0);
         }
         self.forgotten += next as u64;
+        self.forget_begins();
         true
     }
 

@@ -11,7 +11,8 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::provider::Provider;
 use super::{
-    Endpoint, SessionActor, SessionArguments, SessionConfig, SessionEvent, SessionMessage, SpeechConfig,
+    Endpoint, SessionActor, SessionArguments, SessionConfig, SessionEvent, SessionLimits, SessionMessage,
+    SpeechConfig,
 };
 use crate::audio::{Lane, Speech};
 use crate::protocol::openai::APPEND;
@@ -88,6 +89,7 @@ impl Caller {
             call_id: "hours".parse().unwrap(),
             provider: Provider::new(endpoint.over(move || behind.connect()), None, 100),
             patience: LIMIT,
+            limits: SessionLimits::default(),
             config: SessionConfig {
                 instructions: "You are AI Waiter.".into(),
                 tools: Vec::new(),

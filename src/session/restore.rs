@@ -4,10 +4,12 @@
 mod age;
 mod catch_up;
 
+use std::time::Duration;
+
 use super::Why;
 use super::capability::Capability;
 use super::config::SessionConfig;
-use super::dialogue::{Action, Deadline, Notice, UPDATE_LIMIT, create_item, refuses_update};
+use super::dialogue::{Action, Deadline, Notice, create_item, refuses_update};
 use super::fault::{Remedy, remedy};
 use super::history::{History, Piece};
 use crate::id::{ItemId, ToolCallId};
@@ -81,11 +83,13 @@ pub(super) struct Restore {
     in_force: Option<SessionConfig>,
     update: Option<Update>,
     updates: u64,
+    /// An update must be answered within this.
+    limit: Duration,
 }
 
 impl Restore {
     /// A socket that is being opened.
-    pub(super) fn new(why: Why, capability: Capability) -> Self {
+    pub(super) fn new(why: Why, capability: Capability, limit: Duration) -> Self {
         Self {
             why,
             capability,
@@ -95,6 +99,7 @@ impl Restore {
             in_force: None,
             update: None,
             updates: 0,
+            limit,
         }
     }
 
@@ -163,7 +168,7 @@ impl Restore {
         self.updates += 1;
         let event_id = format!("sn_{}", self.updates);
         self.update = Some(Update { event_id: event_id.clone(), config, can_shrink });
-        actions.push(Action::ArmNext(Deadline::Primed(event_id.clone()), UPDATE_LIMIT));
+        actions.push(Action::ArmNext(Deadline::Primed(event_id.clone()), self.limit));
         actions.push(Action::Prime(ClientEvent::SessionUpdate { event_id, session }));
     }
 

@@ -185,6 +185,11 @@ impl Sequencer {
         std::mem::take(&mut self.wanted) || requested || active
     }
 
+    /// Whether a response was cancelled, and has not ended.
+    pub fn is_stopping(&self) -> bool {
+        self.active.as_ref().is_some_and(|active| active.cancelling)
+    }
+
     /// Whether a response is under way and nothing else is asked for or wanted.
     pub fn is_only_answering(&self) -> bool {
         self.active.as_ref().is_some_and(|active| !active.cancelling)

@@ -1,5 +1,8 @@
 //! The WebSocket to the model: reading it, writing it, noticing that it is dead.
 
+#[cfg(test)]
+mod tests;
+
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,18 +11,17 @@ use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, sleep};
-use tokio_tungstenite::tungstenite::{self, Message, Utf8Bytes};
+use tokio::time::{Instant, sleep_until};
+use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 use super::endpoint::Stream;
 use super::fault::{close_word, is_fatal_close};
+use super::limits::Pulse;
+use super::pulse::Signs;
 use crate::at_once::at_once_or_within;
-use crate::audio::{Lane, Listener, Speech, Spoken};
+use crate::audio::{Lane, Listener, Mark, Speech, Spoken};
 use crate::protocol::openai::{ServerEvent, SpeechFrame, speech};
 
-/// How often the model is asked for a sign of life; two in a row unanswered mean that the socket is dead.
-const PING_EVERY: Duration = Duration::from_secs(15);
-const SILENCE_LIMIT: Duration = Duration::from_secs(35);
 /// How long a closing socket may take to say goodbye.
 const GOODBYE_LIMIT: Duration = Duration::from_secs(1);
 /// Frames that wait to be written; a model that lets more pile up does not read.
@@ -61,17 +63,19 @@ pub struct NotWritten;
 
 impl Socket {
     /// Starts to read and write a socket. `deliver` is told what comes, in order; `false` from it ends the reading.
-    /// The persona's audio does not come that way: it goes into the lane, and the caller's comes from there.
+    /// The persona's audio does not come that way: it goes into the lane, and the caller's comes from there. A socket
+    /// without a `pulse` is lost.
     pub fn start(
         stream: Stream,
         lane: Option<Arc<Lane>>,
+        pulse: Pulse,
         deliver: impl FnMut(Incoming) -> bool + Send + 'static,
     ) -> Self {
         let (sink, source) = stream.split();
         let (orders, queue) = mpsc::channel(MAX_UNWRITTEN);
         let ear = lane.map(|lane| Ear { lane, speaking: None });
-        let reader = tokio::spawn(read(source, ear, deliver));
-        tokio::spawn(write(sink, queue, reader.abort_handle()));
+        let reader = tokio::spawn(read(source, ear, Signs::new(pulse, Instant::now()), deliver));
+        tokio::spawn(write(sink, queue, pulse, reader.abort_handle()));
         Self { orders }
     }
 
@@ -134,25 +138,25 @@ impl Drop for Ear {
 async fn read(
     mut source: SplitStream<Stream>,
     mut ear: Option<Ear>,
+    mut signs: Signs,
     mut deliver: impl FnMut(Incoming) -> bool + Send,
 ) {
     let room = Arc::new(Semaphore::new(MAX_UNREAD));
-    let mut last_at = Instant::now();
-    let mut watch = pin!(sleep(SILENCE_LIMIT));
+    let mut watch = pin!(sleep_until(signs.next_look()));
     loop {
         let frame = tokio::select! {
             biased;
             frame = source.next() => frame,
             () = &mut watch => {
-                if last_at.elapsed() >= SILENCE_LIMIT {
-                    return lost(&mut deliver, "no sign of life", false);
+                if let Some(why) = signs.verdict(Instant::now()) {
+                    return lost(&mut deliver, why, false);
                 }
                 // No frame touches the timer: when it goes off it is set anew.
-                watch.as_mut().reset(last_at + SILENCE_LIMIT);
+                watch.as_mut().reset(signs.next_look());
                 continue;
             }
         };
-        last_at = Instant::now();
+        signs.on_frame(Instant::now());
         let frame = match frame {
             None => return lost(&mut deliver, "closed", false),
             Some(Err(error)) => return lost(&mut deliver, &error.to_string(), false),
@@ -179,8 +183,14 @@ async fn read(
                 let word = close_word(&reason).map_or_else(|| format!("closed_{code}"), str::to_owned);
                 return lost(&mut deliver, &word, is_fatal_close(code, &reason));
             }
+            Message::Pong(payload) => {
+                signs.on_pong(Instant::now());
+                if let (Some(ear), Some(mark)) = (&ear, Mark::from_bytes(&payload)) {
+                    ear.lane.confirm_caller(mark);
+                }
+            }
             // The protocol has no binary frames; pings are answered below us.
-            Message::Binary(_) | Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
+            Message::Binary(_) | Message::Ping(_) | Message::Frame(_) => {}
         }
     }
 }
@@ -204,8 +214,13 @@ fn parse(text: &str) -> Option<ServerEvent> {
     }
 }
 
-async fn write(mut sink: SplitSink<Stream, Message>, mut queue: mpsc::Receiver<Order>, reader: AbortHandle) {
-    let mut pings = tokio::time::interval(PING_EVERY);
+async fn write(
+    mut sink: SplitSink<Stream, Message>,
+    mut queue: mpsc::Receiver<Order>,
+    pulse: Pulse,
+    reader: AbortHandle,
+) {
+    let mut pings = tokio::time::interval(pulse.every);
     pings.tick().await;
     let mut listener: Option<Listener> = None;
     loop {
@@ -220,7 +235,11 @@ async fn write(mut sink: SplitSink<Stream, Message>, mut queue: mpsc::Receiver<O
                 }
                 None => break,
             },
-            _ = pings.tick() => Message::Ping(tungstenite::Bytes::new()),
+            _ = pings.tick() => {
+                // The answer says that everything written before was read.
+                let mark = listener.as_ref().and_then(Listener::mark);
+                Message::Ping(mark.map(Mark::to_bytes).unwrap_or_default().into())
+            }
             frame = next_heard(listener.as_ref()) => match frame {
                 Some(frame) => Message::Text(frame),
                 None => {
@@ -229,7 +248,7 @@ async fn write(mut sink: SplitSink<Stream, Message>, mut queue: mpsc::Receiver<O
                 }
             },
         };
-        match at_once_or_within(SILENCE_LIMIT, sink.send(message)).await {
+        match at_once_or_within(pulse.silence(), sink.send(message)).await {
             Ok(Ok(())) => {}
             // The reader sees the same end, and tells; or the next frame finds the queue full.
             Ok(Err(_)) | Err(_) => {

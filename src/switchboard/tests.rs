@@ -38,7 +38,11 @@ async fn house(max_calls: u32) -> House {
         library: Library::fixed(Catalog::load(Path::new("personas")).unwrap()),
         provider: Endpoint::new(&model.url(), "gpt-realtime-2.1", None, DEADLINE).unwrap().into(),
         journal: JournalWriter::start(store).0,
-        limits: CallLimits { turn: DEADLINE, idle: DEADLINE },
+        limits: CallLimits {
+            turn: DEADLINE,
+            idle: DEADLINE,
+            session: crate::session::SessionLimits::default(),
+        },
         default_persona: "waiter".into(),
         node: "test".into(),
         replies: None,

@@ -227,9 +227,9 @@ impl CallData {
         self.client()?.items.get(item_id).cloned()
     }
 
-    fn among_audio(&self, frame: &'static str) {
+    fn among_audio(&self, order: &'static str) {
         if let Some(voice) = &self.voice {
-            voice.lane.push_frame(frame.into());
+            voice.lane.push_order(order);
         }
     }
 

@@ -42,7 +42,9 @@ pub(super) fn lane(dependencies: &CallDependencies, start: &VoiceStart) -> Arc<L
         VoiceStart::Browser(_) => (dependencies.browser.audio_queue, AudioFormat::Pcm24k),
         VoiceStart::Realtime(_) => (dependencies.realtime.audio_queue, AudioFormat::Pcm24k),
     };
-    Arc::new(Lane::new(frames, APPEND, format))
+    let lane = Lane::new(frames, APPEND, format);
+    // A client of the model's protocol knows nothing but what the model says.
+    Arc::new(if matches!(start, VoiceStart::Realtime(_)) { lane.plain() } else { lane })
 }
 
 impl Line {

@@ -16,7 +16,7 @@ use crate::id::{CallId, PersonaKey};
 use crate::knowledge::Knowledge;
 use crate::persona::Library;
 use crate::persona::actor::PersonaEvent;
-use crate::session::{Provider, SessionEvent};
+use crate::session::{Provider, SessionEvent, SessionLimits};
 use crate::store::{BusinessProfile, Directory, Store, StoreError};
 use crate::transport::browser::{BrowserLimits, BrowserStream};
 use crate::transport::realtime::{RealtimeLimits, RealtimeStream};
@@ -38,6 +38,8 @@ pub struct CallLimits {
     pub turn: Duration,
     /// Silence, until the model's socket is closed.
     pub idle: Duration,
+    /// What the model's side may take for what it owes.
+    pub session: SessionLimits,
 }
 
 /// What calls by phone stand on.

@@ -17,7 +17,9 @@ use crate::call::saying::Owed;
 use crate::call::{CallError, Part};
 use crate::id::{ItemId, ToolCallId};
 use crate::persona::actor::PersonaMessage;
-use crate::session::{Content, SessionArguments, SessionConfig, SessionMessage, go_on_note, said_within};
+use crate::session::{
+    Content, SessionArguments, SessionConfig, SessionMessage, Told, go_on_note, said_within,
+};
 use crate::transport::browser::BrowserMessage;
 use crate::transport::twilio::PhoneMessage;
 use crate::transport::{LineCommand, StreamEnd, TextMessage};
@@ -177,7 +179,7 @@ impl CallData {
         };
         self.tools_alarm = super::Alarm::default();
         let mut history: Vec<_> =
-            self.recalled.take().map(|conversation| conversation.contents.into()).unwrap_or_default();
+            self.recalled.take().map(|conversation| conversation.told()).unwrap_or_default();
         for (id, output) in self.late_outputs.drain(..) {
             add_output(&mut history, id, output);
         }
@@ -187,6 +189,7 @@ impl CallData {
             patience: self.patience(),
             config,
             history,
+            limits: self.dependencies.limits.session,
             lane: self.voice.as_ref().map(|voice| Arc::clone(&voice.lane)),
             connections: self.connections,
             owner: self.myself.get_derived(),
@@ -248,10 +251,12 @@ fn received_ms(voice: &Voice, item_id: &ItemId) -> u64 {
 }
 
 /// An output that the journal may have told already.
-fn add_output(history: &mut Vec<Content>, id: ToolCallId, output: String) {
-    let is_of = |content: &Content| matches!(content, Content::ToolCall { id: of, .. } if *of == id);
-    let answers = |content: &Content| matches!(content, Content::ToolOutput { id: of, .. } if *of == id);
-    if history.iter().any(is_of) && !history.iter().any(answers) {
-        history.push(Content::ToolOutput { id, output });
+fn add_output(history: &mut Vec<Told>, id: ToolCallId, output: String) {
+    let asks = |told: &&Told| matches!(&told.content, Content::ToolCall { id: of, .. } if *of == id);
+    let answers = |told: &Told| matches!(&told.content, Content::ToolOutput { id: of, .. } if *of == id);
+    if let Some(turn) = history.iter().find(asks).map(|told| told.turn)
+        && !history.iter().any(answers)
+    {
+        history.push(Told { turn, content: Content::ToolOutput { id, output } });
     }
 }

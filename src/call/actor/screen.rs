@@ -112,6 +112,7 @@ fn shown(event: &CallEvent) -> Option<ServerMessage> {
         | CallEvent::HandoffRefused { .. }
         | CallEvent::TurnStarted { .. }
         | CallEvent::TurnDone { .. }
+        | CallEvent::ConversationSummarised { .. }
         | CallEvent::ModelConnected { .. }
         | CallEvent::ModelDisconnected { .. }
         | CallEvent::ModelReconnected { .. }

@@ -17,6 +17,7 @@ use crate::id::ItemId;
 use crate::session::{ClientOrder, Replacement, SessionError, SessionEvent, SessionMessage};
 use crate::tool::ToolStatus;
 use crate::transport::TextCommand;
+use crate::usage::Usage;
 
 /// What a turn left behind that was given up is stopped within this, or the socket is replaced.
 const CLEARING_LIMIT: Duration = Duration::from_secs(5);
@@ -188,6 +189,9 @@ impl CallData {
             SessionEvent::Aside { text } => {
                 self.record(CallEvent::AssistantFiller { text });
             }
+            SessionEvent::Summarised { through_turn, text, usage } => {
+                self.on_summarised(through_turn, text, usage);
+            }
             SessionEvent::CallerSpeaks(edge) => {
                 self.conduct(Conduct::on_caller_speaks);
                 self.show_speech(edge.item_id, true);
@@ -224,6 +228,11 @@ impl CallData {
             }
         });
         self.on_client_ready();
+    }
+
+    fn on_summarised(&mut self, through_turn: u64, text: String, usage: Usage) {
+        let model = Some(self.model.to_string());
+        self.record(CallEvent::ConversationSummarised { through_turn, text, usage, model });
     }
 
     fn on_unavailable(&mut self, error: SessionError) {

@@ -38,6 +38,41 @@ fn done(turn: u64, status: TurnStatus) -> CallEvent {
 }
 
 #[test]
+fn what_was_summarised_is_not_recalled_word_by_word() {
+    let mut events = started();
+    for turn in 1..=5 {
+        events.extend(said(turn, &format!("question {turn}")));
+        events.push(CallEvent::AssistantText { text: "Yes.".into(), item_id: None });
+        events.push(done(turn, TurnStatus::Completed));
+    }
+    let summary = |through_turn, text: &str| CallEvent::ConversationSummarised {
+        through_turn,
+        text: text.into(),
+        usage: Usage::default(),
+        model: None,
+    };
+    events.push(summary(2, "Two questions."));
+    events.extend(said(6, "question 6"));
+    events.push(summary(3, "Three questions."));
+    let told = recalled(events).conversation.unwrap().told();
+    let words = |content: &Content| match content {
+        Content::Caller(text) | Content::Persona(text) | Content::Note(text) => text.clone(),
+        Content::ToolCall { .. } | Content::ToolOutput { .. } => String::new(),
+    };
+    let told: Vec<_> = told.iter().map(|told| (told.turn, words(&told.content))).collect();
+    let note = summary_note("Three questions.");
+    let expected = [
+        (0, note.as_str()),
+        (4, "question 4"),
+        (4, "Yes."),
+        (5, "question 5"),
+        (5, "Yes."),
+        (6, "question 6"),
+    ];
+    assert_eq!(told, expected.map(|(turn, text)| (turn, text.to_owned())));
+}
+
+#[test]
 fn a_conversation_goes_on_where_it_stopped() {
     let mut events = started();
     events.extend(said(1, "drinks?"));

@@ -78,7 +78,11 @@ impl House {
             library: library.clone(),
             provider: provider.clone(),
             journal: JournalWriter::start(store.clone()).0,
-            limits: CallLimits { turn: DEADLINE, idle: DEADLINE },
+            limits: CallLimits {
+                turn: DEADLINE,
+                idle: DEADLINE,
+                session: crate::session::SessionLimits::default(),
+            },
             default_persona: "waiter".into(),
             node: "test".into(),
             replies: None,

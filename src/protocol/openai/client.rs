@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::response_params::ResponseParams;
 use crate::id::{ItemId, ResponseId, ToolCallId};
 use crate::sound::AudioFormat;
 
@@ -301,55 +302,6 @@ pub enum ContentPart {
         /// The words.
         text: String,
     },
-}
-
-/// What a response shall do differently from the session.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
-pub struct ResponseParams {
-    /// Echoed in `response.created` and `response.done`: how a response is told from one we did not ask for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub metadata: Option<ResponseMetadata>,
-    /// Exactly one: text, or audio with its transcript.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub output_modalities: Option<[Modality; 1]>,
-    /// `none` for a response beside the conversation, which leaves nothing in it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub conversation: Option<&'static str>,
-    /// In the place of the session's instructions.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub instructions: Option<String>,
-    /// In the place of the conversation: nothing, or one message.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub input: Option<Vec<NewItem>>,
-    /// In the place of the session's tools.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tools: Option<Vec<FunctionTool>>,
-}
-
-/// What we mark our responses with.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ResponseMetadata {
-    /// The `event_id` of the `response.create`.
-    pub token: String,
-}
-
-impl ResponseParams {
-    /// A response marked with the `event_id` that asks for it.
-    pub fn marked(token: &str) -> Self {
-        Self { metadata: Some(ResponseMetadata { token: token.to_owned() }), ..Self::default() }
-    }
-
-    /// A response beside the conversation: it follows these instructions, knows nothing of what was said, has no
-    /// tools, and leaves nothing behind.
-    pub fn aside(token: &str, instructions: String) -> Self {
-        Self {
-            conversation: Some("none"),
-            instructions: Some(instructions),
-            input: Some(Vec::new()),
-            tools: Some(Vec::new()),
-            ..Self::marked(token)
-        }
-    }
 }
 
 #[cfg(test)]

@@ -67,6 +67,9 @@ pub enum SessionMessage {
     /// Panic: for tests.
     #[doc(hidden)]
     Crash,
+    /// Of the session's own making: the gap of this number has lasted long.
+    #[doc(hidden)]
+    Gap(u64),
     /// Of the session's own making: what its tasks and timers bring.
     #[doc(hidden)]
     Own(Own),

@@ -16,6 +16,7 @@ impl SessionState {
 
     /// Another socket is the present one: whoever was without one is told how long, and nobody else notices.
     pub(super) fn report_switch(&mut self, why: Why, replayed_items: u64) {
+        self.gap.close();
         let (connection, model) = (self.connections, self.model_at(Place::Current));
         if why == Why::Lost {
             let gap_ms = self.lost_at.take().map_or(0, |lost_at| lost_at.elapsed().as_millis() as u64);

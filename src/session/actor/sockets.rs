@@ -24,7 +24,8 @@ impl SessionState {
             model = &*stream.1.model(), "the model's socket is open");
         let (myself, lane) = (myself.clone(), self.lane.clone());
         let OpenSocket(stream, lease) = stream;
-        let socket = Socket::start(stream, lane, move |incoming| {
+        let pulse = self.limits.pulse(lane.is_some());
+        let socket = Socket::start(stream, lane, pulse, move |incoming| {
             let what = match incoming {
                 Incoming::Event(event, permit) => Brought::Event(event, permit),
                 Incoming::Lost { reason, fatal } => Brought::Lost { reason, fatal },
@@ -48,6 +49,7 @@ impl SessionState {
     }
 
     pub(super) fn drop_sockets(&mut self, reason: &str) {
+        self.gap.close();
         self.links.drop_next();
         self.drop_socket(reason);
     }
@@ -66,6 +68,9 @@ impl SessionState {
     ) -> Vec<Action> {
         self.note_received();
         self.count_loss(Place::Current, &reason, fatal);
+        if self.lane.is_some() && self.links.current().is_some() {
+            self.open_gap(myself);
+        }
         self.drop_socket(&reason);
         let actions = self.dialogue.on_lost();
         // One that is on its way already takes its place.

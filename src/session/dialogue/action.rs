@@ -7,14 +7,6 @@ use crate::protocol::openai::{ClientEvent, NewItem};
 use crate::session::restore::Stage;
 use crate::session::{SessionEvent, Why};
 
-/// A `session.update` must be answered within this.
-pub(in crate::session) const UPDATE_LIMIT: Duration = Duration::from_secs(5);
-/// An item must stand in the conversation within this.
-pub(super) const ITEM_LIMIT: Duration = Duration::from_secs(5);
-/// A response must begin within this.
-pub(super) const CREATED_LIMIT: Duration = Duration::from_secs(10);
-/// What is said beside the conversation must have been generated within this.
-pub(super) const ASIDE_LIMIT: Duration = Duration::from_secs(10);
 /// The wait before a failed response is tried once more.
 pub const RETRY_WAIT: Duration = Duration::from_millis(500);
 
@@ -95,6 +87,10 @@ pub enum Deadline {
     Age(Stage),
     /// The next look for a socket to take the place of an old one.
     Again,
+    /// The end of the summary asked for with this token.
+    Summary(String),
+    /// The next look whether the response of this number comes along.
+    Progress(u64),
 }
 
 /// The `event_id` of an item's create names the item, so that an error leads back to it.

@@ -14,6 +14,7 @@ impl Dialogue {
     /// Takes one event of the model's side.
     pub fn on_event(&mut self, event: ServerEvent) -> Vec<Action> {
         let mut actions = Vec::new();
+        self.watch(&event, &mut actions);
         match event {
             ServerEvent::SessionCreated(_) | ServerEvent::Unused => {}
             ServerEvent::SessionUpdated(echo) => self.on_updated(&echo, &mut actions),
@@ -213,7 +214,7 @@ impl Dialogue {
     }
 
     fn on_done(&mut self, response: Response, actions: &mut Vec<Action>) {
-        if self.on_aside_done(&response) {
+        if self.on_aside_done(&response, actions) {
             self.advance(actions);
             return;
         }

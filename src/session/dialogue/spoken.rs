@@ -1,12 +1,11 @@
-//! What only a spoken conversation knows: the caller's turns as the server's voice detection finds them, what was
-//! heard of the persona's, and words that are said beside the conversation.
+//! What only a spoken conversation knows: the caller's turns as the server's voice detection finds them, and what was
+//! heard of the persona's.
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::action::ASIDE_LIMIT;
-use super::{Action, Deadline, Dialogue};
-use crate::id::{ItemId, ResponseId};
-use crate::protocol::openai::{ClientEvent, Response, ResponseParams};
+use super::{Action, Dialogue};
+use crate::id::ItemId;
+use crate::protocol::openai::ClientEvent;
 use crate::session::history::{Content, History, go_on_note};
 use crate::session::{HeardPart, SessionEvent, SpeechEdge};
 
@@ -19,13 +18,6 @@ const MS_PER_CHARACTER: u64 = 60;
 /// Stands for words of the caller that were answered and never written down.
 pub(super) const INAUDIBLE: &str = "(inaudible)";
 
-/// Something said beside the conversation.
-#[derive(Debug)]
-struct Aside {
-    token: String,
-    response: Option<ResponseId>,
-}
-
 /// What a spoken conversation remembers.
 #[derive(Debug, Default)]
 pub(super) struct Spoken {
@@ -37,12 +29,8 @@ pub(super) struct Spoken {
     cut: VecDeque<(ItemId, u64)>,
     /// How much audio has come of the newest message, told by whoever counts it.
     received: Option<(ItemId, u64)>,
-    aside: Option<Aside>,
-    asides: u64,
     /// What was being said when the socket broke was noted as such.
     broken_off: bool,
-    /// Asides that are over, as far as we are concerned: what still comes of them is passed over.
-    over_asides: VecDeque<ResponseId>,
     /// The newest saying of the caller's, and the newest that is being answered.
     said: Option<ItemId>,
     answering: Option<ItemId>,
@@ -66,10 +54,19 @@ impl Spoken {
         self.saying.contains_key(item_id)
     }
 
-    /// The next socket may speak with another voice, and knows nothing of what was said beside the conversation.
+    /// Messages under way.
+    pub(super) fn saying(&self) -> impl Iterator<Item = &ItemId> {
+        self.saying.keys()
+    }
+
+    /// How much audio has come of a message under way, as far as was told.
+    pub(super) fn received_ms(&self, item_id: &ItemId) -> u64 {
+        self.received.as_ref().filter(|(received, _)| received == item_id).map_or(0, |(_, ms)| *ms)
+    }
+
+    /// The next socket may speak with another voice.
     pub(super) fn on_socket_lost(&mut self) {
         self.voice_is_locked = false;
-        self.aside = None;
         self.is_caller_speaking = false;
         self.undecided = None;
     }
@@ -81,13 +78,6 @@ impl Spoken {
 
     pub(super) fn finished(&mut self, item_id: &ItemId) {
         self.saying.remove(item_id);
-    }
-
-    fn remember_over(&mut self, response: ResponseId) {
-        if self.over_asides.len() == REMEMBERED {
-            self.over_asides.pop_front();
-        }
-        self.over_asides.push_back(response);
     }
 
     pub(super) fn remember_cut(&mut self, item_id: ItemId, ms: u64) {
@@ -102,6 +92,9 @@ impl Dialogue {
     /// The caller's words are to be answered. Tools still at work for earlier words hold up nothing any more.
     pub fn answer(&mut self, turn: u64) -> Vec<Action> {
         let mut actions = Vec::new();
+        if let Some(said) = self.spoken.said.clone() {
+            self.history.begins_turn(turn, said);
+        }
         self.begin_turn(turn, None, &mut actions);
         actions
     }
@@ -244,8 +237,9 @@ impl Dialogue {
         actions.push(Action::Report(SessionEvent::Heard { item_id, played_ms: 0, heard: String::new() }));
     }
 
-    /// How much audio of the newest message has come, in characters of base64; said before a loss is.
+    /// How much audio of the newest message has come, in characters of base64; said before a loss or a deadline is.
     pub fn note_received(&mut self, item_id: ItemId, base64: u64) {
+        self.watchdog.on_received(base64);
         if let Some(speech) = &self.desired.speech {
             self.spoken.received = Some((item_id, speech.format.ms_of_base64(base64)));
         }
@@ -297,8 +291,7 @@ impl Dialogue {
     /// The socket is gone in the middle of words: what has come of them is played, and no more of them will be.
     pub(super) fn break_off_speech(&mut self, actions: &mut Vec<Action>) {
         for (item_id, text) in std::mem::take(&mut self.spoken.saying) {
-            let received = self.spoken.received.as_ref().filter(|(received, _)| *received == item_id);
-            let played_ms = received.map_or(0, |(_, ms)| *ms);
+            let played_ms = self.spoken.received_ms(&item_id);
             let heard = said_within(&text, played_ms);
             if heard.is_empty() {
                 self.unheard(item_id, actions);
@@ -338,77 +331,6 @@ impl Dialogue {
             self.history.add(Content::Note(note));
         }
         owed
-    }
-
-    /// Says something beside the conversation, unless something is being said.
-    pub fn say_aside(&mut self, words: &str) -> Vec<Action> {
-        let mut actions = Vec::new();
-        let is_waiting = !self.open.is_empty() && self.sequencer.is_quiet() && self.update.is_none();
-        if !self.up || !is_waiting || self.spoken.aside.is_some() {
-            return actions;
-        }
-        self.spoken.asides += 1;
-        let token = format!("aside_{}", self.spoken.asides);
-        self.spoken.aside = Some(Aside { token: token.clone(), response: None });
-        let instructions = format!("Say exactly this, and nothing else: \"{words}\"");
-        let response = ResponseParams::aside(&token, instructions);
-        actions.push(Action::Arm(Deadline::Aside(token.clone()), ASIDE_LIMIT));
-        actions.push(Action::Send(ClientEvent::ResponseCreate { event_id: token, response }));
-        actions.push(Action::Report(SessionEvent::Aside { text: words.to_owned() }));
-        actions
-    }
-
-    pub(super) fn is_aside(&self) -> bool {
-        self.spoken.aside.is_some()
-    }
-
-    pub(super) fn is_aside_response(&self, response_id: &ResponseId) -> bool {
-        self.spoken.over_asides.contains(response_id)
-            || self.spoken.aside.as_ref().is_some_and(|aside| aside.response.as_ref() == Some(response_id))
-    }
-
-    pub(super) fn on_aside_created(&mut self, response: &Response, actions: &mut Vec<Action>) -> bool {
-        let Some(token) = response.token().filter(|token| token.starts_with("aside_")) else {
-            return false;
-        };
-        match self.spoken.aside.as_mut().filter(|aside| aside.token == token) {
-            Some(aside) => aside.response.clone_from(&response.id),
-            // Nobody waits for it any more.
-            None => {
-                let token = token.to_owned();
-                self.cancel_aside(&token, response.id.clone(), actions);
-            }
-        }
-        true
-    }
-
-    pub(super) fn on_aside_done(&mut self, response: &Response) -> bool {
-        let Some(token) = response.token().filter(|token| token.starts_with("aside_")) else {
-            return false;
-        };
-        self.aside_is_over(token);
-        true
-    }
-
-    pub(super) fn aside_is_over(&mut self, token: &str) -> bool {
-        let Some(aside) = self.spoken.aside.take_if(|aside| aside.token == token) else {
-            return false;
-        };
-        aside.response.into_iter().for_each(|response| self.spoken.remember_over(response));
-        true
-    }
-
-    fn stop_aside(&mut self, actions: &mut Vec<Action>) {
-        if let Some(Aside { token, response: Some(response_id) }) = self.spoken.aside.take() {
-            self.cancel_aside(&token, Some(response_id), actions);
-        }
-    }
-
-    fn cancel_aside(&mut self, token: &str, response_id: Option<ResponseId>, actions: &mut Vec<Action>) {
-        actions.extend(response_id.clone().map(Action::Refuse));
-        response_id.clone().into_iter().for_each(|response| self.spoken.remember_over(response));
-        let event_id = format!("cancel_{token}");
-        actions.push(Action::Send(ClientEvent::ResponseCancel { event_id, response_id }));
     }
 }
 

@@ -1,6 +1,5 @@
 //! How one socket takes the place of another: when it was lost, and while it still talks.
 
-use super::action::ITEM_LIMIT;
 use super::{Action, Deadline, Dialogue, Notice};
 use crate::id::ItemId;
 use crate::protocol::openai::ServerEvent;
@@ -26,7 +25,8 @@ impl Dialogue {
     /// The next socket is open: it is told who to be and what was said.
     pub fn on_opened(&mut self, capability: Capability) -> Vec<Action> {
         let mut actions = Vec::new();
-        let next = self.next.get_or_insert_with(|| Restore::new(Why::Lost, capability));
+        let limit = self.limits.update;
+        let next = self.next.get_or_insert_with(|| Restore::new(Why::Lost, capability, limit));
         next.on_opened(capability, &self.desired, &self.history, |id| self.open.contains(id), &mut actions);
         actions
     }
@@ -78,6 +78,8 @@ impl Dialogue {
             | Deadline::Created(_)
             | Deadline::Retry
             | Deadline::Aside(_)
+            | Deadline::Summary(_)
+            | Deadline::Progress(_)
             | Deadline::Again => Progress::GoesOn,
         };
         self.on_progress(progress, &mut actions);
@@ -179,6 +181,8 @@ impl Dialogue {
             self.waiting_revisions.splice(0..0, update.revisions);
         }
         self.spoken.on_socket_lost();
+        self.beside.on_socket_lost();
+        self.summaries.on_socket_lost();
         self.cut_message(actions);
         self.break_off_speech(actions);
         self.owes_answer |= self.still_owes(owed, was_only_answering);
@@ -225,7 +229,7 @@ impl Dialogue {
             Some(_) if why == Why::Age => {}
             Some(next) => next.why = why,
             None => {
-                self.next = Some(Restore::new(why, self.capability));
+                self.next = Some(Restore::new(why, self.capability, self.limits.update));
                 actions.push(Action::Open(why));
             }
         }
@@ -244,7 +248,7 @@ impl Dialogue {
         };
         if !next.want(&self.desired, actions) {
             let why = next.why;
-            self.next = Some(Restore::new(why, self.capability));
+            self.next = Some(Restore::new(why, self.capability, self.limits.update));
             actions.push(Action::Open(why));
         } else if self.may_switch(actions) {
             self.take_over(actions);
@@ -334,7 +338,7 @@ impl Dialogue {
         let ids: Vec<ItemId> = self.untaken.iter().map(|untaken| untaken.item_id.clone()).collect();
         for item_id in ids {
             match next.given.verdict(&item_id) {
-                None => actions.push(Action::Arm(Deadline::Item(item_id), ITEM_LIMIT)),
+                None => actions.push(Action::Arm(Deadline::Item(item_id), self.limits.item)),
                 Some(true) => self.on_item_taken(&item_id, actions),
                 Some(false) => self.on_item_lost(&item_id, "it was refused before", actions),
             }

@@ -1,7 +1,9 @@
 //! The conversation under test, rule by rule. Random orders of events are in [`game`].
 
 mod game;
+mod remember;
 mod speech;
+mod stuck;
 mod succession;
 
 use serde_json::json;

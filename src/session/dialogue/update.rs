@@ -1,6 +1,6 @@
 //! How a configuration comes into force on the present socket: one update at a time, and its answer.
 
-use super::action::{UPDATE_LIMIT, create_item};
+use super::action::create_item;
 use super::{Action, Deadline, Dialogue, Notice};
 use crate::protocol::openai::{ApiError, ClientEvent, EchoedSession, SessionPatch};
 use crate::session::{SessionConfig, SessionEvent, Way};
@@ -84,7 +84,7 @@ impl Dialogue {
         self.event_ids += 1;
         let event_id = format!("su_{}", self.event_ids);
         self.update = Some(Update { event_id: event_id.clone(), config, revisions, can_shrink });
-        actions.push(Action::Arm(Deadline::Update(event_id.clone()), UPDATE_LIMIT));
+        actions.push(Action::Arm(Deadline::Update(event_id.clone()), self.limits.update));
         actions.push(Action::Send(ClientEvent::SessionUpdate { event_id, session }));
     }
 

@@ -114,6 +114,7 @@ impl CallData {
             | SessionEvent::Delta { .. }
             | SessionEvent::MessageCut
             | SessionEvent::Aside { .. }
+            | SessionEvent::Summarised { .. }
             | SessionEvent::Settled { .. } => Vec::new(),
         }
     }
@@ -173,6 +174,7 @@ pub(in crate::call::actor) fn shown(event: &CallEvent) -> Option<Show> {
         | CallEvent::AssistantText { .. }
         | CallEvent::AssistantInterrupted { .. }
         | CallEvent::AssistantFiller { .. }
+        | CallEvent::ConversationSummarised { .. }
         | CallEvent::ToolStarted { .. }
         | CallEvent::ModelConnected { .. }
         | CallEvent::ModelDisconnected { .. }
