@@ -11,6 +11,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::CallDependencies;
 use super::tools::effect_key;
+use crate::call::handoff::Handoffs;
 use crate::call::recollection::{Conversation, Fate, OpenCall, Recollection, Settled};
 use crate::id::CallId;
 use crate::store::BusinessProfile;
@@ -60,7 +61,7 @@ pub(super) async fn settle_open_calls(
 /// Whether the persona in force may use the tool.
 fn is_allowed(dependencies: &CallDependencies, conversation: &Conversation, call: &OpenCall) -> bool {
     let catalog = dependencies.library.catalog();
-    let active = conversation.handoffs.as_ref().map(|handoffs| handoffs.active());
+    let active = conversation.handoffs.as_ref().map(Handoffs::active);
     active.and_then(|key| catalog.persona(key)).is_some_and(|persona| persona.tools.contains(&call.name))
 }
 

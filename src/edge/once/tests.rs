@@ -130,8 +130,7 @@ async fn work_that_panics_may_have_done_something() {
 async fn no_more_is_under_way_than_may_be() {
     let home = Home::new();
     let once = home.once().await;
-    let mut asked: Vec<_> =
-        ["a", "b"].map(|key| Box::pin(once.run(key, "x", || std::future::pending()))).into();
+    let mut asked: Vec<_> = ["a", "b"].map(|key| Box::pin(once.run(key, "x", std::future::pending))).into();
     for asked in &mut asked {
         assert!(futures_util::poll!(asked).is_pending());
     }
