@@ -192,7 +192,7 @@ impl CallData {
             // What it is shown is all that comes of it.
             SessionEvent::Client(_) => {}
         }
-        shows.into_iter().for_each(|show| self.tell_client(show));
+        shows.into_iter().for_each(|show| self.show_client(show));
     }
 
     fn on_connected(&mut self, connection: crate::session::Connection) {

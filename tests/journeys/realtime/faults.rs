@@ -3,7 +3,7 @@
 use ai_realtime::rehearsal::RehearsalOptions;
 use serde_json::json;
 
-use super::line::Realtime;
+use super::line::{Realtime, over};
 use crate::house::{Service, model, with_model};
 
 const TEA: &str = "how much is the african tea?";
@@ -27,7 +27,7 @@ async fn a_replaced_socket_of_the_models_goes_unnoticed() {
     client.send(json!({"type": "conversation.item.delete", "item_id": "msg_before"})).await;
     client.until_kind("conversation.item.deleted").await;
     assert!(!client.kinds().contains(&"error"), "{:?}", client.seen);
-    service.stop().await;
+    over(service).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -42,7 +42,7 @@ async fn a_client_that_comes_back_goes_on_where_it_was() {
     assert_eq!(client.seen[0]["session"]["output_modalities"], json!(["text"]));
     assert_eq!(client.until_kind("extension.persona.activated").await["persona"], "cfo");
     assert!(!client.asks("what was our ebitda in 2026-03?").await.is_empty());
-    service.stop().await;
+    over(service).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -56,7 +56,7 @@ async fn garbage_is_answered_and_costs_nothing() {
     client.send(json!({"type": "input_audio_buffer.append", "audio": "%%%"})).await;
     client.until_kind("error").await;
     assert!(client.asks(TEA).await.contains("African tea"));
-    service.stop().await;
+    over(service).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -72,5 +72,5 @@ async fn a_client_that_does_not_read_is_cut_off() {
     let down = journal.until("line.down").await.pop().unwrap();
     assert_eq!(down["how"], "lost");
     assert_eq!(client.closes().await, Some(1013));
-    service.stop().await;
+    over(service).await;
 }

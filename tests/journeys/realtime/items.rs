@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::line::Realtime;
+use super::line::{Realtime, over};
 use crate::house::Service;
 
 const DRINKS: &str = "what drinks do you have?";
@@ -32,7 +32,7 @@ async fn items_go_by_the_clients_own_names() {
     assert_eq!(client.until_kind("conversation.item.deleted").await["item_id"], "msg_mine");
     client.send(json!({"type": "conversation.item.delete", "item_id": "msg_mine"})).await;
     assert_eq!(client.until_error().await.0, "item_delete_invalid_item_id");
-    service.stop().await;
+    over(service).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -53,12 +53,13 @@ async fn what_a_client_heard_is_what_is_remembered() {
     client.send(truncate(received_ms * 2)).await;
     let truncated = client.until_kind("conversation.item.truncated").await;
     assert_eq!(truncated["audio_end_ms"], received_ms / 2, "never upwards");
-    service.stop().await;
+    over(service).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_answer_at_a_time_and_it_can_be_stopped() {
-    let service = Service::start_with(slow().await.0).await;
+    let (settings, _model) = slow().await;
+    let service = Service::start_with(settings).await;
     let mut client = Realtime::connect(&service.client, "items-3").await;
     client.send(json!({"type": "response.cancel", "event_id": "c0"})).await;
     assert_eq!(client.until_error().await, ("response_cancel_not_active".into(), json!("c0")));
@@ -70,7 +71,7 @@ async fn one_answer_at_a_time_and_it_can_be_stopped() {
     let done = client.until_kind("response.done").await;
     assert_eq!(done["response"]["status"], "cancelled", "{done}");
     assert!(!client.asks("how much is the african tea?").await.is_empty());
-    service.stop().await;
+    over(service).await;
 }
 
 /// A model that takes its time, so that there is something to be stopped.

@@ -13,6 +13,8 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async, connect_a
 
 use crate::house::{Client, soon};
 
+pub use crate::browser::line::over;
+
 /// 40 ms of 24 kHz.
 const CHUNK: usize = 960;
 /// Silence that ends a turn for certain, in samples.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::line::Realtime;
+use super::line::{Realtime, over};
 use crate::house::Service;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -18,7 +18,7 @@ async fn instructions_and_tools_are_nobodys_but_ours() {
     assert!(client.asks("how much is the african tea?").await.contains("African tea"));
     let all = Value::from(client.seen.clone()).to_string();
     assert!(!all.contains("pirate") && !all.contains("steal"));
-    service.stop().await;
+    over(service).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -48,7 +48,7 @@ async fn a_format_and_a_voice_are_chosen_before_they_are_used() {
         client.send(update).await;
         assert_eq!(client.until_error().await, (code.into(), json!(event)));
     }
-    service.stop().await;
+    over(service).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -60,5 +60,5 @@ async fn what_was_chosen_outlives_who_speaks() {
     client.until(|event| event["type"] == "extension.persona.activated" && event["persona"] == "cfo").await;
     assert!(!client.asks("what was our ebitda in 2026-03?").await.is_empty());
     assert!(client.received_ms.is_empty(), "it is still written to");
-    service.stop().await;
+    over(service).await;
 }

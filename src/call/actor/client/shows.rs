@@ -132,6 +132,16 @@ impl CallData {
         }
     }
 
+    /// Shows a client what the session told: what is on its way at once, since sound may be ahead of it; what is whole
+    /// once it is written.
+    pub(in crate::call::actor) fn show_client(&mut self, show: Show) {
+        if matches!(show, Show::Responding { .. } | Show::Words { .. }) {
+            self.for_client_now(show);
+        } else {
+            self.tell_client(show);
+        }
+    }
+
     /// Shows a client something, once everything that was recorded before is written.
     pub(in crate::call::actor) fn tell_client(&mut self, show: Show) {
         if self.client().is_some() {
