@@ -3,13 +3,17 @@
 
 mod complaint;
 
+use std::fmt;
+use std::marker::PhantomData;
 use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, StatusCode, header};
-use serde::de::DeserializeOwned;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use validator::{Validate, ValidationError, ValidationErrors};
 
 use super::error::ApiError;
@@ -74,6 +78,34 @@ pub(super) fn is_line(text: &str) -> Result<(), ValidationError> {
     Err(ValidationError::new("line").with_message("must be one line with words in it".into()))
 }
 
+/// Reads a part of a body that is an object, or nothing; for `deserialize_with`. A struct would also be read from an
+/// array, by the order of its fields.
+pub(super) fn object<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    deserializer.deserialize_any(Object(PhantomData))
+}
+
+struct Object<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Object<T> {
+    type Value = Option<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map)).map(Some)
+    }
+}
+
 /// Reads and checks a body. Pure.
 pub(super) fn parse<T: DeserializeOwned + Validate>(body: &[u8]) -> Result<T, ApiError> {
     // A struct would also be read from an array, by the order of its fields; the contract knows objects only.
@@ -127,7 +159,6 @@ mod tests {
     use super::*;
 
     use axum::http::HeaderValue;
-    use serde::Deserialize;
 
     #[derive(Debug, Deserialize, Validate)]
     #[serde(deny_unknown_fields)]
@@ -140,6 +171,7 @@ mod tests {
         urgent: bool,
         call_id: Option<crate::id::CallId>,
         #[validate(nested)]
+        #[serde(default, deserialize_with = "object")]
         table: Option<Table>,
     }
 
@@ -199,6 +231,7 @@ mod tests {
                 "table.number",
                 "must be a whole number",
             ),
+            ("{\"dish\": \"x\", \"table\": [4]}", "wrong_type", "table", "must be an object"),
             ("{\"dish\": \"x\", \"table\": {}}", "missing_field", "table.number", "is missing"),
             ("{\"dish\": \"x\", \"table\": {\"n\": 1}}", "unknown_field", "table.n", "is not known"),
             (

@@ -60,7 +60,7 @@ struct Entry {
             description = "A persona's key, alone or behind `persona:`; any other name says nothing"),
         ("persona" = Option<String>, Query, description = "Who speaks first, if the call is new"),
         ("call_id" = Option<String>, Query, description = "The call: a new one when absent", example = "visitor-1"),
-        ("greet" = Option<bool>, Query, description = "`true`: the persona speaks first"),
+        ("greet" = Option<String>, Query, description = "`true`: the persona speaks first; else `false`"),
         ("extensions" = Option<String>, Query,
             description = "How the event of a tool's output is named: `dotted` or `underscored`"),
     ),

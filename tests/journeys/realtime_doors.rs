@@ -164,6 +164,7 @@ async fn client_secrets_are_checked_and_bounded() {
         (json!({"expires_after": {"seconds": 9}}), "invalid_value"),
         (json!({"expires_after": {"anchor": "later"}}), "invalid_value"),
         (json!({"session": {"type": "transcription"}}), "invalid_value"),
+        (json!({"session": ["realtime"]}), "wrong_type"),
         (json!({"extension": {"persona": "nobody"}}), "unknown_persona"),
         (json!({"extension": {"business_id": "nobody"}}), "unknown_business"),
         (json!({"persona": "waiter"}), "unknown_field"),

@@ -100,7 +100,7 @@ async fn the_program_of_the_readme_hears_about_the_menu() {
     command.arg("-c").arg(program.replace("http://127.0.0.1:7070", &service.base));
     let said = run(command, PATIENCE).await;
     service.end().await;
-    assert!(said.contains("African tea"), "{said}");
+    assert!(said.contains("I found 28 items"), "{said}");
 }
 
 /// A script of the other folder under the Node whose packages `make test-services` has installed.

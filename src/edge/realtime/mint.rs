@@ -17,7 +17,7 @@ use super::handshake::persona_of_model;
 use super::secrets::{Grant, PREFIX, TooMany};
 use crate::call::known_persona;
 use crate::edge::Edge;
-use crate::edge::body::{ValidatedJson, names_business};
+use crate::edge::body::{ValidatedJson, names_business, object};
 use crate::edge::error::{ApiError, BodyRefusals, ErrorBody, KeyRefusals, StoreRefusals};
 use crate::edge::gate::Guest;
 use crate::edge::random::random;
@@ -33,12 +33,15 @@ const GOOD_FOR_S: u32 = 600;
 pub(in crate::edge) struct SecretRequest {
     /// How long it opens connections; those that are open stay.
     #[validate(nested)]
+    #[serde(default, deserialize_with = "object")]
     expires_after: Option<ExpiresAfter>,
     /// As OpenAI's clients send it. Of it the `model` counts; the rest is what a client says by `session.update`.
     #[validate(nested)]
+    #[serde(default, deserialize_with = "object")]
     session: Option<SecretSession>,
     /// What the secret is bound to.
     #[validate(nested)]
+    #[serde(default, deserialize_with = "object")]
     extension: Option<Binding>,
 }
 

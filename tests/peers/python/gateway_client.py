@@ -141,7 +141,7 @@ async def hold(http: str, sockets: str, key: str, recording: Path, went: Callabl
         went("errors")
 
         await talk.says("I have a question about VAT on restaurant meals in the EU")
-        await talk.hears("AI CFO")
+        await talk.hears("I found 3 rules")
         activated = [event for event in talk.seen if event["type"] == "extension.persona.activated"]
         must(activated[-1:] != [] and activated[-1]["persona"] == "cfo", "the CFO speaks")
         went("handoff")
