@@ -19,6 +19,7 @@ use super::ended::Ended;
 use crate::audio::Spoken;
 use crate::id::{ItemId, ResponseId};
 use crate::protocol::realtime::{
+use crate::usage::Usage;
     Complaint, Event, Item, ItemContent, Place, ResponseOutcome, SessionView, Show,
 };
 
@@ -135,7 +136,6 @@ impl Narrator {
         self.is_under_way(response)
             || self.over.has(response)
             || self.silenced.has(response)
-            || self.waiting.iter().any(|show| response_of(show) == Some(response))
     }
 
     /// The client has named an item itself: it can be told what became of it.
@@ -148,7 +148,7 @@ impl Narrator {
         if response_of(&show).is_some_and(|response| self.is_to_wait(response)) {
             self.waiting.push_back(show);
             if self.waiting.len() > MAX_WAITING {
-                self.finish_ended();
+                self.end_all();
             }
             return;
         }
@@ -209,6 +209,9 @@ impl Narrator {
     pub(super) fn on_audio(&mut self, of: &Spoken) -> Option<Place> {
         // Sound comes in order: with it, that of all others was told.
         self.finish_ended_but(Some(&of.response));
+        if !self.knows(&of.response) {
+            self.end_all();
+        }
         self.begin_if_new(&of.response);
         let telling = self.responses.iter_mut().find(|telling| telling.id == of.response)?;
         telling.on_audio(&of.item, &mut self.items, &mut self.events)
@@ -279,11 +282,17 @@ impl Narrator {
         self.responses.iter_mut().find(|telling| telling.id == *response)
     }
 
-    /// Whether it has not begun, and another one's end is still to be told.
+    /// Whether it has not begun, and another one's end is still to be told: clients know of one response at a time.
     fn is_to_wait(&self, response: &ResponseId) -> bool {
-        self.responses.iter().any(|telling| telling.end.is_some())
-            && !self.is_under_way(response)
-            && !self.over.has(response)
+        !self.responses.is_empty() && !self.is_under_way(response) && !self.over.has(response)
+    }
+
+    /// Nobody will tell how those under way ended.
+    fn end_all(&mut self) {
+        for telling in &mut self.responses {
+            telling.end.get_or_insert((ResponseOutcome::Completed, Usage::default()));
+        }
+        self.finish_ended();
     }
 
     fn begin_if_new(&mut self, response: &ResponseId) {

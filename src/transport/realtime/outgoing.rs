@@ -44,13 +44,15 @@ impl Outgoing for RealtimeOutgoing {
         while frames.len() < MAX_TOGETHER {
             match self.next_speech(&mut ledger) {
                 Some(speech) => self.say(&mut ledger, &speech),
-                None if ledger.held.is_none() => {
+                None => {
                     ledger.narrator.on_quiet();
                     ledger.tell();
-                    frames.extend(ledger.shown.drain(..));
-                    break;
+                    // What waited for an end may begin with it.
+                    if !ledger.may_go_on() {
+                        frames.extend(ledger.shown.drain(..));
+                        break;
+                    }
                 }
-                None => break,
             }
             frames.extend(ledger.shown.drain(..));
         }

@@ -73,12 +73,32 @@ fn the_end_waits_for_the_sound_and_the_next_beginning_for_the_end() {
     narrator.on_show(responded("r", ResponseOutcome::Completed), 0);
     narrator.on_show(responding("s"), 0);
     narrator.on_show(words("s", "b", "more"), 0);
-    assert!(narrator.knows(&"s".into()));
+    assert!(!narrator.knows(&"s".into()), "its sound waits, too");
     assert!(narrator.on_audio(&of("r", "a")).is_some());
     assert!(!names(&narrator.take()).contains(&"done"));
     assert!(narrator.on_audio(&of("s", "b")).is_some());
     let told = names(&narrator.take());
     assert_eq!(told[5..], ["done", "created", "output added", "item added", "part added", "words"]);
+}
+
+#[test]
+fn a_response_does_not_begin_before_the_one_under_way_is_known_to_have_ended() {
+    let mut narrator = narrator();
+    narrator.on_show(responding("r"), 0);
+    narrator.on_show(responding("s"), 0);
+    narrator.on_show(words("s", "b", "more"), 0);
+    assert_eq!(names(&narrator.take()), ["created"]);
+    narrator.on_show(responded("r", ResponseOutcome::Completed), 0);
+    narrator.on_quiet();
+    assert_eq!(
+        names(&narrator.take()),
+        ["done", "created", "output added", "item added", "part added", "words"]
+    );
+    // Sound that can wait no longer: nobody told how the one before ended.
+    assert!(narrator.on_audio(&of("t", "c")).is_some());
+    let told = names(&narrator.take());
+    assert_eq!(told.iter().filter(|name| **name == "done").count(), 1);
+    assert!(told.iter().position(|name| *name == "done") < told.iter().position(|name| *name == "created"));
 }
 
 #[test]

@@ -108,6 +108,11 @@ impl Ledger {
         Some(bytes as u64)
     }
 
+    /// Whether the sound that is held may be told.
+    pub(super) fn may_go_on(&self) -> bool {
+        self.held.as_ref().is_some_and(|speech| self.narrator.knows(&speech.of().response))
+    }
+
     pub(super) fn say_end(&mut self, of: &Spoken) {
         self.played.on_item_end(&of.item);
         self.narrator.on_audio_end(of);
