@@ -12,6 +12,7 @@ mod doors;
 mod hang_up;
 mod house;
 mod knowledge;
+mod long_conversation;
 mod many;
 mod mended_files;
 mod model_trouble;
