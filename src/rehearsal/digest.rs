@@ -1,10 +1,13 @@
-//! The summary of a transcript, as the rehearsal model writes one: the words that carry meaning, in their order.
+//! The summary of a transcript, as the rehearsal model writes one: the caller's words that carry meaning, in their
+//! order, behind those of an older summary.
 
 use std::collections::HashSet;
 
 use super::model::{Entry, Scene};
 use super::words::words;
 
+/// How a summary begins.
+const SPOKEN_OF: &str = "Spoken of: ";
 /// So many words at most.
 const MAX_WORDS: usize = 60;
 
@@ -15,12 +18,15 @@ pub(super) fn digest(scene: &Scene<'_>) -> Option<String> {
     let mut found = Vec::new();
     for entry in scene.entries {
         let Entry::User { text, .. } = entry else { continue };
-        let new = words(text).into_iter().filter(|word| word.counts && seen.insert(word.stem.clone()));
-        found.extend(new.map(|word| word.text));
+        for line in text.lines() {
+            let said = line.strip_prefix("Caller: ").or_else(|| Some(line.split_once(SPOKEN_OF)?.1));
+            let new = words(said.unwrap_or_default()).into_iter();
+            let new = new.filter(|word| word.counts && seen.insert(word.stem.clone()));
+            found.extend(new.map(|word| word.text));
+        }
     }
-    // The newest words, which an older summary has not.
-    let newest = found.split_off(found.len().saturating_sub(MAX_WORDS));
-    Some(format!("Spoken of: {}.", newest.join(", ")))
+    found.truncate(MAX_WORDS);
+    Some(format!("{SPOKEN_OF}{}.", found.join(", ")))
 }
 
 #[cfg(test)]
@@ -31,7 +37,7 @@ mod tests {
     #[test]
     fn a_summary_is_made_of_the_words_that_count_each_once() {
         let entries = [Entry::User {
-            text: "Caller: Do you have leek soup?\nAssistant: Leek soup!".into(),
+            text: "Note: “Spoken of: wine.”\nCaller: Do you have leek soup?\nAssistant: No soup!".into(),
             audio_ms: 0,
         }];
         let scene = |asked| Scene {
@@ -43,7 +49,7 @@ mod tests {
             entries: &entries,
         };
         let summary = digest(&scene(Some("Summarise the part of a conversation."))).unwrap();
-        assert!(summary.starts_with("Spoken of: ") && summary.matches("soup").count() == 1, "{summary}");
+        assert_eq!(summary, "Spoken of: wine, leek, soup.");
         assert_eq!(digest(&scene(Some("Greet the caller."))), None);
         assert_eq!(digest(&scene(None)), None);
     }

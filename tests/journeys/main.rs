@@ -14,6 +14,7 @@ mod hang_up;
 mod house;
 mod killed;
 mod knowledge;
+mod long_conversation;
 mod many;
 mod mended_files;
 mod model_trouble;

@@ -50,7 +50,7 @@ fn given_again(lane: &Arc<Lane>) -> usize {
 
 #[tokio::test]
 async fn a_socket_that_takes_everything_and_says_nothing_is_lost_and_costs_no_word() {
-    let (stream, _mute) = soon(pair()).await;
+    let (stream, _mute) = soon(Box::pin(pair())).await;
     let (lane, _socket, mut incoming) = hearing(stream);
     let Some(Incoming::Lost { reason, fatal: false }) = soon(incoming.recv()).await else {
         panic!("it is not lost")
@@ -61,7 +61,7 @@ async fn a_socket_that_takes_everything_and_says_nothing_is_lost_and_costs_no_wo
 
 #[tokio::test]
 async fn silence_that_a_pong_says_was_heard_is_not_given_again() {
-    let (stream, mut server) = soon(pair()).await;
+    let (stream, mut server) = soon(Box::pin(pair())).await;
     let (lane, _socket, mut incoming) = hearing(stream);
     let hears = async {
         let mut heard = 0;
