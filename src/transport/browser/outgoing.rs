@@ -87,7 +87,7 @@ impl BrowserOutgoing {
     pub(super) fn new(lane: Arc<Lane>, owner: DerivedActorRef<TransportEvent>, limit: usize) -> Self {
         let played = Played::new(AudioFormat::Pcm24k);
         let ledger = Ledger { played, shown: VecDeque::new(), clear_due: None };
-        let way = Way::new(lane, owner, "ai_realtime_browser_ends_total");
+        let way = Way::new(lane, owner, count_end);
         Self { way, limit: limit.max(1), ledger: Mutex::new(ledger) }
     }
 
@@ -157,4 +157,8 @@ impl BrowserOutgoing {
         // A panic in the ledger ends the connection, which empties it.
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn count_end(how: &'static str) {
+    metrics::counter!("ai_realtime_browser_ends_total", "how" => how).increment(1);
 }

@@ -183,13 +183,13 @@ impl Narrator {
             }
             Show::SpeechStarted { item_id } => self.said.on_started(item_id, heard_ms, &mut self.events),
             Show::SpeechStopped { item_id } => self.said.on_stopped(item_id, heard_ms, &mut self.events),
-            Show::Said { item_id } => self.on_said(item_id),
+            Show::Said { item_id } => self.on_said(&item_id),
             Show::Transcribed { item_id, text } => {
                 let is_known = self.items.told.has(&item_id);
                 self.said.on_transcribed(item_id, text, is_known, &mut self.events);
             }
             Show::InputCleared => self.events.push(Event::Cleared),
-            Show::ItemAdded { item_id, content } => self.on_added(item_id, &content),
+            Show::ItemAdded { item_id, content } => self.on_added(&item_id, &content),
             Show::Item(view) => self.events.push(Event::ItemRetrieved(view.into())),
             Show::ItemDeleted(item_id) => self.on_deleted(item_id),
             Show::ToolDone { name, result } => {
@@ -245,18 +245,18 @@ impl Narrator {
         }
     }
 
-    fn on_said(&mut self, item_id: ItemId) {
-        if self.items.told.has(&item_id) {
+    fn on_said(&mut self, item_id: &ItemId) {
+        if self.items.told.has(item_id) {
             return;
         }
         self.events.push(Event::Committed { item_id: item_id.clone(), previous: self.items.last() });
         self.items.add_whole(Item::said(item_id.clone()), &mut self.events);
-        self.said.on_told(&item_id, &mut self.events);
+        self.said.on_told(item_id, &mut self.events);
     }
 
-    fn on_added(&mut self, item_id: ItemId, content: &ItemContent) {
+    fn on_added(&mut self, item_id: &ItemId, content: &ItemContent) {
         self.items.add_whole(Item::added(item_id.clone(), content), &mut self.events);
-        self.said.on_told(&item_id, &mut self.events);
+        self.said.on_told(item_id, &mut self.events);
     }
 
     /// A message that is gone ends first.

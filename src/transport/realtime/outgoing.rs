@@ -107,7 +107,7 @@ impl RealtimeOutgoing {
     ) -> Self {
         let mut ledger = Ledger::new(wording, &lane, ended);
         ledger.put(&Event::SessionCreated(ledger.wording.view().clone()));
-        let way = Way::new(lane, owner, "ai_realtime_client_ends_total");
+        let way = Way::new(lane, owner, count_end);
         Self { way, limits, ledger: Mutex::new(ledger) }
     }
 
@@ -241,4 +241,8 @@ fn unheard(speech: Speech) -> Option<Unheard> {
         Speech::Audio { of, .. } => Some(Unheard { of }),
         Speech::End { .. } => None,
     }
+}
+
+fn count_end(how: &'static str) {
+    metrics::counter!("ai_realtime_client_ends_total", "how" => how).increment(1);
 }

@@ -21,8 +21,8 @@ pub(in crate::transport) struct Way {
     pub(in crate::transport) lane: Arc<Lane>,
     owner: DerivedActorRef<TransportEvent>,
     opened: Instant,
-    /// Under what ends are counted.
-    ends: &'static str,
+    /// Counts its end, by how it was.
+    count_end: fn(&'static str),
     /// Set under the ledger's lock; read without it.
     over: OnceLock<Over>,
     wake: Notify,
@@ -32,9 +32,9 @@ impl Way {
     pub(in crate::transport) fn new(
         lane: Arc<Lane>,
         owner: DerivedActorRef<TransportEvent>,
-        ends: &'static str,
+        count_end: fn(&'static str),
     ) -> Self {
-        Self { lane, owner, opened: Instant::now(), ends, over: OnceLock::new(), wake: Notify::new() }
+        Self { lane, owner, opened: Instant::now(), count_end, over: OnceLock::new(), wake: Notify::new() }
     }
 
     /// How the connection ended, if it did.
@@ -114,7 +114,7 @@ impl Way {
         if self.over.set(over).is_err() {
             return false;
         }
-        metrics::counter!(self.ends, "how" => over.label()).increment(1);
+        (self.count_end)(over.label());
         let (cuts, _) = played.interrupt(self.now_ms());
         let mut cuts: Vec<Cut> = cuts.into_iter().map(Cut::from).collect();
         add_unheard(&mut cuts, unwritten);
