@@ -19,9 +19,9 @@ use super::ended::Ended;
 use crate::audio::Spoken;
 use crate::id::{ItemId, ResponseId};
 use crate::protocol::realtime::{
-use crate::usage::Usage;
     Complaint, Event, Item, ItemContent, Place, ResponseOutcome, SessionView, Show,
 };
+use crate::usage::Usage;
 
 /// So many items are remembered: older ones are not named any more.
 const MAX_ITEMS: usize = 4_096;
