@@ -71,8 +71,9 @@ impl Lane {
     }
 
     fn push(&self, payload: &str) {
-        if lock(&self.from_caller).push(payload.into()) {
-            metrics::counter!("ai_realtime_audio_frames_dropped_total", "from" => "caller").increment(1);
+        let is_lost = lock(&self.from_caller).push(payload.into());
+        if is_lost {
+            count_lost(1);
         }
         self.caller_came.notify_one();
     }
@@ -141,7 +142,8 @@ impl Lane {
     /// Another socket takes the caller's audio from here on, and the one before gets no further frame: what it had
     /// been given and had not taken is given again.
     pub fn listen(self: &Arc<Self>) -> Listener {
-        let number = lock(&self.from_caller).rewind();
+        let (number, lost) = lock(&self.from_caller).rewind();
+        count_lost(lost);
         self.caller_came.notify_one();
         Listener { lane: Arc::clone(self), number }
     }
@@ -270,6 +272,11 @@ impl Listener {
             self.lane.caller_came.notified().await;
         }
     }
+}
+
+/// Frames of the caller's that no model has heard, and none will.
+fn count_lost(frames: u64) {
+    metrics::counter!("ai_realtime_audio_frames_dropped_total", "from" => "caller").increment(frames);
 }
 
 fn lock<T>(queue: &Mutex<T>) -> MutexGuard<'_, T> {

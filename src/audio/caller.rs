@@ -87,6 +87,8 @@ pub(super) struct CallerQueue {
     confirmed: usize,
     /// How much audio these hold.
     confirmed_chars: usize,
+    /// So many had to go that were given to the present socket, and are not known to have been heard.
+    doubtful: u64,
     /// Of those given, how many were taken as which of the caller's sayings, oldest first, that are not understood yet.
     sayings: VecDeque<(ItemId, usize)>,
     capacity: usize,
@@ -118,6 +120,7 @@ impl CallerQueue {
             given: 0,
             confirmed: 0,
             confirmed_chars: 0,
+            doubtful: 0,
             sayings: VecDeque::new(),
             capacity: capacity.max(1),
             is_speaking: false,
@@ -128,11 +131,12 @@ impl CallerQueue {
         }
     }
 
-    /// Takes a payload. Answers whether that cost one the model is not known to have heard: the oldest goes.
+    /// Takes a payload. Answers whether that cost one the model was never given: the oldest goes.
     pub(super) fn push(&mut self, payload: Box<str>) -> bool {
         let mut lost = false;
         if self.frames.len() == self.capacity {
-            lost = self.confirmed == 0;
+            lost = self.given == 0;
+            self.doubtful += u64::from(!lost && self.confirmed == 0);
             self.drop_oldest();
             while self.sayings.front().is_some_and(|(_, frames)| *frames == 0) {
                 self.sayings.pop_front();
@@ -183,6 +187,7 @@ impl CallerQueue {
         if mark.listener != self.listener {
             return;
         }
+        self.doubtful = self.doubtful.min(self.first.saturating_sub(mark.frame));
         let heard =
             usize::try_from(mark.frame.saturating_sub(self.first)).unwrap_or(usize::MAX).min(self.given);
         if heard > self.confirmed {
@@ -265,14 +270,15 @@ impl CallerQueue {
         self.sayings.iter().map(|(_, frames)| frames).sum()
     }
 
-    /// There is another socket, which was given nothing yet: the number of its listener.
-    pub(super) fn rewind(&mut self) -> u64 {
+    /// There is another socket, which was given nothing yet: the number of its listener, and how many frames the one
+    /// before may not have heard that are gone.
+    pub(super) fn rewind(&mut self) -> (u64, u64) {
         self.is_speaking |= !self.sayings.is_empty();
         self.reached -= self.frames.iter().take(self.given).map(|payload| bytes(payload)).sum::<u64>();
         (self.given, self.confirmed, self.confirmed_chars) = (0, 0, 0);
         self.sayings.clear();
         self.listener += 1;
-        self.listener
+        (self.listener, std::mem::take(&mut self.doubtful))
     }
 
     /// What the model is known to have heard, and heard nobody in, is not kept but for what a word may begin in.
