@@ -11,6 +11,7 @@ use futures_util::{StreamExt, stream};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::crashes::check;
@@ -36,6 +37,7 @@ const VAT: &str = "i have a question about vat on restaurant meals in the eu";
 /// What stands before the service and holds whoever comes until there is one.
 struct Gate {
     address: SocketAddr,
+    is_shut: watch::Sender<bool>,
     task: JoinHandle<()>,
 }
 
@@ -43,21 +45,30 @@ impl Gate {
     async fn open(service: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
+        let (is_shut, state) = watch::channel(false);
         let task = tokio::spawn(async move {
             while let Ok((mut outside, _)) = listener.accept().await {
+                let mut state = state.clone();
                 tokio::spawn(async move {
-                    let mut inside = loop {
-                        match TcpStream::connect(service).await {
-                            Ok(inside) => break inside,
-                            Err(_) => tokio::task::yield_now().await,
-                        }
-                    };
+                    // A process that dies still takes what it will never answer.
+                    if state.wait_for(|is_shut| !is_shut).await.is_err() {
+                        return;
+                    }
+                    let mut inside = TcpStream::connect(service).await.unwrap();
                     let _ = (outside.set_nodelay(true), inside.set_nodelay(true));
                     let _ = tokio::io::copy_bidirectional(&mut outside, &mut inside).await;
                 });
             }
         });
-        Self { address, task }
+        Self { address, is_shut, task }
+    }
+
+    fn shut(&self) {
+        self.is_shut.send_replace(true);
+    }
+
+    fn reopen(&self) {
+        self.is_shut.send_replace(false);
     }
 }
 
@@ -177,11 +188,13 @@ async fn fifty_phone_calls_outlive_the_process_that_held_them() {
     join_all(others.iter().map(|line| line.say("hello there, i am about to ask something"))).await;
     let asked = "call_events WHERE kind = 'tool.started' AND body LIKE '%lookup_menu%'";
     until(&database, asked, IN_TOOLS).await;
+    gate.shut();
     first.kill().await;
     give_menu_back(&database);
     let before: usize = count(&database, "call_events");
 
     let second = Process::start(home.path(), settings(port)).await;
+    gate.reopen();
     for line in &lines {
         line.until_streams(2, PATIENCE).await.unwrap();
     }

@@ -133,9 +133,7 @@ impl Narrator {
 
     /// Whether sound of this response can be told at once: whoever shows that it began may be late.
     pub(super) fn knows(&self, response: &ResponseId) -> bool {
-        self.is_under_way(response)
-            || self.over.has(response)
-            || self.silenced.has(response)
+        self.is_under_way(response) || self.over.has(response) || self.silenced.has(response)
     }
 
     /// The client has named an item itself: it can be told what became of it.
