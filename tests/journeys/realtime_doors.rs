@@ -206,7 +206,15 @@ async fn a_key_has_so_many_connections_and_its_secrets_count_as_it() {
     let_in(client, "/v1/realtime", OTHER_KEY).await;
 
     drop(first);
-    soon(async { while Box::pin(open(client, "/v1/realtime", &headers)).await.is_err() {} }).await;
+    let mut line = soon(async {
+        loop {
+            if let Ok(line) = Box::pin(open(client, "/v1/realtime", &headers)).await {
+                break line;
+            }
+        }
+    })
+    .await;
+    assert_eq!(line.next().await.unwrap()["type"], "session.created");
     end(service).await;
 }
 
