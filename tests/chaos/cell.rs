@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use ai_realtime::rehearsal::{Rehearsal, RehearsalOptions};
+use ai_realtime::switchboard::Switchboard;
 use futures_util::future::join_all;
 use rusqlite::Connection;
 use serde_json::Value;
@@ -24,6 +25,13 @@ pub struct Outcome {
     pub figures: Figures,
     pub complaints: Vec<String>,
 }
+
+/// Whoever reads the menu counts to half a million first.
+const SLOW_MENU: &str = "BEGIN IMMEDIATE; ALTER TABLE menu_items RENAME TO menu_kept; \
+    CREATE VIEW menu_items AS SELECT * FROM menu_kept WHERE (WITH RECURSIVE n (i) AS \
+    (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 500000) SELECT max(i) FROM n) > 0; COMMIT";
+const USUAL_MENU: &str =
+    "BEGIN IMMEDIATE; DROP VIEW menu_items; ALTER TABLE menu_kept RENAME TO menu_items; COMMIT";
 
 /// Lets everything happen that is planned.
 pub async fn run(plan: CellPlan) -> Outcome {
@@ -47,7 +55,8 @@ pub async fn run(plan: CellPlan) -> Outcome {
         sleep(Duration::from_millis(plan.at_ms)).await;
         Box::pin(call(&service.client, plan)).await
     });
-    let (experiences, ()) = tokio::join!(join_all(calls), strike(&plan, &model, &database));
+    let (experiences, ()) =
+        tokio::join!(join_all(calls), strike(&plan, &model, &service.switchboard, &database));
 
     let mut outcome = Outcome::default();
     for (experience, plan) in experiences.into_iter().zip(&plan.calls) {
@@ -78,7 +87,7 @@ pub async fn run(plan: CellPlan) -> Outcome {
     outcome
 }
 
-async fn strike(plan: &CellPlan, model: &Rehearsal, database: &Path) {
+async fn strike(plan: &CellPlan, model: &Rehearsal, switchboard: &Switchboard, database: &Path) {
     let mut now_ms = 0;
     for (at_ms, strike) in &plan.strikes {
         sleep(Duration::from_millis(at_ms.saturating_sub(now_ms))).await;
@@ -102,6 +111,18 @@ async fn strike(plan: &CellPlan, model: &Rehearsal, database: &Path) {
             Strike::StallStore(for_ms) => {
                 stall(database, Duration::from_millis(*for_ms)).await;
                 now_ms += for_ms;
+            }
+            Strike::SlowTools(for_ms) => {
+                ask(database, |connection| connection.execute_batch(SLOW_MENU).unwrap()).await;
+                sleep(Duration::from_millis(*for_ms)).await;
+                ask(database, |connection| connection.execute_batch(USUAL_MENU).unwrap()).await;
+                now_ms += for_ms;
+            }
+            Strike::Panic(which, part) => {
+                let calls = switchboard.calls();
+                let call =
+                    calls.get(which % calls.len().max(1)).and_then(|call| switchboard.live(&call.call_id));
+                call.into_iter().for_each(|call| call.crash(*part));
             }
         }
     }

@@ -1,5 +1,6 @@
 //! What is going to happen: who calls, what they say, and what goes wrong when. Pure: the same seed, the same plan.
 
+use ai_realtime::call::Part;
 use ai_realtime::rehearsal::{FaultKind, FaultPlan};
 
 /// Calls that share a service and a model: what strikes one must not be felt by the others.
@@ -35,6 +36,10 @@ pub enum Strike {
     Refuse(u16, u64),
     /// Nobody can write to the store, for so many milliseconds.
     StallStore(u64),
+    /// Whoever reads the menu takes long, for so many milliseconds.
+    SlowTools(u64),
+    /// A part of one call panics.
+    Panic(usize, Part),
 }
 
 impl Strike {
@@ -46,6 +51,8 @@ impl Strike {
             Self::HalfOpen(_) => "half-open",
             Self::Refuse(..) => "refused upgrades",
             Self::StallStore(_) => "store stall",
+            Self::SlowTools(_) => "slow tools",
+            Self::Panic(..) => "panic",
         }
     }
 }
@@ -80,6 +87,9 @@ pub enum Step {
     /// Says thirty things at once; in writing only.
     Flood,
 }
+
+/// What panics: the caller's line would be gone with the others, and comes back as a new one.
+const PARTS: [Part; 3] = [Part::Session, Part::Persona, Part::Tool];
 
 const QUESTIONS: [&str; 4] = [
     "do you have fanta citron?",
@@ -121,11 +131,13 @@ impl CellPlan {
         let mut random = fastrand::Rng::with_seed(seed);
         let mut strikes: Vec<_> = (0..random.usize(1..5))
             .map(|_| {
-                let strike = match random.u32(..6) {
+                let strike = match random.u32(..8) {
                     0 | 1 => Strike::Drop(random.usize(..calls)),
                     2 => Strike::DropAll,
                     3 => Strike::HalfOpen(random.usize(..calls)),
                     4 => Strike::Refuse([429, 503][random.usize(..2)], random.u64(50..600)),
+                    5 => Strike::SlowTools(random.u64(500..2_000)),
+                    6 => Strike::Panic(random.usize(..calls), PARTS[random.usize(..PARTS.len())]),
                     _ => Strike::StallStore(random.u64(100..1_200)),
                 };
                 (random.u64(..STRIKING_MS), strike)

@@ -64,7 +64,8 @@ report("@openai/agents-realtime", async (went) => {
   const kinds = session.history.map((item) => item.type);
   must(kinds.length >= 6 && kinds.every((kind) => kind === "message"), `the history has messages only: ${kinds}`);
   const count = (type) => events.seen.filter((event) => event.type === type).length;
-  must(count("response.created") === count("response.done"), "every response that was created is done");
+  const areEven = () => count("response.created") === count("response.done");
+  await events.until("the end of every response that was created", areEven);
   must(!JSON.stringify(events.seen).includes("function_call"), "no tool call is seen");
   must(errors.length === 0, `no errors: ${JSON.stringify(errors)}`);
   session.close();
