@@ -167,7 +167,7 @@ impl App {
             limits: CallLimits {
                 turn: config.turn_timeout(),
                 idle: config.text_call_idle(),
-                session: SessionLimits::default(),
+                session: SessionLimits { ping_spoken: config.model_ping(), ..SessionLimits::default() },
             },
             default_persona: config.default_persona.clone(),
             node: node_name().into(),

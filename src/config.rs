@@ -96,6 +96,10 @@ pub struct Config {
     /// `MODEL_CONNECT_SECONDS`: the longest one attempt to connect to the model may take. Default 10.
     #[validate(range(min = 0.05, max = 60.0, message = "use a number of seconds from 0.05 to 60"))]
     model_connect_seconds: f64,
+    /// `MODEL_PING_SECONDS`: while somebody speaks with it the model is asked for a sign of life so often; a socket that
+    /// gives none for two of these and a third is replaced. Default 3.
+    #[validate(range(min = 0.2, max = 30.0, message = "use a number of seconds from 0.2 to 30"))]
+    model_ping_seconds: f64,
     /// `MODEL_RECONNECTS_PER_SECOND`: lost sockets to the model replaced in a second at most, at each endpoint. Default
     /// 100.
     #[validate(range(min = 1, max = 10_000, message = "use a whole number from 1 to 10000"))]
@@ -194,6 +198,7 @@ impl Config {
             text_call_idle_seconds: read_seconds(source, "TEXT_CALL_IDLE_SECONDS", 600.0),
             turn_timeout_seconds: read_seconds(source, "TURN_TIMEOUT_SECONDS", 60.0),
             model_connect_seconds: read_seconds(source, "MODEL_CONNECT_SECONDS", 10.0),
+            model_ping_seconds: read_seconds(source, "MODEL_PING_SECONDS", 3.0),
             model_reconnects_per_second: source.read(
                 "MODEL_RECONNECTS_PER_SECOND",
                 100,
@@ -227,6 +232,11 @@ impl Config {
     /// The longest one attempt to connect to the model may take.
     pub fn model_connect(&self) -> Duration {
         Duration::from_secs_f64(self.model_connect_seconds)
+    }
+
+    /// How often the model is asked for a sign of life while somebody speaks with it.
+    pub fn model_ping(&self) -> Duration {
+        Duration::from_secs_f64(self.model_ping_seconds)
     }
 
     /// What is in force although it may not be what was meant: a line each, for the log at start.

@@ -111,6 +111,8 @@ pub struct CallData {
     first_seq: u64,
     turns: u64,
     connections: u64,
+    /// The model's socket is there, as the journal says.
+    is_connected: bool,
     /// The model that answers, or would.
     model: Arc<str>,
     /// Numbers swaps, renderings and requests: a late answer or timer names an older one.
@@ -217,6 +219,7 @@ impl Actor for CallActor {
             first_seq: 0,
             turns: 0,
             connections: 0,
+            is_connected: false,
             revisions: 0,
             requests: 0,
             restarts: 0,

@@ -93,6 +93,7 @@ fn every_setting_refuses_what_it_cannot_use() {
         ("TURN_TIMEOUT_SECONDS", "inf"),
         ("TURN_TIMEOUT_SECONDS", "1m"),
         ("MODEL_CONNECT_SECONDS", "61"),
+        ("MODEL_PING_SECONDS", "0.1"),
         ("PUBLIC_URL", "wss://voice.example.com"),
         ("PUBLIC_URL", "voice.example.com"),
         ("PUBLIC_URL", "https://voice.example.com/?a=1"),

@@ -47,7 +47,13 @@ pub async fn run(plan: CellPlan) -> Outcome {
     let model = model(options).await;
     let mut settings = phone();
     settings.extend(with_model(&model));
-    let limits = [("TURN_TIMEOUT_SECONDS", "2"), ("MODEL_CONNECT_SECONDS", "1"), ("DRAIN_SECONDS", "5")];
+    // Calls go faster than life, and so do the signs of it.
+    let limits = [
+        ("TURN_TIMEOUT_SECONDS", "2"),
+        ("MODEL_CONNECT_SECONDS", "1"),
+        ("MODEL_PING_SECONDS", "0.7"),
+        ("DRAIN_SECONDS", "5"),
+    ];
     settings.extend(limits.map(|(name, value)| (name, value.to_owned())));
     let service = Service::start_with(settings).await;
     let database = service.home.path().join("data/ai-realtime.db");

@@ -56,6 +56,8 @@ async fn scripted(at_ms: Option<u64>) -> Result<Outcome, String> {
     let model = model(options).await;
     let mut settings = phone();
     settings.extend(with_model(&model));
+    // The call goes faster than life, and so do the signs of it.
+    settings.push(("MODEL_PING_SECONDS", "1".to_owned()));
     let service = Service::start_with(settings).await;
     let client = &service.client;
     let line = caller(client).pace(PACE).dial().await.map_err(|error| error.to_string())?;

@@ -57,13 +57,14 @@ async fn a_day_of_calls_is_spoken_without_a_mistake() {
 
     let report = judge.report().await;
     report.praise(&[
-        ("client session.update", 10),
+        // One less when the wishes on the busy call came in the order in which one of them changes nothing.
+        ("client session.update", 9),
         ("client conversation.item.create/user", 12),
         ("client conversation.item.create/assistant", 1),
         ("client conversation.item.create/function_call", 1),
         ("client conversation.item.create/function_call_output", 9),
         ("client response.create", 18),
-        ("server session.updated", 10),
+        ("server session.updated", 9),
         ("server conversation.item.added", 20),
         ("server response.function_call_arguments.done", 9),
         ("server response.output_text.delta", 50),

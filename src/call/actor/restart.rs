@@ -90,6 +90,9 @@ impl CallData {
     fn on_session_failed(&mut self) {
         self.floor.close();
         self.session = None;
+        if std::mem::take(&mut self.is_connected) {
+            self.record(CallEvent::ModelDisconnected { reason: "session_failed".to_owned() });
+        }
         if let Some(client) = self.client() {
             client.is_ready = false;
             client.must_introduce = true;

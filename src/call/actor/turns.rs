@@ -169,6 +169,7 @@ impl CallData {
                 self.record(CallEvent::ModelReplaced { reason: why, gap_ms: 0, replayed_items });
             }
             SessionEvent::Disconnected { reason } => {
+                self.is_connected = false;
                 self.record(CallEvent::ModelDisconnected { reason });
                 self.on_answering(None);
                 self.conduct(Conduct::on_model_lost);
@@ -216,6 +217,7 @@ impl CallData {
     }
 
     fn on_connected(&mut self, connection: crate::session::Connection) {
+        self.is_connected = true;
         self.connections = connection.connection;
         self.model = connection.model;
         self.record(if connection.connection == 1 {
