@@ -28,6 +28,8 @@ const CLOSING: Duration = Duration::from_secs(15);
 const ATTEMPTS: usize = 4;
 /// What is said at once in a flood.
 const FLOOD: usize = 30;
+/// Whoever is taken of a flood waits for all before: a turn each, and what stopping it takes.
+const FLOOD_PATIENCE: Duration = Duration::from_secs(150);
 
 /// What a caller noticed.
 #[derive(Debug, Default)]
@@ -165,10 +167,14 @@ async fn write(client: &Client, plan: &CallPlan) -> Result<Experience, String> {
         let words = plan.words(*step);
         told.orders += u64::from(*step == Step::Order && told.orders == 0);
         if *step == Step::Flood {
-            let says = (0..FLOOD).map(|_| client.post("/ai/say", json!({"text": words, "call_id": id})));
-            for (status, body) in join_all(says).await {
+            let said = json!({"text": words, "call_id": id});
+            let says = (0..FLOOD).map(|_| {
+                client.http.post(format!("{}/ai/say", client.base)).json(&said).timeout(FLOOD_PATIENCE).send()
+            });
+            for answer in join_all(says).await {
+                let status = answer.map_err(|error| format!("{id}: {error}"))?.status().as_u16();
                 if ![200, 429, 502, 503, 504].contains(&status) {
-                    told.complaints.push(format!("{id}: {status} {body}"));
+                    told.complaints.push(format!("{id}: {status} in a flood"));
                 }
             }
             continue;

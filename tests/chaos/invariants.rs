@@ -36,6 +36,8 @@ struct Reader {
     said: Vec<String>,
     /// The pieces since the last whole message.
     pieces: String,
+    /// What was heard of messages that were cut.
+    cut: BTreeMap<String, String>,
     connected: bool,
     ended: u32,
 }
@@ -130,8 +132,20 @@ impl Reader {
     }
 
     fn interrupted(&mut self, event: &Value) {
+        let item_id = event["item_id"].as_str().unwrap_or_default();
+        let Some(heard) = event["heard"].as_str() else {
+            self.pieces.clear();
+            return;
+        };
+        // What was cut where its sound ended may turn out to have been heard even less.
+        let before = self.cut.insert(item_id.to_owned(), bare(heard));
+        if let Some(before) = before.filter(|_| !item_id.is_empty()) {
+            if !before.starts_with(&bare(heard)) {
+                self.complain(event, &format!("it was cut before, after `{before}`"));
+            }
+            return;
+        }
         let pieces = std::mem::take(&mut self.pieces);
-        let Some(heard) = event["heard"].as_str() else { return };
         // What was said before a turn was given up may stand before it.
         if !bare(&pieces).contains(&bare(heard)) {
             self.complain(event, &format!("more was heard than was said, which is `{pieces}`"));
