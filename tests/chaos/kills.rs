@@ -153,7 +153,7 @@ async fn killing_the_models_socket_at_any_point_of_a_call_costs_the_caller_nothi
     assert!(wrong.is_empty(), "make chaos SEED={seed} KILLS={kills}\n{}", wrong.join("\n"));
     assert_eq!(dropped_frames(), dropped_before, "frames of callers were lost");
     let dropped = struck.iter().filter(|call| call.disconnections > 0);
-    assert!(dropped.count() > kills / 2, "the kills hit something");
+    assert!(kills == 0 || dropped.count() > kills / 2, "the kills hit something");
 }
 
 fn figures(calls: &[&Outcome], whole: &Outcome) -> String {

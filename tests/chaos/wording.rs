@@ -13,12 +13,23 @@ const WORD: usize = 14;
 
 /// What the journal says that the caller heard of the persona, as it is spoken, without blanks.
 pub fn told(journal: &[Value]) -> String {
-    let said = journal.iter().filter_map(|event| match event["type"].as_str()? {
-        "assistant.text" | "assistant.filler" => event["text"].as_str(),
-        "assistant.interrupted" => event["heard"].as_str(),
-        _ => None,
-    });
-    bare(&normal_form(&said.collect::<String>()))
+    let mut said: Vec<(Option<&str>, &str)> = Vec::new();
+    for event in journal {
+        let text = match event["type"].as_str() {
+            // A tone is no word.
+            Some("assistant.filler") => event["text"].as_str().filter(|text| !text.starts_with('(')),
+            Some("assistant.text") => event["text"].as_str(),
+            Some("assistant.interrupted") => event["heard"].as_str(),
+            _ => None,
+        };
+        let (item, Some(text)) = (event["item_id"].as_str(), text) else { continue };
+        // What is told of a message last is how it was.
+        match said.iter_mut().find(|(before, _)| item.is_some() && *before == item) {
+            Some((_, before)) => *before = text,
+            None => said.push((item, text)),
+        }
+    }
+    bare(&normal_form(&said.into_iter().map(|(_, text)| text).collect::<String>()))
 }
 
 /// In how many places the persona was broken off.
