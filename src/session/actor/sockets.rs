@@ -120,6 +120,8 @@ impl SessionState {
         for action in actions {
             if let Action::Report(event) = action {
                 self.report(event);
+            } else if let (Action::Understood(item_id), Some(lane)) = (&action, &self.lane) {
+                lane.caller_understood(item_id);
             }
         }
     }
