@@ -104,7 +104,7 @@ impl PersonaQueue {
         }
         // The end of a message is worth its place however full it is: without it nobody knows that it was heard.
         if let Speech::Audio { frame, .. } = &speech {
-            if self.waiting.len() >= self.capacity || self.bytes + frame.len() > MAX_BYTES {
+            if !self.has_room(frame) {
                 return Err(Lost::Full);
             }
             self.bytes += frame.len();
@@ -113,6 +113,10 @@ impl PersonaQueue {
         self.count(&speech);
         self.waiting.push_back(speech);
         Ok(())
+    }
+
+    fn has_room(&self, frame: &Utf8Bytes) -> bool {
+        self.waiting.len() < self.capacity && self.bytes + frame.len() <= MAX_BYTES
     }
 
     pub(super) fn next(&mut self) -> Option<Speech> {
@@ -185,11 +189,14 @@ impl PersonaQueue {
         self.comforts += 1;
         let name = format!("comfort_{}", self.comforts);
         let of = Arc::new(Spoken { response: name.as_str().into(), item: name.as_str().into() });
-        let audio = Speech::Audio { of: Arc::clone(&of), frame: tone.clone(), payload: 0..tone.len() };
         // A line that does not drain has no room for it, and its caller hears other things.
-        if self.push(audio).is_ok() {
-            self.waiting.push_back(Speech::End { of });
+        if !self.has_room(tone) {
+            return;
         }
+        self.bytes += tone.len();
+        self.is_sounding = true;
+        let audio = Speech::Audio { of: Arc::clone(&of), frame: tone.clone(), payload: 0..tone.len() };
+        self.waiting.extend([audio, Speech::End { of }]);
     }
 
     pub(super) fn interrupt(&mut self, active: Option<&ResponseId>) -> Vec<Unheard> {
@@ -304,6 +311,7 @@ mod tests {
         let names: Vec<_> =
             std::iter::from_fn(|| queue.next()).map(|speech| speech.of().item.to_string()).collect();
         assert_eq!(names, ["comfort_1", "comfort_1", "comfort_2", "comfort_2"]);
+        assert_eq!((queue.received(), queue.is_sounding()), (None, true), "nothing of it came of the model");
     }
 
     #[test]

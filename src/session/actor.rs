@@ -265,6 +265,8 @@ impl SessionState {
                     self.open_beside(myself);
                 }
                 Action::Switch { why, replayed_items } => {
+                    // What was wrong was wrong with the one before.
+                    trouble = None;
                     if self.switch(why, replayed_items).is_err() {
                         trouble = does_not_read();
                     }

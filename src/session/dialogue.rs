@@ -356,15 +356,16 @@ impl Dialogue {
     fn response_failed(&mut self, failed: Failed<'_>, actions: &mut Vec<Action>) {
         let Failed { response, code, fatal, usage } = failed;
         self.cut_message(actions);
+        actions.extend(response.clone().map(Action::Refuse));
         let status = if !fatal && self.retries < MAX_RETRIES {
-            self.break_off_answer(actions);
-            actions.extend(response.clone().map(Action::Refuse));
+            self.break_off_speech(actions);
             self.retries += 1;
             self.retry_is_due = true;
             actions.push(Action::Arm(Deadline::Retry, RETRY_WAIT));
             ResponseStatus::Retrying
         } else {
-            self.finish_speech(actions);
+            // Its words may be ahead of its voice, of which no more comes.
+            self.cut_short(actions);
             ResponseStatus::Failed { code: code.to_owned(), fatal }
         };
         let end = ResponseEnd { response, status, usage };

@@ -72,10 +72,14 @@ impl SessionState {
             self.open_gap(myself);
         }
         self.drop_socket(&reason);
+        if fatal && self.provider.refusal().is_some() {
+            // One that is on its way would be refused, too.
+            self.give_up(SessionError::Refused { code: reason });
+            return Vec::new();
+        }
         let actions = self.dialogue.on_lost();
         // One that is on its way already takes its place.
-        if (fatal && self.provider.refusal().is_some()) || self.links.is_down() {
-            self.links.drop_next();
+        if self.links.is_down() {
             self.try_again(myself, reason, fatal);
         }
         actions
@@ -116,6 +120,8 @@ impl SessionState {
         for action in actions {
             if let Action::Report(event) = action {
                 self.report(event);
+            } else if let (Action::Understood(item_id), Some(lane)) = (&action, &self.lane) {
+                lane.caller_understood(item_id);
             }
         }
     }

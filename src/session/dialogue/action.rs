@@ -35,7 +35,7 @@ pub enum Action {
     Arm(Deadline, Duration),
     /// Come back with this after that long, if the next socket is still there, as the next one or the present one.
     ArmNext(Deadline, Duration),
-    /// Get another socket: this one is of no more use.
+    /// Get another socket: this one is of no more use. A switch that follows is that other socket.
     Replace(String),
     /// Stop trying: only the operator can mend it.
     GiveUp {

@@ -113,7 +113,9 @@ impl Dialogue {
             actions.extend(self.interrupted(&[part]));
             return;
         }
-        if let Some(present) = self.history.present_id(item_id) {
+        // Of what was summarised there are no words any more, and the summary bears the name of the last of it.
+        let has_words = self.history.words(item_id).is_some();
+        if let Some(present) = self.history.present_id(item_id).filter(|_| has_words) {
             self.history.retract(&present);
             if self.up {
                 actions.push(delete(&present));

@@ -267,10 +267,11 @@ impl Dialogue {
         let tried_before = self.retries > 0;
         let fatal = what == Remedy::EndPolitely;
         self.response_failed(Failed { response, code: error.word(), fatal, usage }, actions);
-        self.advance(actions);
-        // A session whose answers fail one after the other will not recover: the next one shall have another.
+        // A session whose answers fail one after the other will not recover: the next one shall have another. Said
+        // before a switch, which leaves it anyway.
         if what == Remedy::Replace || (tried_before && error.word() == "server_error") {
             actions.push(Action::Replace(error.word().to_owned()));
         }
+        self.advance(actions);
     }
 }

@@ -54,13 +54,8 @@ impl Spoken {
         self.saying.contains_key(item_id)
     }
 
-    /// Messages under way.
-    pub(super) fn saying(&self) -> impl Iterator<Item = &ItemId> {
-        self.saying.keys()
-    }
-
     /// How much audio has come of a message under way, as far as was told.
-    pub(super) fn received_ms(&self, item_id: &ItemId) -> u64 {
+    fn received_ms(&self, item_id: &ItemId) -> u64 {
         self.received.as_ref().filter(|(received, _)| received == item_id).map_or(0, |(_, ms)| *ms)
     }
 
@@ -288,22 +283,30 @@ impl Dialogue {
         }
     }
 
-    /// The socket is gone in the middle of words: what has come of them is played, and no more of them will be.
-    pub(super) fn break_off_speech(&mut self, actions: &mut Vec<Action>) {
-        for (item_id, text) in std::mem::take(&mut self.spoken.saying) {
-            let played_ms = self.spoken.received_ms(&item_id);
-            let heard = said_within(&text, played_ms);
-            if heard.is_empty() {
-                self.unheard(item_id, actions);
-                continue;
-            }
-            self.answered(actions);
-            self.history.push(item_id.clone(), Content::Persona(heard.clone()));
-            self.history.add(Content::Note(go_on_note(&heard)));
-            self.spoken.broken_off = true;
+    /// No more comes of what is being said, and all that has come of it is heard: the words of each message that are.
+    pub(super) fn cut_short(&mut self, actions: &mut Vec<Action>) -> Vec<String> {
+        let mut all_heard = Vec::new();
+        for (item_id, text) in self.spoken.saying.clone() {
+            let sent_ms = self.spoken.received_ms(&item_id);
+            let heard = said_within(&text, sent_ms);
+            // Less than a word is nothing: an empty message would look like an answer.
+            let played_ms = if heard.is_empty() { 0 } else { sent_ms };
             self.told.insert(item_id.clone());
-            actions.push(Action::Report(SessionEvent::Heard { item_id, played_ms, heard }));
+            self.on_part_heard(&HeardPart { item_id, played_ms, sent_ms }, actions);
+            if !heard.is_empty() {
+                self.answered(actions);
+                all_heard.push(heard);
+            }
         }
+        all_heard
+    }
+
+    /// An answer ends in the middle of words and is asked for again, here or of another socket: it goes on from there.
+    pub(super) fn break_off_speech(&mut self, actions: &mut Vec<Action>) {
+        let all_heard = self.cut_short(actions);
+        // Of a socket that is gone nobody needs to be told once more.
+        self.spoken.broken_off = !self.up && !all_heard.is_empty();
+        all_heard.iter().for_each(|heard| self.add(&Content::Note(go_on_note(heard)), actions));
     }
 
     /// The socket is gone. Whether an answer is still owed to what the caller said: what was not understood is heard

@@ -3,8 +3,6 @@
 
 use super::{Action, Deadline, Dialogue, Failed};
 use crate::protocol::openai::ServerEvent;
-use crate::session::HeardPart;
-use crate::session::history::{Content, go_on_note};
 use crate::session::watchdog::Look;
 
 impl Dialogue {
@@ -56,23 +54,6 @@ impl Dialogue {
                 self.perform(step, actions);
                 self.response_failed(Failed::unheard_of(code), actions);
                 actions.push(Action::Replace(code.to_owned()));
-            }
-        }
-    }
-
-    /// A response ends in the middle of words and is asked for again, on the same socket: what has come of them is
-    /// played, no more of them will be, and the next try goes on from there.
-    pub(super) fn break_off_answer(&mut self, actions: &mut Vec<Action>) {
-        let saying: Vec<_> = self.spoken.saying().cloned().collect();
-        for item_id in saying {
-            let played_ms = self.spoken.received_ms(&item_id);
-            self.told.insert(item_id.clone());
-            let sent_ms = played_ms;
-            self.on_part_heard(&HeardPart { item_id: item_id.clone(), played_ms, sent_ms }, actions);
-            let heard = self.history.words(&item_id).map(str::to_owned);
-            if let Some(heard) = heard {
-                self.answered(actions);
-                self.add(&Content::Note(go_on_note(&heard)), actions);
             }
         }
     }

@@ -3,7 +3,7 @@
 use super::action::create_item;
 use super::{Action, Deadline, Dialogue, Notice};
 use crate::protocol::openai::{ApiError, ClientEvent, EchoedSession, SessionPatch};
-use crate::session::{SessionConfig, SessionEvent, Way};
+use crate::session::{SessionConfig, SessionEvent, Way, Why};
 
 /// What a refused update says when its voice is the reason.
 const VOICE_IS_LOCKED: &str = "cannot_update_voice";
@@ -56,6 +56,9 @@ impl Dialogue {
         if self.is_moving() {
             self.next = None;
             actions.push(Action::Discard("it is not wanted any more".to_owned()));
+            if self.age.stage.is_some() {
+                self.replace(Why::Age, actions);
+            }
         }
         let revisions = std::mem::take(&mut self.waiting_revisions);
         match self.desired.patch_from(self.in_force.as_ref()) {

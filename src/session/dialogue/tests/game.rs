@@ -120,6 +120,7 @@ impl Game {
     }
 
     fn take(&mut self, actions: Vec<Action>) {
+        let mut has_switched = false;
         for action in actions {
             match action {
                 Action::Send(event) => {
@@ -153,10 +154,13 @@ impl Game {
                     );
                     self.peer = self.next.take().expect("it is open");
                     self.armed = std::mem::take(&mut self.armed_next);
-                    self.up = true;
+                    (self.up, self.is_lost, has_switched) = (true, false, true);
                 }
                 Action::Report(event) => self.told(event),
-                Action::Replace(_) => self.is_lost = true,
+                Action::Replace(reason) => {
+                    assert!(!has_switched, "the socket that has just come is dropped: {reason}");
+                    self.is_lost = true;
+                }
                 Action::GiveUp { .. } => self.given_up = true,
                 Action::Understood(_) | Action::Refuse(_) | Action::Notice(_) => {}
             }
@@ -429,7 +433,10 @@ impl Game {
 
     fn finish(&mut self, status: &str) {
         if let Some(id) = self.peer.active.take() {
-            self.hear(ServerEvent::ResponseDone(response(&id, None, status)));
+            let mut done = response(&id, None, status);
+            let error = ApiError { kind: Some("server_error".into()), ..ApiError::default() };
+            done.status_details.error = Some(error).filter(|_| status == "failed");
+            self.hear(ServerEvent::ResponseDone(done));
         }
     }
 

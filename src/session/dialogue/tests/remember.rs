@@ -104,3 +104,15 @@ fn a_summary_dies_with_its_socket_and_another_is_asked_for() {
     assert!(reported(&dialogue.on_event(summary("completed", "Many."))).is_empty());
     assert_eq!(kinds(&turn(&mut dialogue, next)), ["response.create"]);
 }
+
+#[test]
+fn a_client_that_deletes_what_was_summarised_leaves_the_summary() {
+    let (mut dialogue, _) = long();
+    dialogue.on_event(summary("completed", "Many questions."));
+    let held = dialogue.history.len();
+    for number in 1..=11 {
+        let order = crate::session::ClientOrder::Delete(format!("m{number}").as_str().into());
+        assert!(dialogue.on_client(order, |_| None).is_empty());
+    }
+    assert_eq!(dialogue.history.len(), held);
+}

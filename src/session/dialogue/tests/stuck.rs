@@ -136,6 +136,38 @@ fn of_a_spoken_answer_that_is_stuck_what_was_heard_is_not_said_again() {
     assert_eq!(kinds(&ended), ["response.create"]);
 }
 
+/// A spoken answer of which one word has come, and so much audio, in milliseconds of it; the response has failed.
+fn failed_after(ms: u64, retries: u32) -> (Dialogue, Vec<Action>) {
+    let mut dialogue = Dialogue::new(spoken("waiter", "marin"), History::default(), realtime());
+    dialogue.on_opened(realtime());
+    dialogue.on_next_event(&updated());
+    dialogue.prompt(1, "Greet.".into());
+    dialogue.retries = retries;
+    begin(&mut dialogue, "r1", "rc_1");
+    let delta = "Welcome to us! What".to_owned();
+    dialogue.on_event(ServerEvent::TextDelta { response_id: "r1".into(), item_id: "m1".into(), delta });
+    dialogue.note_received("m1".into(), ms * 32 / 3);
+    let actions = dialogue.on_event(ServerEvent::ResponseDone(response("r1", None, "failed")));
+    (dialogue, actions)
+}
+
+#[test]
+fn of_an_answer_that_fails_for_good_what_was_heard_is_remembered() {
+    let (dialogue, actions) = failed_after(600, 1);
+    let heard = SessionEvent::Heard { item_id: "m1".into(), played_ms: 600, heard: "Welcome to".into() };
+    assert!(reported(&actions).contains(&&heard), "{actions:?}");
+    assert_eq!(dialogue.history.last_words(), Some("Welcome to"));
+}
+
+#[test]
+fn an_answer_that_failed_before_its_first_word_was_heard_leaves_nothing_that_looks_like_one() {
+    for retries in [0, 1] {
+        let (dialogue, actions) = failed_after(60, retries);
+        assert_eq!(kinds(&actions), ["conversation.item.delete"]);
+        assert_eq!(dialogue.history.last_words(), None);
+    }
+}
+
 #[test]
 fn audio_that_comes_without_words_is_progress() {
     let mut dialogue = Dialogue::new(spoken("waiter", "marin"), History::default(), realtime());

@@ -93,6 +93,34 @@ fn a_socket_lost_while_its_successor_waits_costs_no_time() {
 }
 
 #[test]
+fn a_sick_socket_whose_successor_is_ready_is_left_for_it() {
+    let mut dialogue = answering();
+    dialogue.retries = 1;
+    dialogue.on_deadline(&Deadline::Age(Stage::Early));
+    let opened = dialogue.on_opened(realtime());
+    dialogue.on_next_event(&updated());
+    added(&mut dialogue, &opened);
+    let mut failed = response("r1", Some("rc_1"), "failed");
+    let error = ApiError { kind: Some("server_error".into()), ..ApiError::default() };
+    failed.status_details = StatusDetails { reason: None, error: Some(error) };
+    let actions = dialogue.on_event(ServerEvent::ResponseDone(failed));
+    let at = |wanted: fn(&Action) -> bool| actions.iter().position(wanted);
+    let replaced = at(|action| matches!(action, Action::Replace(_)));
+    let switched = at(|action| matches!(action, Action::Switch { .. }));
+    assert!(switched.is_some() && replaced < switched, "{actions:?}");
+}
+
+#[test]
+fn an_old_session_whose_successor_was_taken_for_another_voice_looks_for_one_again() {
+    let mut dialogue = handing_over();
+    dialogue.age.stage = Some(Stage::Early);
+    let back = dialogue.configure(spoken("waiter", "marin"), 8);
+    let discarded = back.iter().position(|action| matches!(action, Action::Discard(_)));
+    let opened = back.iter().position(|action| *action == Action::Open(Why::Age));
+    assert!(discarded.is_some() && discarded < opened, "{back:?}");
+}
+
+#[test]
 fn an_old_session_waits_for_a_quiet_moment_and_looks_again_when_there_is_no_other() {
     let mut dialogue = open();
     let life = Life::new(Some(3_600), 0, std::time::Duration::from_secs(3_600), 1.0);
