@@ -7,7 +7,7 @@ mod client;
 mod model;
 mod server;
 
-pub use client::{ClientFrame, Refusal, fresh_item_id, parse};
+pub use client::{ClientFrame, Refusal, event_id_of, fresh_item_id, parse};
 pub use model::{
     Asked, Eagerness, Introduction, ItemContent, ItemView, ResponseOutcome, ResponseWish, SessionView,
     SessionWish, Show, Turns, Wish,

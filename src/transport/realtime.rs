@@ -21,6 +21,7 @@ use super::{Goodbye, LineCommand, Place, TransportEvent};
 use crate::audio::Lane;
 use crate::id::{CallId, ResponseId};
 use crate::protocol::realtime::refusal_json;
+use crate::sound::AudioFormat;
 
 pub use crate::protocol::realtime::{
     Asked, Dialect, Eagerness, ExtensionNames, Introduction, ItemContent, ItemView, ResponseOutcome,
@@ -49,6 +50,8 @@ pub enum RealtimeMessage {
     HangUp(Goodbye),
     /// Tell whether there is a connection. Answered by [`LineEvent::Effect`](super::LineEvent::Effect).
     AskStatus,
+    /// Audio is written so, whatever the client asked for.
+    Format(AudioFormat),
     /// Show this to the client, if it is there. How the session is, is remembered for the next connection.
     Show(Show),
 }

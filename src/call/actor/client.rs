@@ -2,6 +2,7 @@
 
 mod shows;
 
+use super::voice::LineOrder;
 use super::{CallData, CallMessage};
 use crate::call::client::{Change, Client};
 use crate::call::conduct::Conduct;
@@ -9,11 +10,11 @@ use crate::call::event::CallEvent;
 use crate::call::floor::Request;
 use crate::call::prompts;
 use crate::id::{ItemId, PersonaKey, ResponseId};
-use crate::protocol::openai::{CLEAR, COMMIT};
 use crate::protocol::realtime::{
     Asked, Introduction, ItemContent, ItemView, ResponseWish, SessionWish, Show, Turns, Wish,
 };
 use crate::session::{ClientOrder, SessionMessage};
+use crate::transport::realtime::RealtimeMessage;
 
 pub(super) use shows::shown;
 
@@ -30,7 +31,8 @@ impl CallData {
         let Some(client) = self.client() else {
             return;
         };
-        if client.is_ready || matches!(asked.wish, Wish::Session(_)) {
+        let waits_for_nothing = matches!(asked.wish, Wish::Session(_) | Wish::Commit | Wish::ClearInput);
+        if client.is_ready || waits_for_nothing {
             return self.grant(asked);
         }
         if let Err(Asked { event_id, .. }) = client.keep(asked) {
@@ -56,12 +58,9 @@ impl CallData {
     fn grant(&mut self, Asked { event_id, wish }: Asked) {
         match wish {
             Wish::Session(wish) => self.on_session_wish(event_id, &wish),
-            Wish::Commit => {
-                self.client().into_iter().for_each(|client| client.commits(event_id.clone()));
-                self.among_audio(COMMIT);
-            }
+            // The line has put both among the audio.
+            Wish::Commit => self.client().into_iter().for_each(|client| client.commits(event_id.clone())),
             Wish::ClearInput => {
-                self.among_audio(CLEAR);
                 self.conduct(Conduct::on_speech_forgotten);
                 self.tell_client(Show::InputCleared);
             }
@@ -97,7 +96,10 @@ impl CallData {
         };
         let next = match client.choices.with(wish, client.locks, &voice) {
             Ok(next) => next,
-            Err(refusal) => return self.refuse_wish(event_id, refusal.code, refusal.message),
+            Err(refusal) => {
+                self.keep_format();
+                return self.refuse_wish(event_id, refusal.code, refusal.message);
+            }
         };
         let before = std::mem::replace(&mut client.choices, next);
         self.heed_choices();
@@ -113,6 +115,13 @@ impl CallData {
             client.changing.push_back(Change { revision, event_id, before });
         }
         self.for_session(SessionMessage::Configure { config: Box::new(config), revision });
+    }
+
+    /// The line took the client at its word for how audio is written, and it is not so.
+    fn keep_format(&mut self) {
+        if let Some(format) = self.client().map(|client| client.choices.format) {
+            self.for_voice(LineOrder::Realtime(RealtimeMessage::Format(format)));
+        }
     }
 
     /// The line and the conduct follow what the client chose.
@@ -144,6 +153,7 @@ impl CallData {
             return false;
         }
         self.heed_choices();
+        self.keep_format();
         for Change { event_id, .. } in undone {
             let message = format!("The model did not accept the session ({why}); it is as it was before.");
             self.refuse_wish(event_id, "invalid_value", message);
@@ -225,12 +235,6 @@ impl CallData {
 
     fn known_item(&mut self, item_id: &ItemId) -> Option<ItemView> {
         self.client()?.items.get(item_id).cloned()
-    }
-
-    fn among_audio(&self, order: &'static str) {
-        if let Some(voice) = &self.voice {
-            voice.lane.push_order(order);
-        }
     }
 
     /// Whether what the caller said is answered without being asked for.

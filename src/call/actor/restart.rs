@@ -97,6 +97,7 @@ impl CallData {
             client.is_ready = false;
             client.must_introduce = true;
         }
+        self.show_lost();
         let owed = self.break_off();
         self.on_answering(None);
         self.conduct(Conduct::on_model_lost);
@@ -145,6 +146,8 @@ impl CallData {
             self.record(CallEvent::LineDown { how: LineEnd::Lost });
             self.conduct(|conduct| conduct.on_line_down(StreamEnd::Lost));
         }
+        // The line before took with it how the session is.
+        self.show_view();
         // Behind everything that the line before told.
         let _ = self.myself.cast(super::CallMessage::Due(Due::LineRestarted));
         Ok(())

@@ -155,12 +155,13 @@ impl Telling {
         shows
     }
 
-    /// The model's socket is gone.
-    pub fn on_lost(&mut self) -> Vec<Show> {
+    /// The model's socket is gone. Nothing goes on where it was unless a turn is under way.
+    pub fn on_lost(&mut self, is_in_turn: bool) -> Vec<Show> {
         match &mut self.current {
             Some(current) if current.is_cancelled || !current.is_shown => {
                 self.end_current(ResponseOutcome::Cancelled, Usage::default())
             }
+            Some(_) if !is_in_turn => self.end_current(ResponseOutcome::Failed, Usage::default()),
             Some(current) => {
                 current.is_broken = true;
                 Vec::new()

@@ -64,11 +64,23 @@ fn an_answer_that_was_asked_for_and_never_came_is_shown_as_one_that_failed() {
 }
 
 #[test]
+fn a_response_that_nobody_goes_on_with_ends_with_its_socket() {
+    let mut telling = Telling::default();
+    let (first, item) = ids("r1", "m1");
+    telling.begin_turn(false, Some(Vec::new()));
+    let mut shows = telling.on_words(&first, &item, "We have");
+    // Given up: what it left behind could not be stopped, and its socket was replaced.
+    shows.extend(telling.end_turn(false));
+    shows.extend(telling.on_lost(false));
+    assert_eq!(names(&shows), ["+r1 0", "words We have", "-r1 Failed"]);
+}
+
+#[test]
 fn a_lost_socket_ends_a_response_with_what_was_heard_of_it() {
     let mut telling = Telling::default();
     let ((first, item), (second, rest)) = (ids("r1", "m1"), ids("r2", "m2"));
     let mut shows = telling.on_words(&first, &item, "We have tea and");
-    shows.extend(telling.on_lost());
+    shows.extend(telling.on_lost(true));
     shows.extend(telling.on_heard(&item, 400, "We have"));
     shows.extend(telling.on_started(Some(&second)));
     shows.extend(telling.on_words(&second, &rest, "tea."));

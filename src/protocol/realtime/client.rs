@@ -21,6 +21,8 @@ pub use item::fresh_item_id;
 const MAX_EVENT_ID: usize = 512;
 /// Longest id of an item, or name of anything else.
 const MAX_ID: usize = 128;
+/// Longest sentence about something that cannot be used, and longest name of a field.
+const MAX_TOLD: usize = 300;
 const APPEND: &str = "input_audio_buffer.append";
 
 /// What a client sent.
@@ -60,8 +62,10 @@ impl Refusal {
         Self::new("invalid_value", param, message)
     }
 
+    /// What is repeated of a client's own words is short.
     fn of(self, event_id: Option<String>) -> Self {
-        Self { event_id, ..self }
+        let Self { event_id: _, code, param, message } = self;
+        Self { event_id, code, param: param.map(shortened), message: shortened(message) }
     }
 }
 
@@ -145,6 +149,21 @@ pub fn parse(frame: &str, format: AudioFormat) -> Result<ClientFrame<'_>, Refusa
         }
         Err(refusal) => Err(refusal.of(event_id)),
     }
+}
+
+/// How a client named an event, if it did so well.
+pub fn event_id_of(frame: &str) -> Option<String> {
+    let Head { event_id, .. } = serde_json::from_str(frame).ok()?;
+    let event_id = event_id?.as_str()?.to_owned();
+    (event_id.chars().count() <= MAX_EVENT_ID).then_some(event_id)
+}
+
+fn shortened(text: String) -> String {
+    if text.chars().count() <= MAX_TOLD {
+        return text;
+    }
+    let start: String = text.chars().take(MAX_TOLD).collect();
+    format!("{start}…")
 }
 
 fn wish(kind: &str, frame: &str, format: AudioFormat) -> Result<(Wish, bool), Refusal> {

@@ -62,6 +62,9 @@ impl Actor for RealtimeLine {
             RealtimeMessage::Interrupt { active } => state.interrupt(active.as_ref()),
             RealtimeMessage::HangUp(goodbye) => state.hang_up(goodbye),
             RealtimeMessage::AskStatus => state.report_status(),
+            RealtimeMessage::Format(format) => {
+                state.up().into_iter().for_each(|stream| stream.out().keep_format(format));
+            }
             RealtimeMessage::Show(show) => state.show(show),
         }
         Ok(())

@@ -190,6 +190,11 @@ impl RealtimeOutgoing {
         }
     }
 
+    /// Audio goes on being written so.
+    pub(super) fn keep_format(&self, format: AudioFormat) {
+        self.lock().set_format(format);
+    }
+
     /// How long nothing was told.
     pub(super) fn quiet_for(&self) -> Duration {
         self.lock().told_at.elapsed()

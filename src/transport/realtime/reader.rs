@@ -10,7 +10,10 @@ use super::outgoing::RealtimeOutgoing;
 use crate::audio::Lane;
 use crate::id::CallId;
 use crate::protocol::audio::audio_bytes;
-use crate::protocol::realtime::{Asked, ClientFrame, Dialect, Refusal, SessionWish, Wish, parse};
+use crate::protocol::openai::{CLEAR, COMMIT};
+use crate::protocol::realtime::{
+    Asked, ClientFrame, Dialect, ItemContent, Refusal, SessionWish, Wish, event_id_of, parse,
+};
 use crate::transport::LineEvent;
 use crate::transport::socket::{Budget, Ear, Outgoing, Over, STARVED_AFTER, STARVED_MS};
 
@@ -40,7 +43,7 @@ impl Ear for Reader {
     fn on_text(&mut self, text: &str) {
         self.asked_at = Instant::now();
         match parse(text, self.out.format()) {
-            Ok(ClientFrame::Append(audio)) => self.on_audio(&audio),
+            Ok(ClientFrame::Append(audio)) => self.on_audio(&audio, text),
             Ok(ClientFrame::Asked { asked, is_plainly_ga }) => self.on_asked(asked, is_plainly_ga),
             Err(refusal) => self.complain("unreadable", refusal),
         }
@@ -83,11 +86,12 @@ impl Reader {
         }
     }
 
-    fn on_audio(&mut self, data: &str) {
+    fn on_audio(&mut self, data: &str, frame: &str) {
         let format = self.out.format();
         let Some(bytes) = audio_bytes(data, format) else {
             let message = "`audio` must be padded base64 of whole samples in the session's format";
-            return self.complain("audio", refusal("invalid_value", Some("audio"), message));
+            let refusal = refusal("invalid_value", Some("audio"), message);
+            return self.complain("audio", Refusal { event_id: event_id_of(frame), ..refusal });
         };
         if bytes == 0 {
             return;
@@ -111,13 +115,21 @@ impl Reader {
         if is_plainly_ga {
             self.out.speak(Dialect::Ga);
         }
+        let mut order = None;
         match &asked.wish {
             Wish::Session(SessionWish { format: Some(format), .. }) => self.out.expect(*format),
             Wish::Truncate { item_id, heard_ms } => self.out.on_truncated(item_id, *heard_ms),
             Wish::Delete(item_id) => self.out.on_named(item_id),
+            Wish::Commit => order = Some(COMMIT),
+            Wish::ClearInput => order = Some(CLEAR),
+            Wish::AddItem { content: ItemContent::Audio(data), .. } => {
+                let format = self.out.format();
+                let bytes = audio_bytes(data, format).unwrap_or_default();
+                if !self.budget.audio(format.ms(bytes as u64)) {
+                    return self.out.end(Over::Flood);
+                }
+            }
             Wish::Session(_)
-            | Wish::Commit
-            | Wish::ClearInput
             | Wish::AddItem { .. }
             | Wish::Retrieve(_)
             | Wish::Respond(_)
@@ -126,6 +138,8 @@ impl Reader {
             | Wish::Persona(_) => {}
         }
         self.out.report(LineEvent::Asked(asked));
+        // Behind what was sent before it, and before what is sent next: only here is known where that is.
+        order.into_iter().for_each(|order| self.lane.push_order(order));
     }
 
     /// What was not sent while the caller was heard to speak is silence: the model waits for it.

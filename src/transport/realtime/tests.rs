@@ -13,6 +13,7 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 
 use super::*;
 use crate::audio::{Speech, Spoken};
+use crate::protocol::openai::{CLEAR, COMMIT};
 use crate::sound::AudioFormat;
 use crate::transport::{Cut, GoodbyeKind, LineEvent, StreamEnd};
 use crate::usage::Usage;
@@ -233,11 +234,42 @@ async fn what_the_client_sends_goes_into_the_lane_or_to_the_call() {
     for bad in [
         json!({"type": "session.explode", "event_id": "mine"}),
         json!({"type": "input_audio_buffer.append", "event_id": "mine", "audio": 1}),
+        json!({"type": "input_audio_buffer.append", "event_id": "mine", "audio": "%%%"}),
     ] {
         client.send(bad).await;
         let error = client.next().await.unwrap()["error"].clone();
         assert_eq!((&error["type"], &error["event_id"]), (&json!("invalid_request_error"), &json!("mine")));
     }
+}
+
+#[tokio::test]
+async fn a_commit_stands_among_the_audio_where_it_was_sent() {
+    let (house, mut client) = House::with_client(RealtimeLimits::default()).await;
+    for event in [
+        json!({"type": "input_audio_buffer.append", "audio": "AAAAAAAA"}),
+        json!({"type": "input_audio_buffer.commit"}),
+        json!({"type": "input_audio_buffer.append", "audio": "AQABAAEA"}),
+        json!({"type": "input_audio_buffer.clear"}),
+        json!({"type": "input_audio_buffer.append", "audio": "AgACAAIA"}),
+    ] {
+        client.send(event).await;
+    }
+    let listener = house.lane.listen();
+    for expected in ["<AAAAAAAA>", COMMIT, "<AQABAAEA>", CLEAR, "<AgACAAIA>"] {
+        assert_eq!(soon(listener.next()).await.unwrap().as_str(), expected);
+    }
+}
+
+#[tokio::test]
+async fn recordings_count_as_audio_that_comes() {
+    let (_house, mut client) = House::with_client(RealtimeLimits::default()).await;
+    let recording = base64_simd::STANDARD.encode_to_string(AudioFormat::Pcm24k.silence(15_000));
+    let content = json!([{"type": "input_audio", "audio": recording}]);
+    let item = json!({"type": "message", "role": "user", "content": content});
+    for _ in 0..4 {
+        client.send(json!({"type": "conversation.item.create", "item": item})).await;
+    }
+    assert_eq!(client.closes().await, (Some(1008), Some("flood".into())));
 }
 
 #[tokio::test]

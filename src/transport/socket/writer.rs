@@ -82,7 +82,7 @@ pub(super) async fn write<O: Outgoing>(
                     frames.clear();
                 }
             }
-            Next::Wait(limit) => wait(&*out, &mut sink, &mut pings, limit).await,
+            Next::Wait(limit) => wait(&*out, &mut sink, &mut pings, limit, patience.write).await,
             Next::Close(over) => break over,
         }
     };
@@ -91,7 +91,13 @@ pub(super) async fn write<O: Outgoing>(
     let _ = timeout(GOODBYE_LIMIT, close(sink, over, reader)).await;
 }
 
-async fn wait(out: &impl Outgoing, sink: &mut Sink, pings: &mut Interval, limit: Option<Duration>) {
+async fn wait(
+    out: &impl Outgoing,
+    sink: &mut Sink,
+    pings: &mut Interval,
+    limit: Option<Duration>,
+    write: Duration,
+) {
     let all_is_heard = async {
         match limit {
             Some(limit) => sleep(limit).await,
@@ -102,8 +108,10 @@ async fn wait(out: &impl Outgoing, sink: &mut Sink, pings: &mut Interval, limit:
         () = out.something() => {}
         () = all_is_heard => out.on_time(),
         _ = pings.tick() => {
-            if sink.send(Message::Ping(Bytes::new())).await.is_err() {
-                out.end(Over::Lost);
+            match timeout(write, sink.send(Message::Ping(Bytes::new()))).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) => out.end(Over::Lost),
+                Err(_) => out.end(Over::Slow),
             }
         }
     }

@@ -52,6 +52,22 @@ async fn a_format_and_a_voice_are_chosen_before_they_are_used() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn audio_stays_as_it_is_when_another_format_is_refused() {
+    let service = Service::start().await;
+    let mut client = Realtime::connect(&service.client, "mine-4").await;
+    client.update(json!({"output_modalities": ["text"]})).await;
+    client.asks("hello").await;
+    let law = json!({"format": {"type": "audio/pcmu"}});
+    let session = json!({"type": "realtime", "audio": {"input": law, "output": law}});
+    client.send(json!({"type": "session.update", "event_id": "late", "session": session})).await;
+    assert_eq!(client.until_error().await, ("invalid_value".into(), json!("late")));
+    // Whole samples of the one, and not of the other.
+    client.send(json!({"type": "input_audio_buffer.append", "event_id": "odd", "audio": "AAAA"})).await;
+    assert_eq!(client.until_error().await, ("invalid_value".into(), json!("odd")));
+    over(service).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_was_chosen_outlives_who_speaks() {
     let service = Service::start().await;
     let mut client = Realtime::connect(&service.client, "mine-3").await;

@@ -55,6 +55,12 @@ impl CallData {
         shows.into_iter().flatten().for_each(|show| self.tell_client(show));
     }
 
+    /// The session is gone with all that it was saying: what its client waits for ends.
+    pub(in crate::call::actor) fn show_lost(&mut self) {
+        let shows = self.client().map(|client| client.telling.on_lost(false));
+        shows.into_iter().flatten().for_each(|show| self.tell_client(show));
+    }
+
     /// What a client is to be shown of what the session tells.
     pub(in crate::call::actor) fn client_shows(&mut self, event: &SessionEvent) -> Vec<Show> {
         let is_in_turn = self.turn.is_some();
@@ -64,7 +70,7 @@ impl CallData {
         match event {
             SessionEvent::Disconnected { .. } => {
                 client.answers_next = is_in_turn && !client.choices.turns.answers();
-                client.telling.on_lost()
+                client.telling.on_lost(is_in_turn)
             }
             SessionEvent::ResponseStarted { response } => {
                 client.answers_next = false;

@@ -216,6 +216,9 @@ fn what_cannot_be_done_is_refused_by_the_name_the_client_gave_it() {
         frame["event_id"] = json!("mine");
         assert_eq!(refused(&frame), (code, param.map(str::to_owned)), "{frame}");
     }
+    let echoes =
+        json!({"type": "session.update", "session": {"modalities": ["x".repeat(10_000)]}}).to_string();
+    assert!(parse(&echoes, PCM).unwrap_err().message.len() < 1_000, "little of what came is repeated");
     let long = json!({"type": "response.cancel", "event_id": "x".repeat(513)}).to_string();
     assert_eq!(parse(&long, PCM).unwrap_err().param.as_deref(), Some("event_id"));
     for frame in ["", "[]", "7", "{\"type\":"] {
