@@ -17,7 +17,7 @@ use crate::figures::Figures;
 use crate::house::{DEADLINE, Service, model, soon, with_model};
 use crate::invariants::complaints;
 use crate::plan::{CellPlan, Line, Strike};
-use crate::wording::{SEAM, SEAM_OF_A_FAILURE, bare, given_up, is_told_twice_or_lost, seams, told};
+use crate::wording::{SEAM, bare, given_up, is_told_twice_or_lost, seams, told};
 
 /// What came of a cell.
 #[derive(Debug, Default)]
@@ -202,7 +202,7 @@ impl Outcome {
         if let Some(heard) = experience.heard.as_ref().filter(|_| is_whole) {
             let (heard, written) = (bare(heard), told(journal));
             let seams = seams(journal);
-            let lost = SEAM + SEAM_OF_A_FAILURE * seams + given_up(journal);
+            let lost = SEAM * (1 + seams) + given_up(journal);
             if is_told_twice_or_lost(&heard, &written, 1 + seams, lost) {
                 complain(format!("the caller heard\n{heard}\nand the journal says\n{written}"));
             }

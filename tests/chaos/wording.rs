@@ -3,11 +3,9 @@
 use ai_realtime::rehearsal::speech::normal_form;
 use serde_json::Value;
 
-/// Where a socket was lost in the middle of an answer, so many letters may be lost or muddled: nobody says where in a
-/// letter it was.
+/// Where a socket was lost or the model failed in the middle of an answer, so many letters may be lost or muddled: nobody
+/// says where in a letter it was.
 pub const SEAM: usize = 2;
-/// Where the model itself failed in the middle of one, its words may be ahead of its voice by as many.
-pub const SEAM_OF_A_FAILURE: usize = 14;
 /// There the word that was being said may be begun again.
 const WORD: usize = 14;
 
