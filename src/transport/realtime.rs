@@ -82,6 +82,15 @@ pub struct RealtimeStream {
     pub place: Place,
 }
 
+impl RealtimeStream {
+    /// Says why there is no call for it, and closes the socket; what it takes up is given back then.
+    pub async fn turn_away(self: Box<Self>, code: &'static str, message: &'static str, close: u16) {
+        let Self { socket, place, .. } = *self;
+        turn_away(socket, code, message, close).await;
+        drop(place);
+    }
+}
+
 impl fmt::Debug for RealtimeStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "RealtimeStream({:?})", self.dialect)

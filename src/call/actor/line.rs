@@ -15,6 +15,10 @@ use crate::transport::browser::{BrowserArguments, BrowserLine, BrowserMessage};
 use crate::transport::realtime::{RealtimeArguments, RealtimeLine, RealtimeMessage};
 use crate::transport::twilio::{PhoneArguments, PhoneLine, PhoneMessage};
 
+/// What a client is told that comes too late, and the code of the close: "try again later".
+const GONE: &str = "call_ended";
+const LATER: u16 = 1013;
+
 /// Something for a line to do.
 #[derive(Debug)]
 pub(super) enum LineOrder {
@@ -104,5 +108,12 @@ impl Line {
                 tracing::warn!("this line cannot do that");
             }
         }
+    }
+}
+
+/// A connection that came when the call was over is told so: whoever connects again gets a new one.
+pub(super) fn turn_away(attach: LineOrder) {
+    if let LineOrder::Realtime(RealtimeMessage::Attach(stream)) = attach {
+        tokio::spawn(stream.turn_away(GONE, "this call has just ended: connect again for another", LATER));
     }
 }

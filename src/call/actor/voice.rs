@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 use super::alarm::Alarm;
 use super::cutting::Cutting;
 pub(super) use super::line::LineOrder;
+use super::line::turn_away;
 use super::line::{self, Line};
 use super::record::Effect;
 use super::{CallData, CallDependencies, CallMessage, Due, Phase, PhoneDesk};
@@ -258,7 +259,7 @@ impl CallData {
     /// A caller's stream is there. One that comes before the call knows what it is waits for that.
     pub(super) fn attach(&mut self, attach: LineOrder) {
         if self.phase == Phase::Ended {
-            return;
+            return turn_away(attach);
         }
         if self.knows_itself() { self.for_voice(attach) } else { self.early_stream = Some(attach) }
     }

@@ -21,6 +21,9 @@ pub use item::fresh_item_id;
 const MAX_EVENT_ID: usize = 512;
 /// Longest id of an item, or name of anything else.
 const MAX_ID: usize = 128;
+/// How it begins when none of several forms fits, and what to say then.
+const UNREADABLE: &str = "data did not match any variant";
+const NO_FORM: &str = "this has none of the forms that the API's reference gives";
 /// Longest sentence about something that cannot be used, and longest name of a field.
 const MAX_TOLD: usize = 300;
 const APPEND: &str = "input_audio_buffer.append";
@@ -219,6 +222,7 @@ fn read<'a, T: Deserialize<'a>>(frame: &'a str) -> Result<T, Refusal> {
 fn about_shape(error: &serde_path_to_error::Error<serde_json::Error>) -> Refusal {
     let told = error.inner().to_string();
     let message = told.split(" at line ").next().unwrap_or_default().to_owned();
+    let message = if message.starts_with(UNREADABLE) { NO_FORM.to_owned() } else { message };
     let path = error.path().to_string();
     let path = if path == "." { "" } else { &path };
     let missing = message.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`'));
