@@ -200,8 +200,14 @@ async fn fifty_phone_calls_outlive_the_process_that_held_them() {
     }
     until(&database, "call_events WHERE kind = 'call.resumed'", CALLS).await;
     until(&database, "call_events WHERE kind = 'line.up'", 2 * CALLS).await;
-    let (_, calls) = second.client.get("/ai/calls").await;
-    let calls = calls.as_array().unwrap();
+    // A call shows itself as it is once all it has to write is written.
+    let calls = loop {
+        let (_, calls) = second.client.get("/ai/calls").await;
+        let calls = calls.as_array().unwrap().clone();
+        if calls.iter().all(|call| call["state"] != "starting") {
+            break calls;
+        }
+    };
     assert_eq!(calls.len(), CALLS);
     for line in handed_over {
         let call = calls.iter().find(|call| call["call_id"] == line.call_sid()).unwrap();
