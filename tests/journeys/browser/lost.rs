@@ -42,7 +42,8 @@ async fn a_second_connection_takes_the_line_over() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_model_that_drops_its_socket_is_not_noticed_but_by_a_gap() {
-    let model = model(RehearsalOptions { drop_after: Some(60), ..RehearsalOptions::default() }).await;
+    // Enough for a socket to be of use: what was said before is given to each again, and grows.
+    let model = model(RehearsalOptions { drop_after: Some(100), ..RehearsalOptions::default() }).await;
     let service = Service::start_with(with_model(&model)).await;
     let mut browser = Browser::greeted(&service.client, "visitor-3").await;
     let mut journal = service.client.follow("visitor-3", None).await;
