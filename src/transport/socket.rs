@@ -4,6 +4,7 @@
 mod allowance;
 mod budget;
 mod connection;
+mod newest;
 mod over;
 mod played;
 mod reader;
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 pub(super) use budget::Budget;
 pub(super) use connection::Connection;
+pub(super) use newest::Newest;
 pub(super) use over::Over;
 pub(super) use played::Played;
 pub(super) use reader::{Ear, STARVED_AFTER, STARVED_MS};

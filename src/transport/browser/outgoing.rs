@@ -70,6 +70,15 @@ impl Outgoing for BrowserOutgoing {
         self.settle(|played| played.on_time(now_ms));
     }
 
+    // Reported at once: what is on its way when the clear is written is cleared with the rest.
+    fn interrupt(&self, active: Option<&ResponseId>) {
+        let mut ledger = self.lock();
+        let (cuts, clear) = self.way.interrupt(&mut ledger.played, active, None);
+        ledger.clear_due = Some(clear);
+        self.way.report(LineEvent::Interrupted { asked: true, cuts });
+        self.way.wake();
+    }
+
     fn end(&self, over: Over) {
         let mut ledger = self.lock();
         if !self.way.end(over, &mut ledger.played, None) {
@@ -111,16 +120,6 @@ impl BrowserOutgoing {
     fn settle(&self, happens: impl FnOnce(&mut Played)) {
         self.way.settle(&mut self.lock().played, happens);
         // What is left may take another time than was thought.
-        self.way.wake();
-    }
-
-    /// Nothing of what was said so far shall be heard any more. Reported at once: what is on its way when the clear is
-    /// written is cleared with the rest.
-    pub(super) fn interrupt(&self, active: Option<&ResponseId>) {
-        let mut ledger = self.lock();
-        let (cuts, clear) = self.way.interrupt(&mut ledger.played, active, None);
-        ledger.clear_due = Some(clear);
-        self.way.report(LineEvent::Interrupted { asked: true, cuts });
         self.way.wake();
     }
 

@@ -80,6 +80,22 @@ impl Outgoing for RealtimeOutgoing {
         self.way.wake();
     }
 
+    fn interrupt(&self, active: Option<&ResponseId>) {
+        let mut ledger = self.lock();
+        let held = ledger.held.take().and_then(unheard);
+        let (mut cuts, _) = self.way.interrupt(&mut ledger.played, active, held);
+        for cut in &mut cuts {
+            if let Some(heard_ms) = ledger.heard_by_word(&cut.item) {
+                cut.played_ms = heard_ms.min(cut.sent_ms);
+            }
+        }
+        for response in cuts.iter().map(|cut| &cut.response).chain(active) {
+            ledger.narrator.on_silenced(response);
+        }
+        self.way.report(LineEvent::Interrupted { asked: true, cuts });
+        self.way.wake();
+    }
+
     fn end(&self, over: Over) {
         let mut ledger = self.lock();
         let held = ledger.held.take().and_then(unheard);
@@ -129,23 +145,6 @@ impl RealtimeOutgoing {
     pub(super) fn refuse(&self, refusal: Refusal) {
         let Refusal { event_id, code, param, message } = refusal;
         self.lock().complain(Complaint { event_id, code: code.to_owned(), param, message });
-        self.way.wake();
-    }
-
-    /// Nothing of what was said so far shall be heard any more.
-    pub(super) fn interrupt(&self, active: Option<&ResponseId>) {
-        let mut ledger = self.lock();
-        let held = ledger.held.take().and_then(unheard);
-        let (mut cuts, _) = self.way.interrupt(&mut ledger.played, active, held);
-        for cut in &mut cuts {
-            if let Some(heard_ms) = ledger.heard_by_word(&cut.item) {
-                cut.played_ms = heard_ms.min(cut.sent_ms);
-            }
-        }
-        for response in cuts.iter().map(|cut| &cut.response).chain(active) {
-            ledger.narrator.on_silenced(response);
-        }
-        self.way.report(LineEvent::Interrupted { asked: true, cuts });
         self.way.wake();
     }
 

@@ -12,6 +12,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::Patience;
 use super::over::Over;
+use crate::id::ResponseId;
 
 /// What the writer does next.
 #[derive(Debug, PartialEq, Eq)]
@@ -37,6 +38,8 @@ pub(in crate::transport) trait Outgoing: Send + Sync + 'static {
     fn is_overflowing(&self) -> bool;
     /// Time has passed.
     fn on_time(&self);
+    /// Nothing of what was said so far shall be heard any more.
+    fn interrupt(&self, active: Option<&ResponseId>);
     /// The connection is over. Only the first end counts.
     fn end(&self, over: Over);
 }
